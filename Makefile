@@ -1,0 +1,32 @@
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint bench install
+
+demo: install  ## the randomization tests and the label-noise sweep on real images, then one HTML page
+	$(BIN)/shatterlab run all --scale demo --store demo-runs
+	$(BIN)/shatterlab report --store demo-runs
+
+install: $(VENV)/installed
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+test: $(VENV)/installed-dev
+	$(BIN)/pytest -n 2
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/installed-dev  ## needs CIFAR-10 where shatterlab finds it
+	$(BIN)/python bench/epoch.py
+	$(BIN)/python bench/answers.py

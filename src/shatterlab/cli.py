@@ -1,0 +1,263 @@
+"""The command line. Each command is a function; tyro makes flags of its arguments.
+
+Only `run` and `train` import torch, and only once they start, so that everything else answers at once.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import field, make_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from .errors import ShatterlabError
+from .results.store import DEFAULT_STORE, Store
+from .spec import Spec, make_spec
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from .results import Result
+
+Device = Literal["auto", "cpu", "cuda"]
+StoreDir = Annotated[Path, tyro.conf.arg(help="Folder of the runs.")]
+DataDir = Annotated[
+    Path | None, tyro.conf.arg(help="Folder looked in first for data; then $SHATTERLAB_DATA and the cache.")
+]
+Json = Annotated[bool, tyro.conf.arg(help="Print JSON instead of text.")]
+
+app = tyro.extras.SubcommandApp()
+
+
+@app.command(name="list")
+def list_(
+    what: Annotated[
+        Literal["all", "datasets", "corruptions", "models", "studies"],
+        tyro.conf.Positional,
+        tyro.conf.arg(help="Default: all."),
+    ] = "all",
+    /,
+    json: Json = False,
+) -> None:
+    """Show what there is: data sets and where they were found, corruptions, models with parameter counts, studies."""
+    from .listing import LISTS
+
+    chosen = {name: make() for name, make in LISTS.items() if what in ("all", name)}
+    if json:
+        _print_json(chosen)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    for name, lines in chosen.items():
+        table = Table(title=name, title_justify="left", title_style="bold", box=None, pad_edge=False)
+        for column in lines[0]:
+            table.add_column(column, justify="right" if isinstance(lines[0][column], int) else "left", overflow="fold")
+        for line in lines:
+            table.add_row(*(f"{value:,}" if isinstance(value, int) else str(value) for value in line.values()))
+        console.print(table)
+        console.print()
+
+
+@app.command
+def data(
+    action: Annotated[Literal["fetch", "verify"], tyro.conf.Positional],
+    name: Annotated[str, tyro.conf.Positional],
+    /,
+    data_dir: DataDir = None,
+) -> None:
+    """Download a data set, or check one on disk.
+
+    Args:
+        action: fetch downloads (with checksum); verify reads everything and compares published checksums.
+        name: A data set, see `shatterlab list datasets`.
+    """
+    from .data import fetch_dataset, verify_dataset
+
+    if action == "fetch":
+        print(f"{name} is in {fetch_dataset(name, data_dir)}")
+    else:
+        print("\n".join(verify_dataset(name, data_dir)))
+
+
+@app.command
+def run(
+    study: Annotated[str, tyro.conf.Positional],
+    /,
+    scale: Literal["demo", "cpu", "paper"] = "demo",
+    data: str | None = None,
+    store: StoreDir = DEFAULT_STORE,
+    device: Device = "auto",
+    seeds: int = 1,
+    jobs: int | None = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Do all missing runs of a study, then say what came out. Ctrl-C loses nothing.
+
+    Args:
+        study: A study, see `shatterlab list studies`, or all.
+        scale: demo takes minutes, cpu hours on a workstation, paper is the paper's own size.
+        data: Data set. Default: cifar10; at scale demo the bundled digits where cifar10 cannot be had.
+        device: auto is CUDA where there is one.
+        seeds: Seeds of each run, from 0.
+        jobs: Runs at a time. Default: one a core on the CPU as memory allows, one on CUDA.
+    """
+    from .commands import run_studies
+
+    run_studies(study, scale, data, store, device, seeds, jobs, data_dir)
+
+
+# A copy of Spec whose every dial may be left out: tyro makes the flags, Spec fills in and checks.
+Dials = make_dataclass(
+    "Dials",
+    [
+        (
+            name,
+            Annotated[_field.annotation, tyro.conf.arg(help=_field.description)]
+            if _field.default is not None
+            else Annotated[_field.annotation | None, tyro.conf.arg(help=_field.description, metavar=_name)],  # type: ignore[operator]
+            field(default=_field.default),
+        )
+        for name, _field in Spec.model_fields.items()
+        for _name in [name.upper()]
+    ],
+)
+
+
+@app.command
+def train(
+    *,
+    dials: Any,
+    store: StoreDir = DEFAULT_STORE,
+    device: Device = "auto",
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Train one model once; print its last epoch. Every dial of the run is a flag."""
+    from .commands import train_one
+
+    train_one(make_spec(**vars(dials)), store, device, data_dir, as_json=json)
+
+
+train.__annotations__["dials"] = tyro.conf.OmitArgPrefixes[Dials]  # type: ignore[valid-type, misc]
+
+
+@app.command
+def show(
+    study: Annotated[str | None, tyro.conf.Positional] = None,
+    /,
+    csv: Annotated[bool, tyro.conf.arg(help="Print CSV instead of a table.")] = False,
+    json: Json = False,
+    store: StoreDir = DEFAULT_STORE,
+) -> None:
+    """Show the finished runs of a study, or of the whole store, and the verdicts.
+
+    Args:
+        study: A study, see `shatterlab list studies`. Default: every run.
+    """
+    from .studies import chosen, tables
+
+    opened = Store(store)
+    results, errors = opened.results()
+    if study is not None and study != "all":
+        chosen(study)
+        wanted = {id for asked in opened.asked() if asked.study == study for id in asked.run_ids}
+        results = [result for result in results if result.id in wanted]
+    if not results and not errors:
+        what = f"runs of {study}" if study else "runs"
+        raise ShatterlabError(
+            f"the store {store} holds no finished {what}; start with 'shatterlab run {study or 'learning-curves'}'."
+        )
+    if results:
+        table = tables(opened, results).runs.sort("model", "corruption", "amount", "n", "seed")
+        if json:
+            _print_json(table.to_dicts())
+        elif csv:
+            print(table.write_csv(), end="")
+        else:
+            _print_runs(table)
+            _print_verdicts(opened, results, study)
+    if errors:
+        raise errors[0]
+
+
+@app.command
+def report(store: StoreDir = DEFAULT_STORE, out: Path | None = None) -> None:
+    """Write one self-contained HTML page about the finished runs.
+
+    Args:
+        out: The file. Default: report.html in the store.
+    """
+    from .report import write
+
+    opened = Store(store)
+    results, errors = opened.results()
+    if errors and not results:
+        raise errors[0]
+    path = write(opened, results, out or store / "report.html")
+    print(f"Report: {path.resolve()}")
+    if errors:
+        raise errors[0]
+
+
+def _print_runs(table: "pl.DataFrame") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for title in ("model", "condition", "data"):
+        shown.add_column(title, no_wrap=True)
+    for title in ("seed", "n", "epochs", "train %", "test %", "run"):
+        shown.add_column(title, justify="right", no_wrap=True)
+    for run in table.iter_rows(named=True):
+        share = "" if run["amount"] in (0, 1) else f" {run['amount']:g}"
+        scores = (f"{100 * run[name]:.2f}" for name in ("train_accuracy", "test_accuracy"))
+        counts = (f"{run[name]:,}" for name in ("n", "epochs"))
+        shown.add_row(
+            run["model"], run["corruption"] + share, run["data"], str(run["seed"]), *counts, *scores, run["run_id"]
+        )
+    console = Console()
+    # A line that the terminal folds can be read; one that is cut cannot.
+    Console(width=max(console.width, 100)).print(shown)
+
+
+def _print_verdicts(store: Store, results: "Sequence[Result]", study: str | None) -> None:
+    from .studies import STUDIES, tables
+
+    by_id = {result.id: result for result in results}
+    for asked in store.asked():
+        found = [by_id[id] for id in asked.run_ids if id in by_id]
+        if not found or asked.study not in STUDIES or study not in (None, "all", asked.study):
+            continue
+        missing = len(asked.run_ids) - len(found)
+        note = f", {missing} of {len(asked.run_ids)} runs missing" if missing else ""
+        print(f"\n{asked.study} ({asked.scale}, {asked.data}{note})")
+        for sentence in STUDIES[asked.study].verdict(tables(store, found)):
+            print(f"  {sentence}")
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=1))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line; a `ShatterlabError` is printed as a sentence, exit code 2."""
+    try:
+        app.cli(
+            prog="shatterlab",
+            description="Does this network memorize or does it generalize, and why? Start with: shatterlab run all",
+            args=arguments,
+            config=(tyro.conf.FlagCreatePairsOff,),
+        )
+    except ShatterlabError as error:
+        print(f"shatterlab: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("\nshatterlab: stopped. Run the same command again to go on where it was left.", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader, `head` say, has what it wanted
+        sys.exit(0)

@@ -1,0 +1,143 @@
+"""The two commands that train: `run` and `train`. Imported when they start, as they need torch."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from .data import data_folders, fetch_dataset, find, load
+from .engines import Settings, run_all
+from .engines.estimate import estimate
+from .errors import ShatterlabError
+from .progress import Progress
+from .report import chart_library
+from .results import Asked, Result, Store
+from .row import Row
+from .spec import Spec
+from .spine import pick_device, prepare, run
+from .studies import Scale, chosen, tables
+
+OUT = Console(soft_wrap=True, highlight=False)
+MEMORY_SHARE = 0.8
+"""Of the free memory that runs side by side may take together."""
+
+
+def run_studies(
+    name: str,
+    scale: Scale,
+    data: str | None,
+    store_dir: Path,
+    device: str,
+    seeds: int,
+    jobs: int | None,
+    data_dir: Path | None,
+) -> None:
+    """`shatterlab run`."""
+    if seeds < 1 or (jobs is not None and jobs < 1):
+        raise ShatterlabError("--seeds and --jobs must be at least 1.")
+    studies = chosen(name)
+    data = data or available_data(scale, data_dir)
+    load(data, data_dir)
+    store = Store(store_dir)
+    asked = {name: study.specs(scale, data, seeds) for name, study in studies.items()}
+    for study, specs in asked.items():
+        store.ask(Asked(study=study, scale=scale, data=data, seeds=seeds, run_ids=[spec.id for spec in specs]))
+    every = list({spec.id: spec for specs in asked.values() for spec in specs}.values())
+    missing = [spec for spec in every if store.result(spec) is None]
+    OUT.print(
+        f"{name} at scale {scale} on {data}: {len(every)} runs, {len(every) - len(missing)} already in {store_dir}."
+    )
+    if missing:
+        jobs = _announce(missing, device, jobs, data_dir)
+        with Progress(missing) as progress:
+            run_all(missing, Settings(store_dir, device, data_dir), jobs=jobs, report=progress.update)
+    for study, specs in asked.items():
+        results = [result for spec in specs if (result := store.result(spec))]
+        OUT.print(f"\n[bold]{study}[/bold]  {studies[study].question}")
+        for sentence in studies[study].verdict(tables(store, results)):
+            OUT.print(f"  {sentence}", markup=False)
+    chart_library()  # kept for `shatterlab report`, which then answers at once
+
+
+def _announce(missing: Sequence[Spec], device: str, jobs: int | None, data_dir: Path | None) -> int:
+    """Says what is coming and returns the number of runs at a time."""
+    cost = estimate(missing, device=device, data_dir=data_dir)
+    if jobs is None:
+        jobs = default_jobs(cost.memory, device)
+    jobs = min(jobs, len(missing))
+    # Measured with all cores; side by side each run has a share of them, and the whole takes about as long.
+    OUT.print(
+        f"{len(missing)} to do on {pick_device(device)}, {jobs} at a time: at most about {_duration(cost.seconds)}, "
+        f"{cost.memory * jobs / 1e9:.1f} GB of memory. Ctrl-C stops; the same command goes on."
+    )
+    free = free_memory()
+    if cost.memory * jobs > free:
+        OUT.print(f"That is more than the {free / 1e9:.1f} GB free now: --jobs 1 or a smaller scale needs less.")
+    return jobs
+
+
+def default_jobs(memory: float, device: str) -> int:
+    """A run for each core as memory allows on the CPU; one on CUDA, which a single run keeps busy."""
+    if pick_device(device).type == "cuda":
+        return 1
+    return max(1, min(os.cpu_count() or 1, int(MEMORY_SHARE * free_memory() / memory)))
+
+
+def free_memory() -> float:
+    """Bytes this machine can still hand out; infinite where the system does not tell."""
+    try:
+        fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+        return float(fields["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return float("inf")
+
+
+def available_data(scale: Scale, data_dir: Path | None) -> str:
+    """cifar10 if it is here or can be fetched; else, at scale demo, the bundled digits and a line that says why."""
+    if find("cifar10", data_dir):
+        return "cifar10"
+    OUT.print(f"CIFAR-10 is not in {', '.join(map(str, data_folders(data_dir)))}; fetching it (162 MB).")
+    try:
+        fetch_dataset("cifar10", data_dir)
+    except ShatterlabError as error:
+        if scale != "demo":
+            raise
+        OUT.print(f"Using scikit-learn's bundled digits instead of CIFAR-10: {error}", markup=False)
+        return "digits"
+    return "cifar10"
+
+
+def train_one(spec: Spec, store_dir: Path, device: str, data_dir: Path | None, *, as_json: bool) -> None:
+    """`shatterlab train`."""
+    prepare(spec, data_dir)  # a wrong name or a missing file should be told before any bar is drawn
+    store = Store(store_dir)
+    with Progress([spec], quiet=as_json) as progress:
+        result = run(spec, store, device=device, data_dir=data_dir, on_row=lambda row: progress.update(spec, row))
+    if as_json:
+        json.dump(result.summary(), sys.stdout)
+        print()
+    else:
+        OUT.print(_final_line(result), markup=False)
+
+
+def _final_line(result: Result) -> str:
+    last: Row = result.last
+    fitted = "" if last.corrupted_fitted is None else f", {100 * last.corrupted_fitted:.2f} % of the corrupted fitted"
+    stopped = f"; fitted at step {result.fit_step:,}" if result.fit_step else ""
+    took = _duration(result.seconds)
+    return (
+        f"{result.spec.title} on {result.spec.data}, n = {result.n:,}, {result.parameters:,} parameters: after epoch "
+        f"{last.epoch} ({last.step:,} steps) train {100 * (last.train_accuracy or 0):.2f} % (loss {last.train_loss:.4f}"
+        f"{fitted}), test {100 * (last.test_accuracy or 0):.2f} %{stopped}; {took}, run {result.id}"
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

@@ -1,0 +1,38 @@
+"""Corrupted labels. Both conventions of the literature, named."""
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from ..data.dataset import Dataset
+
+LabelNoise = Literal["uniform", "symmetric"]
+
+
+def corrupt_labels(
+    dataset: Dataset, amount: float, rng: np.random.Generator, convention: LabelNoise = "uniform"
+) -> Dataset:
+    """Replaces each label, independently with probability `amount`, by a random class.
+
+    Args:
+        dataset: n labelled examples.
+        amount: probability in [0, 1].
+        rng: where the randomness comes from.
+        convention: `"uniform"` draws from all classes, the true one included, so that
+            amount * (1 - 1/classes) of the labels end up wrong (Zhang et al., 2017, section 2);
+            `"symmetric"` draws from the wrong classes only, so that `amount` of them do.
+
+    Returns:
+        The data set with new labels; `corrupted` marks the labels that are now wrong.
+    """
+    n, classes = len(dataset), dataset.classes
+    replaced = rng.random(n) < amount
+    if convention == "uniform":
+        drawn = rng.integers(classes, size=n)
+    elif classes > 1:
+        drawn = (dataset.true_labels + rng.integers(1, classes, size=n)) % classes
+    else:
+        drawn = dataset.true_labels
+    labels = np.where(replaced, drawn, dataset.true_labels)
+    return replace(dataset, labels=labels, corrupted=labels != dataset.true_labels)

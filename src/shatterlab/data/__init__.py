@@ -1,0 +1,186 @@
+"""Where data come from. A new source is a function and a line in `DATASETS`."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from ..errors import ShatterlabError, unknown
+from ..seeds import stream
+from . import cifar10, digits, mnist, npz
+from .dataset import Data, Dataset
+from .download import Download, fetch, verify
+
+__all__ = [
+    "DATASETS",
+    "Data",
+    "Dataset",
+    "Source",
+    "data_folders",
+    "fetch_dataset",
+    "find",
+    "load",
+    "subset",
+    "verify_dataset",
+]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set on disk: how to find it in a folder, read it, and fetch it."""
+
+    summary: str
+    find: Callable[[Path], Path | None]
+    load: Callable[[Path], Data]
+    downloads: tuple[Download, ...] = ()
+    other_files: tuple[Download, ...] = ()
+    """Published files that are read where present but not fetched."""
+
+
+DATASETS = {
+    "cifar10": Source(
+        "50,000 + 10,000 colour photographs, 32 x 32, 10 classes",
+        cifar10.find,
+        cifar10.load,
+        cifar10.DOWNLOADS,
+        (cifar10.PYTHON_ARCHIVE,),
+    ),
+    "mnist": Source(
+        "60,000 + 10,000 handwritten digits, 28 x 28, 10 classes", mnist.find_mnist, mnist.load, mnist.MNIST_DOWNLOADS
+    ),
+    "fashion-mnist": Source(
+        "60,000 + 10,000 pictures of clothes, 28 x 28, 10 classes",
+        mnist.find_fashion_mnist,
+        mnist.load,
+        mnist.FASHION_DOWNLOADS,
+    ),
+    "digits": Source(
+        "1,437 + 360 handwritten digits, 8 x 8, 10 classes; bundled with scikit-learn",
+        lambda folder: Path("(bundled)"),
+        lambda place: digits.load(),
+    ),
+}
+
+
+def data_folders(data_dir: Path | None = None) -> list[Path]:
+    """Where data are looked for, in order: `data_dir`, $SHATTERLAB_DATA, the user's cache."""
+    from platformdirs import user_cache_path
+
+    named = os.environ.get("SHATTERLAB_DATA")
+    folders = [data_dir] if data_dir else []
+    return [*folders, *([Path(named)] if named else []), user_cache_path("shatterlab")]
+
+
+def find(name: str, data_dir: Path | None = None) -> Path | None:
+    """The file or folder that holds the data set, or None.
+
+    Raises:
+        ShatterlabError: no such data set; the message names the nearest.
+    """
+    if name.startswith("npz:"):
+        path = Path(name[4:])
+        return path if path.exists() else None
+    source = _source(name)
+    return next((place for folder in data_folders(data_dir) if (place := source.find(folder))), None)
+
+
+@lru_cache(maxsize=1)
+def load(name: str, data_dir: Path | None = None) -> Data:
+    """Reads a data set.
+
+    Args:
+        name: a key of `DATASETS`, or `npz:PATH` for arrays of your own.
+        data_dir: looked in first; then $SHATTERLAB_DATA, then the user's cache.
+
+    Returns:
+        Train and test set. Their arrays are read-only, as the last set is kept for the next call.
+
+    Raises:
+        ShatterlabError: unknown, not found, or damaged; the message says what to do.
+    """
+    if name.startswith("npz:"):
+        data = npz.load(Path(name[4:]))
+    else:
+        place = find(name, data_dir)
+        if place is None:
+            looked = ", ".join(map(str, data_folders(data_dir)))
+            raise ShatterlabError(
+                f"{name} was not found in {looked}; run 'shatterlab data fetch {name}', "
+                "or name the folder that holds it with --data-dir or SHATTERLAB_DATA."
+            )
+        data = _source(name).load(place)
+    for part in (data.train, data.test):
+        for array in (part.images, part.labels, part.true_labels, part.corrupted):
+            array.setflags(write=False)
+    return data
+
+
+def subset(data: Data, n: int | None, n_test: int | None, seed: int) -> Data:
+    """`n` training and `n_test` test examples drawn without replacement; None keeps all.
+
+    Raises:
+        ShatterlabError: more asked for than there are.
+    """
+    parts = []
+    for part, size, name in ((data.train, n, "n"), (data.test, n_test, "n_test")):
+        if size is None or size == len(part):
+            parts.append(part)
+            continue
+        if size > len(part):
+            raise ShatterlabError(
+                f"{name}={size:,} is more than the {len(part):,} examples there are; ask for at most {len(part):,}."
+            )
+        chosen = stream(seed, "subset", name).permutation(len(part))[:size]
+        parts.append(part.take(chosen))
+    return Data(*parts)
+
+
+def fetch_dataset(name: str, data_dir: Path | None = None) -> Path:
+    """Downloads a data set, by default into $SHATTERLAB_DATA or the user's cache; returns where it lies."""
+    source = _source(name)
+    if source.downloads:
+        folder = data_folders(data_dir)[0]
+        fetch(source.downloads, folder if folder.name == name else folder / name)
+    place = find(name, data_dir)
+    assert place is not None
+    return place
+
+
+def verify_dataset(name: str, data_dir: Path | None = None) -> list[str]:
+    """Reads a data set whole and compares published checksums where the files have one.
+
+    Returns:
+        One line a check.
+
+    Raises:
+        ShatterlabError: not found, damaged, or a wrong checksum.
+    """
+    data = load(name, data_dir)
+    place = find(name, data_dir)
+    assert place is not None
+    lines = [
+        f"{name}: {len(data.train):,} training and {len(data.test):,} test images of {data.train.shape}, "
+        f"{data.train.classes} classes, in {place}",
+        f"tensors sha256 train {data.train.fingerprint()[:16]} test {data.test.fingerprint()[:16]}",
+    ]
+    source = DATASETS.get(name)
+    for file in (*source.downloads, *source.other_files) if source else ():
+        path = place / file.name if place.is_dir() else place
+        if path.name != file.name or not path.exists():
+            continue
+        if not verify(file, path):
+            raise ShatterlabError(
+                f"{path} is not the published file; delete it and run 'shatterlab data fetch {name}'."
+            )
+        lines.append(f"{path.name}: published checksum {file.checksum[:20]}... matches")
+    if len(lines) == 2 and source and source.downloads:
+        lines.append("unpacked files have no published checksum: layout, sizes and labels are right")
+    return lines
+
+
+def _source(name: str) -> Source:
+    try:
+        return DATASETS[name]
+    except KeyError:
+        raise unknown("data set", name, [*DATASETS, "npz:PATH"]) from None

@@ -1,0 +1,73 @@
+"""MNIST (LeCun et al., 1998) and Fashion-MNIST (Xiao et al., 2017): 60,000 + 10,000 grey images of 28 x 28."""
+
+from pathlib import Path
+
+from ..errors import ShatterlabError
+from .dataset import Data, Dataset, checked
+from .download import Download
+from .formats import read_idx
+
+FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+
+
+def _downloads(base: str, checksums: tuple[str, ...]) -> tuple[Download, ...]:
+    return tuple(
+        Download(f"{name}.gz", f"{base}{name}.gz", f"md5:{md5}") for name, md5 in zip(FILES, checksums, strict=True)
+    )
+
+
+# MD5 of the gzipped files, as torchvision lists them; the host is a mirror of yann.lecun.com.
+MNIST_DOWNLOADS = _downloads(
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    (
+        "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+        "d53e105ee54ea40749a09fcbcd1e9432",
+        "9fb629c4189551a2d022fa330f9573f3",
+        "ec29112dd5afa0611ce80d1b7f02629c",
+    ),
+)
+# MD5 as published at https://github.com/zalandoresearch/fashion-mnist.
+FASHION_DOWNLOADS = _downloads(
+    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+    (
+        "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+        "25c81989df183df01b3e8a0aad5dffbe",
+        "bef4ecab320f06d8554ea6380940ec79",
+        "bb300cfdad3c16e7a12a480ee83cd310",
+    ),
+)
+
+
+def find_mnist(folder: Path) -> Path | None:
+    """The folder with MNIST's four files: `folder/mnist`, `folder/MNIST/raw` or `folder` itself."""
+    itself = () if "fashion" in folder.name.lower() else (folder,)
+    return _first_complete(folder / "mnist", folder / "MNIST" / "raw", *itself)
+
+
+def find_fashion_mnist(folder: Path) -> Path | None:
+    """As `find_mnist`; the files have the same names, so `folder` itself counts only if it says fashion."""
+    itself = (folder,) if "fashion" in folder.name.lower() else ()
+    return _first_complete(folder / "fashion-mnist", folder / "FashionMNIST" / "raw", *itself)
+
+
+def load(place: Path) -> Data:
+    """Reads the four IDX files in `place`, gzipped or not."""
+    files = [_file(place, name) for name in FILES]
+    if missing := [name for name, file in zip(FILES, files, strict=True) if file is None]:
+        raise ShatterlabError(f"{place} lacks {missing[0]}; fetch it again with 'shatterlab data fetch'.")
+    train_images, train_labels, test_images, test_labels = files
+    return Data(_pair(train_images, train_labels), _pair(test_images, test_labels))
+
+
+def _pair(images: Path | None, labels: Path | None) -> Dataset:
+    assert images is not None
+    assert labels is not None
+    return checked(str(labels), read_idx(images), read_idx(labels), classes=10)
+
+
+def _first_complete(*folders: Path) -> Path | None:
+    return next((folder for folder in folders if all(_file(folder, name) for name in FILES)), None)
+
+
+def _file(folder: Path, name: str) -> Path | None:
+    return next((path for path in (folder / name, folder / f"{name}.gz") if path.exists()), None)

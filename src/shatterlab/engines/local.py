@@ -1,0 +1,135 @@
+"""Runs on this machine: one after another, or several processes side by side."""
+
+import multiprocessing
+import os
+import queue
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from ..errors import ShatterlabError
+from ..results import Store
+from ..row import Row
+from ..spec import Spec
+
+Report = Callable[[Spec, Row | None], None]
+"""Called with a row after each epoch of a run, and with None when the run is complete."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every run of a list shares."""
+
+    store: Path
+    device: str = "auto"
+    data_dir: Path | None = None
+
+
+def run_all(
+    specs: Sequence[Spec], settings: Settings, *, jobs: int = 1, report: Report = lambda spec, row: None
+) -> None:
+    """Does every run of `specs` that the store does not hold yet.
+
+    Args:
+        specs: in the order to start them.
+        settings: store, device and data folder.
+        jobs: runs at a time, each in a process of its own with its share of the cores; 1 stays in this process.
+        report: told of every epoch and every finished run, in this process.
+
+    Raises:
+        ShatterlabError: a run failed; the others have been done, and what was computed is kept.
+        KeyboardInterrupt: stopped by the user; every run can be taken up again.
+    """
+    store = Store(settings.store)
+    missing = [spec for spec in specs if store.result(spec) is None]
+    if jobs == 1 or len(missing) <= 1:
+        failures = _one_by_one(missing, settings, report)
+    else:
+        failures = _side_by_side(missing, settings, min(jobs, len(missing)), report)
+    if failures:
+        others = f" ({len(failures) - 1} more runs failed.)" if len(failures) > 1 else ""
+        raise ShatterlabError(failures[0] + others)
+
+
+def _one_by_one(specs: Sequence[Spec], settings: Settings, report: Report) -> list[str]:
+    failures = []
+    for spec in specs:
+        try:
+            _run(spec, settings, report)
+        except ShatterlabError as error:
+            failures.append(str(error))
+    return failures
+
+
+def _run(spec: Spec, settings: Settings, report: Report) -> None:
+    from ..spine import run
+
+    run(
+        spec,
+        Store(settings.store),
+        device=settings.device,
+        data_dir=settings.data_dir,
+        on_row=lambda row: report(spec, row),
+    )
+    report(spec, None)
+
+
+def _side_by_side(specs: Sequence[Spec], settings: Settings, jobs: int, report: Report) -> list[str]:
+    context = multiprocessing.get_context("spawn")  # a forked torch may hang in its thread pool
+    tasks, events = context.Queue(), context.Queue()
+    for spec in specs:
+        tasks.put(spec)
+    for _ in range(jobs):
+        tasks.put(None)
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    workers = [context.Process(target=_work, args=(tasks, events, settings, threads), daemon=True) for _ in range(jobs)]
+    for worker in workers:
+        worker.start()
+    failures, open_runs = [], {spec.id: spec for spec in specs}
+    try:
+        while open_runs:
+            try:
+                spec, event = events.get(timeout=1)
+            except queue.Empty:
+                if not any(worker.is_alive() for worker in workers):
+                    failures.append(_death(workers, len(open_runs)))
+                    break
+                continue
+            if isinstance(event, str):
+                failures.append(event)
+                del open_runs[spec.id]
+                continue
+            if event is None:
+                del open_runs[spec.id]
+            report(spec, event)
+    finally:
+        # A worker has nothing to tidy up: a run may be killed at any moment.
+        for worker in workers:
+            worker.kill()
+            worker.join()
+    return failures
+
+
+def _death(workers: Sequence[BaseProcess], left: int) -> str:
+    codes = ", ".join(str(worker.exitcode) for worker in workers)
+    return (
+        f"{left} runs are unfinished because the worker processes died (exit codes {codes}; -9 usually means out of "
+        "memory); run the same command again with a smaller --jobs: it goes on from the last checkpoints."
+    )
+
+
+def _work(tasks: Any, events: Any, settings: Settings, threads: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which stops us
+    import torch
+
+    torch.set_num_threads(threads)
+    while (spec := tasks.get()) is not None:
+        try:
+            _run(spec, settings, lambda of, row: events.put((of, row)))
+        except ShatterlabError as error:
+            events.put((spec, str(error)))
+        except Exception as error:  # one broken run must not take the others with it
+            events.put((spec, f"{spec.title} failed: {type(error).__name__}: {error}"))

@@ -1,0 +1,50 @@
+"""One look for every chart: colours that a colour-blind eye and a grey printer can tell apart."""
+
+from typing import Any
+
+import altair as alt
+
+# Okabe and Ito (2008), ordered so that neighbours differ in lightness too. A condition keeps its colour everywhere.
+CONDITION_COLOURS = {
+    "true-labels": "#0072B2",
+    "partial-labels": "#56B4E9",
+    "shuffled-pixels": "#009E73",
+    "gaussian-pixels": "#E69F00",
+    "random-pixels": "#CC79A7",
+    "random-labels": "#D55E00",
+}
+CONDITION_DASHES = {
+    "true-labels": [1, 0],
+    "partial-labels": [8, 2],
+    "shuffled-pixels": [5, 3],
+    "gaussian-pixels": [2, 2],
+    "random-pixels": [8, 3, 2, 3],
+    "random-labels": [1, 0],
+}
+
+WIDTH, HEIGHT = 560, 320
+
+
+def condition_colour(present: list[str]) -> alt.Color:
+    """Colour by condition, in the table's order, without the absent ones."""
+    names = [name for name in CONDITION_COLOURS if name in present]
+    scale = alt.Scale(domain=names, range=[CONDITION_COLOURS[name] for name in names])
+    return alt.Color("corruption:N", scale=scale, legend=alt.Legend(title=None, symbolStrokeWidth=2.5, labelLimit=220))
+
+
+def condition_dash(present: list[str]) -> alt.StrokeDash:
+    """Line pattern by condition, for readers who cannot go by colour."""
+    names = [name for name in CONDITION_DASHES if name in present]
+    scale = alt.Scale(domain=names, range=[CONDITION_DASHES[name] for name in names])
+    return alt.StrokeDash("corruption:N", scale=scale, legend=alt.Legend(title=None, labelLimit=220))
+
+
+def finished(chart: Any, title: str, subtitle: str) -> Any:
+    """Size, title and fonts."""
+    heading = alt.TitleParams(title, subtitle=subtitle, anchor="start", fontSize=15, subtitleFontSize=12, offset=12)
+    return (
+        chart.properties(width=WIDTH, height=HEIGHT, title=heading)
+        .configure_axis(labelFontSize=12, titleFontSize=12, gridOpacity=0.5)
+        .configure_legend(labelFontSize=12, titleFontSize=12)
+        .configure_view(stroke=None)
+    )

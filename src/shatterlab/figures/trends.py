@@ -1,0 +1,65 @@
+"""Trends: something against the share of corrupted labels, with the spread over seeds."""
+
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from .style import finished
+
+MODEL_COLOURS = ["#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9"]
+
+
+def trend(
+    runs: pl.DataFrame,
+    y: str,
+    *,
+    y_title: str,
+    title: str,
+    subtitle: str,
+    y_format: str = ".2f",
+    rule: tuple[float, str] | None = None,
+) -> Any:
+    """The mean of `y` against corruption for each model, with a dot a run, and one standard deviation where n > 1.
+
+    Args:
+        runs: columns model, amount, seed and `y`; runs without `y` are left out.
+        y: column to draw.
+        rule: a horizontal line and its name, such as chance.
+
+    Returns:
+        An altair chart.
+    """
+    present = runs.filter(pl.col(y).is_not_null()).select("model", "amount", "seed", y)
+    models = sorted(present["model"].unique().to_list())
+    colour = alt.Color(
+        "model:N", scale=alt.Scale(domain=models, range=MODEL_COLOURS[: len(models)]), legend=alt.Legend(title=None)
+    )
+    x = alt.X(
+        "amount:Q",
+        title="share of labels replaced at random",
+        scale=alt.Scale(domain=[0, 1]),
+        axis=alt.Axis(format="%"),
+    )
+    dots = (
+        alt.Chart(present)
+        .mark_point(filled=True, size=45, opacity=0.7)
+        .encode(
+            x=x,
+            y=alt.Y(f"{y}:Q", title=y_title, axis=alt.Axis(format=y_format)),
+            color=colour,
+            tooltip=["model:N", "amount:Q", "seed:N", alt.Tooltip(f"{y}:Q", title=y_title, format=y_format)],
+        )
+    )
+    layers = [alt.Chart(present).mark_line(strokeWidth=2).encode(x=x, y=f"mean({y}):Q", color=colour), dots]
+    if present["seed"].n_unique() > 1:
+        layers.append(
+            alt.Chart(present)
+            .mark_errorbar(extent="stdev", ticks=True)
+            .encode(x=x, y=alt.Y(f"{y}:Q", title=y_title), color=colour)
+        )
+    if rule:
+        at = alt.Chart(pl.DataFrame({"at": [rule[0]], "name": [rule[1]]}))
+        layers.append(at.mark_rule(strokeDash=[4, 4], color="#666").encode(y="at:Q"))
+        layers.append(at.mark_text(align="left", dx=4, dy=-7, x=0, color="#666").encode(y="at:Q", text="name:N"))
+    return finished(alt.layer(*layers), title, subtitle)

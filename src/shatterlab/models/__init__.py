@@ -1,0 +1,99 @@
+"""The networks. A new one is a file and a line in `MODELS`; torch is imported only when one is built."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import ShatterlabError, unknown
+from .layouts import Shape, alexnet_parameters, inception_parameters, mlp_parameters
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["MODELS", "Model", "build", "lookup"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """An architecture: in words, as a parameter count, and as a torch module, for any image shape and classes."""
+
+    summary: str
+    parameters: Callable[[Shape, int], int]
+    module: Callable[[Shape, int], "nn.Module"]
+
+
+def _mlp(*widths: int) -> Model:
+    def module(shape: Shape, classes: int) -> "nn.Module":
+        from .mlp import MLP
+
+        return MLP(shape, classes, widths)
+
+    hidden = "one hidden layer" if len(widths) == 1 else f"{len(widths)} hidden layers"
+    return Model(
+        f"multilayer perceptron, {hidden} of {widths[0]} ReLUs",
+        lambda shape, classes: mlp_parameters(shape, classes, widths),
+        module,
+    )
+
+
+def _alexnet(shape: Shape, classes: int) -> "nn.Module":
+    from .alexnet import AlexNet
+
+    return AlexNet(shape, classes)
+
+
+def _inception(shape: Shape, classes: int) -> "nn.Module":
+    from .inception import Inception
+
+    return Inception(shape, classes)
+
+
+def _inception_no_bn(shape: Shape, classes: int) -> "nn.Module":
+    from .inception import Inception
+
+    return Inception(shape, classes, normalize=False)
+
+
+MODELS = {
+    "mlp-1x512": _mlp(512),
+    "mlp-3x512": _mlp(512, 512, 512),
+    "alexnet": Model("small AlexNet, two convolutions", alexnet_parameters, _alexnet),
+    "inception": Model("small Inception, batch normalization", inception_parameters, _inception),
+    "inception-no-bn": Model("small Inception without batch normalization", inception_parameters, _inception_no_bn),
+}
+
+
+def lookup(name: str) -> Model:
+    """The entry of `MODELS` called `name`, or a perceptron of L layers of W units for `mlp-LxW`.
+
+    Raises:
+        ShatterlabError: no such model; the message names the nearest.
+    """
+    if name in MODELS:
+        return MODELS[name]
+    if match := re.fullmatch(r"mlp-(\d+)x(\d+)", name):
+        layers, width = map(int, match.groups())
+        if layers == 0 or width == 0:
+            raise ShatterlabError(f"{name} has no hidden units; write mlp-LxW with L and W at least 1.")
+        return _mlp(*[width] * layers)
+    raise unknown("model", name, [*MODELS, "mlp-LxW"])
+
+
+def build(name: str, shape: Shape, classes: int, seed: int = 0) -> "nn.Module":
+    """A network with its weights drawn (see `initialization.initialize`).
+
+    Args:
+        name: a key of `MODELS`, or `mlp-LxW`.
+        shape: height, width, channels of the images it will see.
+        classes: number of outputs.
+        seed: of the weights.
+
+    Returns:
+        A module in float32 from images (batch, channels, height, width) to logits (batch, classes).
+    """
+    from .initialization import initialize
+
+    model = lookup(name).module(shape, classes)
+    initialize(model, seed)
+    return model

@@ -1,0 +1,64 @@
+"""The architectures of Zhang et al. (2017), appendix A, as data; parameters are counted without torch.
+
+Counting by hand here and by torch in the tests are two routes to one number.
+"""
+
+from itertools import pairwise
+from math import ceil
+
+Shape = tuple[int, int, int]
+"""Height, width, channels of an image."""
+
+ALEXNET_CHANNELS = 64
+ALEXNET_HIDDEN = (384, 192)
+
+# Figure 3 of the paper, from the image up. A pair is a module (1 x 1 channels, 3 x 3 channels), a
+# single number a downsampling module with that many convolution channels.
+INCEPTION_STEM = 96
+INCEPTION_BLOCKS: tuple[int | tuple[int, int], ...] = (
+    (32, 32),
+    (32, 48),
+    80,
+    (112, 48),
+    (96, 64),
+    (80, 80),
+    (48, 96),
+    96,
+    (176, 160),
+    (176, 160),
+)
+
+
+def halved(side: int) -> int:
+    """The side of an image after a stride of 2 with same padding."""
+    return ceil(side / 2)
+
+
+def mlp_parameters(shape: Shape, classes: int, widths: tuple[int, ...]) -> int:
+    """Weights and offsets of a multilayer perceptron on the flattened image."""
+    height, width, channels = shape
+    sizes = (height * width * channels, *widths, classes)
+    return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(sizes))
+
+
+def alexnet_parameters(shape: Shape, classes: int) -> int:
+    """Two 5 x 5 convolutions, then a perceptron on what two halvings leave of the image."""
+    height, width, channels = shape
+    convolutions = (25 * channels + 1) * ALEXNET_CHANNELS + (25 * ALEXNET_CHANNELS + 1) * ALEXNET_CHANNELS
+    left = halved(halved(height)), halved(halved(width)), ALEXNET_CHANNELS
+    return convolutions + mlp_parameters(left, classes, ALEXNET_HIDDEN)
+
+
+def inception_parameters(shape: Shape, classes: int) -> int:
+    """Every convolution has one offset a channel, its own or its batch normalization's; there is no scale."""
+    total = (9 * shape[2] + 1) * INCEPTION_STEM
+    channels = INCEPTION_STEM
+    for block in INCEPTION_BLOCKS:
+        if isinstance(block, int):
+            total += (9 * channels + 1) * block
+            channels += block
+        else:
+            one, three = block
+            total += (channels + 1) * one + (9 * channels + 1) * three
+            channels = one + three
+    return total + (channels + 1) * classes

@@ -1,0 +1,123 @@
+"""Fills the template. All text reaches it through jinja's escaping, all numbers through JSON."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+
+from ..errors import ShatterlabError
+from ..paper import targets_for
+from ..results import Asked, Result, Store
+from ..spec import ASSUMPTIONS
+from ..studies import STUDIES, Tables, tables
+from .library import chart_library
+
+
+def write(store: Store, results: Sequence[Result], out: Path) -> Path:
+    """Writes the page about the finished runs of a store.
+
+    Args:
+        store: read for rows and for what has been asked of studies.
+        results: its finished runs.
+        out: the file, replaced if it exists.
+
+    Returns:
+        `out`.
+
+    Raises:
+        ShatterlabError: nothing to report, or the file cannot be written.
+    """
+    if not results:
+        raise ShatterlabError(
+            f"the store {store.path} holds no finished runs; start with 'shatterlab run learning-curves'."
+        )
+    by_id = {result.id: result for result in results}
+    sections = [
+        section
+        for asked in store.asked()
+        if (found := [by_id[id] for id in asked.run_ids if id in by_id])
+        and (section := _section(asked, found, tables(store, found)))
+    ]
+    runs = tables(store, results).runs
+    environment = Environment(loader=PackageLoader("shatterlab", "report"), autoescape=True)
+    environment.filters["percent"] = lambda share: "—" if share is None else f"{100 * share:.2f}"
+    environment.filters["count"] = lambda number: "—" if number is None else f"{number:,}"
+    html = environment.get_template("page.html.jinja").render(
+        sections=sections,
+        runs=runs.sort("model", "corruption", "amount", "n", "seed").to_dicts(),
+        machines=_machines(results),
+        assumptions=ASSUMPTIONS,
+        charts=_json({chart["id"]: chart["spec"] for section in sections for chart in section["charts"]}),
+        library=Markup(chart_library()) if sections else "",
+        made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    )
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(html, encoding="utf-8")
+    except OSError as error:
+        raise ShatterlabError(f"cannot write {out} ({error.strerror}); name another file with --out.") from None
+    return out
+
+
+def _section(asked: Asked, results: Sequence[Result], found: Tables) -> dict[str, Any] | None:
+    study = STUDIES.get(asked.study)
+    if study is None:
+        return None
+    seeds = f" --seeds {asked.seeds}" if asked.seeds > 1 else ""
+    return {
+        "title": asked.study,
+        "question": study.question,
+        "source": study.source,
+        "scale": asked.scale,
+        "data": asked.data,
+        "command": f"shatterlab run {asked.study} --scale {asked.scale} --data {asked.data}{seeds}",
+        "missing": len(asked.run_ids) - len(results),
+        "verdicts": study.verdict(found),
+        "charts": [
+            {"id": f"{asked.study}-{asked.scale}-{asked.data}-{name}", "name": name, "spec": chart.to_dict()}
+            for name, chart in study.draw(found).items()
+        ],
+        "comparisons": _comparisons(results, found),
+    }
+
+
+def _comparisons(results: Sequence[Result], found: Tables) -> list[dict[str, Any]]:
+    """The paper's number beside ours, for runs whose setting matches in every field that matters."""
+    compared = []
+    for result, line in zip(results, found.runs.iter_rows(named=True), strict=True):
+        for target in targets_for(result.spec.model_dump() | line):
+            measured = line[target.quantity]
+            if measured is None:
+                continue
+            compared.append(
+                {
+                    "run": result.spec.title,
+                    "quantity": target.quantity.replace("_", " "),
+                    "paper": target.value,
+                    "measured": measured,
+                    "share": target.value <= 1,
+                    "agrees": abs(measured - target.value) <= target.tolerance,
+                    "tolerance": target.tolerance,
+                    "source": f"{target.source} [{target.certainty}]",
+                }
+            )
+    return compared
+
+
+def _machines(results: Sequence[Result]) -> list[str]:
+    lines = {
+        f"{p.hardware}, {p.device}, {p.threads} threads; "
+        f"{', '.join(f'{name} {version}' for name, version in p.versions.items())}; commit {p.commit or 'unknown'}"
+        for p in (result.provenance for result in results)
+    }
+    return sorted(lines)
+
+
+def _json(value: Any) -> Markup:
+    """JSON that may stand inside a script element: no `</script>` or `<!--` can come out of it."""
+    text = json.dumps(value).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return Markup(text)

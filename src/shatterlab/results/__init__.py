@@ -1,0 +1,7 @@
+"""Results: what a run leaves, where it lies, and how to read many of them."""
+
+from .provenance import Provenance, commit, processor, versions
+from .result import Result
+from .store import DEFAULT_STORE, Asked, Store
+
+__all__ = ["DEFAULT_STORE", "Asked", "Provenance", "Result", "Store", "commit", "processor", "versions"]

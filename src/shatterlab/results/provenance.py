@@ -1,0 +1,76 @@
+"""What ran where: the circumstances of a result, stored beside it."""
+
+import os
+import platform
+import subprocess
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Provenance(BaseModel):
+    """Enough to tell why two results of the same spec might differ."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    commit: str | None
+    """Of the checkout the code ran from, with `+changes` if it had any; None outside a checkout."""
+    versions: dict[str, str]
+    device: str
+    hardware: str
+    threads: int
+    train_fingerprint: str
+    """SHA-256 of the training images and labels as trained on (see `Dataset.fingerprint`)."""
+    test_fingerprint: str
+    started: str
+    """ISO 8601, UTC; of the last start, if the run was resumed."""
+    resumed_from: int = 0
+    """The epoch after which the run was last taken up again; 0 if it ran in one go."""
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Of python and of the packages whose change could change a number."""
+    found = {"python": platform.python_version()}
+    for package in ("shatterlab", "torch", "numpy", "scikit-learn"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+@cache
+def commit() -> str | None:
+    """The git commit this package's code lies in, or None."""
+    here = Path(__file__).parent
+    try:
+        head = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+changes"],
+            cwd=here,
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+        # An installed package may lie inside somebody else's checkout, whose commit says nothing about us.
+        subprocess.run(
+            ["git", "ls-files", "--error-unmatch", __file__], cwd=here, capture_output=True, timeout=5, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return head.stdout.strip() or None
+
+
+@cache
+def processor() -> str:
+    """Name and number of cores of this machine's processor."""
+    name = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    return f"{name}, {os.cpu_count()} cores"

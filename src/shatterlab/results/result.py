@@ -1,0 +1,68 @@
+"""What a finished run leaves: the spec, its last and best epoch, and the circumstances."""
+
+from pydantic import BaseModel, ConfigDict
+
+from ..row import Row
+from ..spec import Spec
+from .provenance import Provenance
+
+
+class Result(BaseModel):
+    """Written last, as `result.json`: it exists if and only if the run is complete."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    spec: Spec
+    parameters: int
+    """Trainable numbers in the model."""
+    n: int
+    """Training examples."""
+    n_test: int
+    classes: int
+    wrong_labels: float
+    """Share of the training labels that differ from the true ones."""
+    last: Row
+    """The last epoch, always evaluated in full."""
+    best_test_accuracy: float
+    """Over the evaluated epochs: best ON THE TEST SET, as the paper reports early stopping."""
+    best_test_epoch: int
+    fit_step: int | None
+    """Step at which a clean pass first found 100 % train accuracy and loss < 0.01; None if none did."""
+    seconds: float
+    """Training and evaluation, summed over the epochs."""
+    evaluation_seconds: float
+    provenance: Provenance
+
+    @property
+    def id(self) -> str:
+        """The run's id, `spec.id`."""
+        return self.spec.id
+
+    def summary(self) -> dict[str, str | int | float | None]:
+        """The run as one flat record: what was asked, and what came out in the last epoch."""
+        return {
+            "run_id": self.id,
+            "model": self.spec.model,
+            "data": self.spec.data,
+            "corruption": self.spec.corruption,
+            "amount": self.spec.amount,
+            "label_noise": self.spec.label_noise,
+            "seed": self.spec.seed,
+            "n": self.n,
+            "n_test": self.n_test,
+            "classes": self.classes,
+            "parameters": self.parameters,
+            "epochs": self.last.epoch,
+            "steps": self.last.step,
+            "train_loss": self.last.train_loss,
+            "train_accuracy": self.last.train_accuracy,
+            "corrupted_fitted": self.last.corrupted_fitted,
+            "wrong_labels": self.wrong_labels,
+            "test_loss": self.last.test_loss,
+            "test_accuracy": self.last.test_accuracy,
+            "best_test_accuracy": self.best_test_accuracy,
+            "best_test_epoch": self.best_test_epoch,
+            "fit_step": self.fit_step,
+            "seconds": self.seconds,
+            "device": self.provenance.device,
+        }

@@ -1,0 +1,185 @@
+"""Results on disk: a folder a run, safe to share between processes and to kill at any moment.
+
+<store>/<run id>/spec.json       what was asked
+                 rows.jsonl      one line an epoch, appended
+                 checkpoint.safetensors   replaced atomically
+                 result.json     written last
+<store>/studies/<name>.<scale>.<data>.json   which runs a study asked for
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ..errors import ShatterlabError
+from ..row import Row
+from ..spec import Spec
+from .result import Result
+
+DEFAULT_STORE = Path("shatterlab-runs")
+
+
+class Asked(BaseModel):
+    """What somebody asked of a study, so that `show` and `report` know which runs belong to it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    study: str
+    scale: str
+    data: str
+    seeds: int
+    run_ids: list[str]
+
+
+class Store:
+    """A folder of runs.
+
+    Args:
+        path: the folder; made when the first run is written.
+    """
+
+    def __init__(self, path: Path | str = DEFAULT_STORE) -> None:
+        self.path = Path(path)
+
+    def folder(self, spec: Spec) -> Path:
+        """Where the run lies."""
+        return self.path / spec.id
+
+    def checkpoint(self, spec: Spec) -> Path:
+        """The run's checkpoint."""
+        return self.folder(spec) / "checkpoint.safetensors"
+
+    @contextmanager
+    def claim(self, spec: Spec) -> Iterator[Path]:
+        """Makes the run's folder and keeps other processes out of it while the block runs.
+
+        The lock is the operating system's, so a killed process leaves none behind.
+        """
+        with self.writing():
+            folder = self.folder(spec)
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(folder / "lock")
+            lock.acquire()
+        try:
+            with self.writing():
+                _replace(folder / "spec.json", spec.model_dump_json(indent=1))
+            yield folder
+        finally:
+            lock.release()
+
+    def append(self, spec: Spec, row: Row) -> None:
+        """Adds an epoch to `rows.jsonl`."""
+        with self.writing(), (self.folder(spec) / "rows.jsonl").open("a") as file:
+            file.write(row.model_dump_json() + "\n")
+
+    def rewind(self, spec: Spec, epoch: int) -> list[Row]:
+        """Drops the rows after `epoch`, which the checkpoint has not seen, and returns the others.
+
+        Raises:
+            ShatterlabError: rows before the checkpoint are missing or damaged.
+        """
+        path = self.folder(spec) / "rows.jsonl"
+        rows = [row for row in self.rows(spec) if row.epoch <= epoch]
+        if [row.epoch for row in rows] != list(range(1, epoch + 1)):
+            raise ShatterlabError(
+                f"{path} is damaged before epoch {epoch}; delete the folder {path.parent} and run the same "
+                "command again: this run starts anew, no other is touched."
+            )
+        with self.writing():
+            _replace(path, "".join(row.model_dump_json() + "\n" for row in rows))
+        return rows
+
+    def rows(self, spec: Spec) -> list[Row]:
+        """The epochs recorded so far; a last line cut short by a crash is left out."""
+        try:
+            lines = (self.folder(spec) / "rows.jsonl").read_text().splitlines()
+        except FileNotFoundError:
+            return []
+        rows = []
+        for line in lines:
+            try:
+                rows.append(Row.model_validate_json(line))
+            except ValidationError:
+                break
+        return rows
+
+    def finish(self, result: Result) -> None:
+        """Writes `result.json`; from now on the run counts as complete."""
+        with self.writing():
+            _replace(self.folder(result.spec) / "result.json", result.model_dump_json(indent=1))
+
+    def result(self, spec: Spec) -> Result | None:
+        """The finished run, or None.
+
+        Raises:
+            ShatterlabError: the file is damaged.
+        """
+        path = self.folder(spec) / "result.json"
+        return _read_result(path) if path.exists() else None
+
+    def results(self) -> tuple[list[Result], list[ShatterlabError]]:
+        """All finished runs, and an error for each result file that cannot be read."""
+        results, errors = [], []
+        for path in sorted(self.path.glob("*/result.json")):
+            try:
+                results.append(_read_result(path))
+            except ShatterlabError as error:
+                errors.append(error)
+        return results, errors
+
+    def ask(self, asked: Asked) -> None:
+        """Remembers which runs a study consists of."""
+        with self.writing():
+            folder = self.path / "studies"
+            folder.mkdir(parents=True, exist_ok=True)
+            name = "".join(c if c.isalnum() else "-" for c in f"{asked.study}.{asked.scale}.{asked.data}")
+            _replace(folder / f"{name}.json", asked.model_dump_json(indent=1))
+
+    def asked(self) -> list[Asked]:
+        """What has been asked of studies, the largest scale first."""
+        found = []
+        for path in sorted(self.path.glob("studies/*.json")):
+            try:
+                found.append(Asked.model_validate_json(path.read_text()))
+            except ValidationError:
+                raise ShatterlabError(
+                    f"{path} is damaged; delete it and run the study again: its runs are kept."
+                ) from None
+        order = {"paper": 0, "cpu": 1, "demo": 2}
+        return sorted(found, key=lambda asked: (asked.study, order.get(asked.scale, 3)))
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Turns a full disk or a closed door into a sentence."""
+        try:
+            yield
+        except OSError as error:
+            raise ShatterlabError(
+                f"cannot write to the store {self.path} ({os.strerror(error.errno) if error.errno else error}); make "
+                "room or name another with --store, then run the same command again: finished epochs are kept."
+            ) from None
+
+
+def _read_result(path: Path) -> Result:
+    try:
+        return Result.model_validate_json(path.read_text())
+    except (ValidationError, UnicodeDecodeError, json.JSONDecodeError):
+        raise ShatterlabError(
+            f"{path} is cut short or damaged; delete that file and run the same command again: "
+            "the run goes on from its checkpoint."
+        ) from None
+
+
+def _replace(path: Path, text: str) -> None:
+    """Writes a file so that a reader sees the old text or the new one, never a part."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

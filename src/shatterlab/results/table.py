@@ -1,0 +1,24 @@
+"""Results as polars tables: the face of the store for figures, verdicts and users."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from .result import Result
+from .store import Store
+
+
+def run_table(results: Sequence[Result]) -> pl.DataFrame:
+    """One line a finished run, columns as in `Result.summary`."""
+    return pl.DataFrame([result.summary() for result in results], infer_schema_length=None)
+
+
+def epoch_table(store: Store, results: Sequence[Result]) -> pl.DataFrame:
+    """One line an epoch of each run, columns of `Row` beside run_id, model, corruption, amount, seed, n."""
+    keys = ("run_id", "model", "data", "corruption", "amount", "seed", "n")
+    records = []
+    for result in results:
+        summary = result.summary()
+        of_run = {key: summary[key] for key in keys}
+        records += [of_run | row.model_dump() for row in store.rows(result.spec)]
+    return pl.DataFrame(records, infer_schema_length=None)

@@ -1,0 +1,42 @@
+"""What an epoch leaves behind: one line of `rows.jsonl`."""
+
+from pydantic import BaseModel, ConfigDict
+
+FIT_LOSS = 0.01
+"""A run has fitted its training set at 100 % accuracy and a clean loss below this."""
+
+
+class Row(BaseModel):
+    """The state of a run after an epoch. What was not measured in that epoch is None, never zero.
+
+    Losses are mean cross-entropies in nats, accuracies are shares in [0, 1].
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epoch: int
+    """Finished epochs, from 1."""
+    step: int
+    """Finished updates of the weights."""
+    learning_rate: float
+    """In the last step."""
+    online_loss: float
+    """Over the batches of this epoch as they were trained on, each before its update."""
+    online_accuracy: float
+    train_loss: float | None = None
+    """Over the whole training set (labels as trained on) in evaluation mode, after the epoch."""
+    train_accuracy: float | None = None
+    corrupted_fitted: float | None = None
+    """Share of the corrupted training examples predicted as they are (mis)labelled: memorization.
+    None where nothing is corrupted."""
+    test_loss: float | None = None
+    """Over the test set, whose labels are the true ones."""
+    test_accuracy: float | None = None
+    seconds: float
+    """Of training in this epoch, on a monotonic clock."""
+    evaluation_seconds: float
+
+    @property
+    def fitted(self) -> bool:
+        """The training set is fitted: every example right, loss below `FIT_LOSS`."""
+        return self.train_accuracy == 1.0 and self.train_loss is not None and self.train_loss < FIT_LOSS

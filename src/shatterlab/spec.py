@@ -1,0 +1,161 @@
+"""Every dial of a run, in one frozen, validated, hashable object.
+
+Two values can look alike and mean different things, so names follow the field's usage and each
+default says where it comes from. Where Zhang et al. (2017) are silent the default is ours; all of
+these are listed in `ASSUMPTIONS`, which the report prints.
+"""
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError, model_validator
+
+from .errors import ShatterlabError
+
+PAPER_TRAINING_SIZE = 50_000
+"""CIFAR-10's training images: the paper multiplies the learning rate by 0.95 once per pass over them."""
+
+# Zhang et al. (2017), appendix A: learning rates per architecture; everything else starts at 0.01.
+LEARNING_RATES = {"inception": 0.1, "inception-no-bn": 0.1}
+
+# What a condition means when no amount is given; everything else replaces every example.
+AMOUNTS = {"true-labels": 0.0, "partial-labels": 0.5}
+
+# Appendix A crops the 32 x 32 images of CIFAR-10 to their centre 28 x 28.
+CROPS = {"cifar10": 28}
+
+ASSUMPTIONS = {
+    "batch size": "128 images, the last batch of an epoch may be smaller; the paper does not give one.",
+    "initialization": "weights of each layer are drawn from N(0, 2 / fan-in), offsets start at zero "
+    "(He et al., 2015), the last layer's weights from N(0, 1 / fan-in); the paper does not give one.",
+    "learning-rate decay": "x 0.95 after every 50,000 training images seen. On all of CIFAR-10 this is the "
+    "paper's 'after every epoch'; on smaller sets it keeps the number of steps before the rate dies.",
+    "batch normalization": "running statistics move by 0.1 a step, epsilon is 1e-5; the paper does not say.",
+    "local response normalization": "depth radius 4, bias 1, alpha 0.001 / 9, beta 0.75, the values of "
+    "TensorFlow's CIFAR-10 tutorial, whose network this is; the paper does not give them.",
+    "weight decay": "0 unless asked for; 5e-4 in studies that turn it on; the paper does not give it.",
+    "pixel corruption": "acts on the stored image, before the centre crop; Gaussian pixels take one mean and "
+    "one variance over all training pixels and are rounded and clipped to 0..255.",
+    "partially corrupted labels": "half of the labels are redrawn where no amount is named.",
+    "number of epochs": "chosen for each study so that the slowest condition ends; the paper gives none.",
+    "training loss of a curve": "the average over the batches of an epoch as they are trained on "
+    "(online loss); a clean pass in evaluation mode is a column of its own.",
+    "time to overfit": "steps until the online loss of an epoch first falls to 0.1.",
+}
+"""What the paper leaves open and we chose, by name. The only place where these choices are listed."""
+
+
+class Spec(BaseModel):
+    """One run: what data, how corrupted, which model, how trained.
+
+    Frozen and validated; `Spec(...).id` is a hash of every field, so two runs share an id exactly
+    when they share every dial. Values left out are filled in from the paper and written out in full.
+
+    >>> Spec(model="inception").learning_rate
+    0.1
+    >>> Spec(corruption="random-labels").amount
+    1.0
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    model: Annotated[StrictStr, Field(description="Architecture, see `shatterlab list models`.")] = "mlp-1x512"
+    data: Annotated[StrictStr, Field(description="Data set, see `shatterlab list datasets`, or npz:PATH.")] = "cifar10"
+    corruption: Annotated[StrictStr, Field(description="See `shatterlab list corruptions`.")] = "true-labels"
+    amount: Annotated[
+        float, Field(description="Probability in [0, 1] that an example is corrupted. Default: the condition's own.")
+    ] = None  # type: ignore[assignment]
+    label_noise: Annotated[
+        Literal["uniform", "symmetric"],
+        Field(description="A corrupted label is drawn from all classes (uniform, the paper) or the wrong ones."),
+    ] = "uniform"
+    n: Annotated[int | None, Field(ge=1, description="Training examples, drawn at random. Default: all.")] = None
+    n_test: Annotated[int | None, Field(ge=1, description="Test examples, drawn at random. Default: all.")] = None
+    crop: Annotated[
+        int | None, Field(ge=1, description="Side of the centre crop in pixels. Default: 28 for cifar10, else none.")
+    ] = None
+    preprocessing: Annotated[
+        Literal["whiten", "scale"],
+        Field(description="Each image to mean 0 and deviation 1 (whiten, the paper), or pixels / 255 (scale)."),
+    ] = "whiten"
+    epochs: Annotated[int, Field(ge=1, description="Passes over the training set.")] = 60
+    batch_size: Annotated[int, Field(ge=1, description="Images a step.")] = 128
+    learning_rate: Annotated[
+        float, Field(gt=0, description="At the first step. Default: the paper's, 0.1 for Inception, else 0.01.")
+    ] = None  # type: ignore[assignment]
+    momentum: Annotated[float, Field(ge=0, lt=1, description="Of stochastic gradient descent.")] = 0.9
+    decay: Annotated[
+        float, Field(gt=0, le=1, description="Factor on the learning rate, every --decay-every images.")
+    ] = 0.95
+    decay_every: Annotated[int, Field(ge=1, description="Training images seen between decays.")] = PAPER_TRAINING_SIZE
+    weight_decay: Annotated[float, Field(ge=0, description="Adds weight_decay * w to each gradient.")] = 0.0
+    precision: Annotated[
+        Literal["float32", "bf16"],
+        Field(description="bf16 is faster on some hardware and leaves the last random labels unfitted."),
+    ] = "float32"
+    evaluate_every: Annotated[
+        int | None,
+        Field(ge=1, description="Epochs between full evaluations. Default: what keeps them under 15 % of the work."),
+    ] = None
+    stop: Annotated[
+        Literal["never", "fit"],
+        Field(description="fit ends the run at 100 % train accuracy with train loss < 0.01."),
+    ] = "never"
+    seed: Annotated[int, Field(ge=0, description="Of the subset, the corruption, the weights and the order.")] = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        full = {name: field.default for name, field in cls.model_fields.items()} | given
+        for dial, key, table, otherwise in (
+            ("amount", "corruption", AMOUNTS, 1.0),
+            ("learning_rate", "model", LEARNING_RATES, 0.01),
+            ("crop", "data", CROPS, None),
+        ):
+            if full[dial] is None:
+                full[dial] = table.get(full[key], otherwise)
+        return full
+
+    @model_validator(mode="after")
+    def _amount_matches_condition(self) -> "Spec":
+        if not 0 <= self.amount <= 1:
+            raise ValueError(f"amount must lie in [0, 1], got {self.amount:g}; for twenty percent write amount=0.2")
+        fixed = {"true-labels": 0.0, "random-labels": 1.0}.get(self.corruption)
+        if fixed is not None and self.amount != fixed:
+            raise ValueError(
+                f"{self.corruption} always has amount {fixed:g}, got {self.amount:g}; "
+                f"for a share of the labels write corruption=partial-labels, amount={self.amount:g}"
+            )
+        return self
+
+    @property
+    def id(self) -> str:
+        """Twelve hexadecimal digits, a hash of every field."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def title(self) -> str:
+        """A few words for people: model, condition, seed."""
+        share = f" {self.amount:g}" if self.corruption != "true-labels" and self.amount != 1 else ""
+        return f"{self.model} {self.corruption}{share} seed {self.seed}"
+
+
+def make_spec(**dials: Any) -> Spec:
+    """A `Spec` whose errors are one sentence.
+
+    Raises:
+        ShatterlabError: a dial has no such name, type or range; the sentence names it.
+    """
+    try:
+        return Spec(**dials)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        if not where:
+            raise ShatterlabError(message) from None
+        raise ShatterlabError(f"{where}: {message[0].lower() + message[1:]}, got {first['input']!r}") from None

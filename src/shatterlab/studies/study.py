@@ -1,0 +1,82 @@
+"""What a study is: a question, the runs that answer it, a way to draw them, a sentence that says what came out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import polars as pl
+
+from ..results import Result, Store
+from ..results.table import epoch_table, run_table
+from ..row import Row
+from ..spec import Spec
+
+Scale = Literal["demo", "cpu", "paper"]
+SCALES: tuple[Scale, ...] = ("demo", "cpu", "paper")
+
+OVERFIT_LOSS = 0.1
+"""A run has overfitted when the online loss of an epoch first falls to this (an assumption, see `ASSUMPTIONS`)."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The finished runs of a study: one line a run, and one line an epoch."""
+
+    runs: pl.DataFrame
+    epochs: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Study:
+    """An entry of `STUDIES`.
+
+    Args:
+        question: in one sentence.
+        source: where the paper asks it.
+        specs: the runs, from a scale, a data set and a number of seeds.
+        draw: named charts of the finished runs.
+        verdict: sentences computed from the finished runs, the first one the answer.
+    """
+
+    question: str
+    source: str
+    specs: Callable[[Scale, str, int], list[Spec]]
+    draw: Callable[[Tables], Mapping[str, Any]] = field(repr=False)
+    verdict: Callable[[Tables], list[str]] = field(repr=False)
+
+
+def tables(store: Store, results: Sequence[Result]) -> Tables:
+    """The tables of some runs; the table of runs gains `overfit_step`, None where the loss never fell that far."""
+    overfit = pl.Series("overfit_step", [overfit_step(store.rows(result.spec)) for result in results], pl.Int64)
+    return Tables(run_table(results).with_columns(overfit), epoch_table(store, results))
+
+
+def overfit_step(rows: Sequence[Row]) -> int | None:
+    """The step at the end of the first epoch with an online loss of at most `OVERFIT_LOSS`, or None."""
+    return next((row.step for row in rows if row.online_loss <= OVERFIT_LOSS), None)
+
+
+def percent(share: float) -> str:
+    """0.9934 -> 99.3 %."""
+    return f"{100 * share:.1f} %"
+
+
+def mean_of(values: Sequence[float], form: Callable[[float], str]) -> str:
+    """The mean, with the spread and n where there are several."""
+    mean = sum(values) / len(values)
+    if len(values) == 1:
+        return form(mean)
+    deviation = (sum((value - mean) ** 2 for value in values) / (len(values) - 1)) ** 0.5
+    return f"{form(mean)} ± {form(deviation)} (n = {len(values)})"
+
+
+def setting(runs: pl.DataFrame) -> str:
+    """What the runs share, for a subtitle: data, n, epochs, seeds."""
+    seeds = runs["seed"].n_unique()
+    parts = [str(runs["data"][0]), f"n = {_range(runs['n'])}", f"up to {max(runs['epochs'].to_list())} epochs"]
+    return ", ".join([*parts, f"{seeds} seed{'s' * (seeds > 1)}"])
+
+
+def _range(values: pl.Series) -> str:
+    unique = sorted(values.unique().to_list())
+    return f"{unique[0]:,}" if len(unique) == 1 else f"{unique[0]:,} to {unique[-1]:,}"

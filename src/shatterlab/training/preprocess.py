@@ -1,0 +1,65 @@
+"""From stored images to what a network sees: crop, scale, whiten. Done once, before training."""
+
+from typing import Literal
+
+import numpy as np
+import torch
+
+from ..errors import ShatterlabError
+
+BLOCK = 5_000
+"""Images handled at a time, so that no second float copy of the whole set exists."""
+
+
+def crop_box(shape: tuple[int, int, int], crop: int | None) -> tuple[slice, slice]:
+    """Rows and columns of the centre crop of side `crop`; the whole image if it is None.
+
+    Raises:
+        ShatterlabError: the crop is larger than the image.
+    """
+    height, width, _ = shape
+    if crop is None:
+        return slice(0, height), slice(0, width)
+    if crop > min(height, width):
+        raise ShatterlabError(
+            f"crop={crop} is larger than the images of {height} x {width}; ask for at most {min(height, width)}."
+        )
+    top, left = (height - crop) // 2, (width - crop) // 2
+    return slice(top, top + crop), slice(left, left + crop)
+
+
+def preprocess(
+    images: np.ndarray, crop: int | None, how: Literal["whiten", "scale"], device: torch.device
+) -> torch.Tensor:
+    """Centre crop, pixels in [0, 1], then per-image whitening (Zhang et al., 2017, appendix A).
+
+    Whitening takes x to (x - mean(x)) / max(std(x), 1 / sqrt(N)), with mean and standard deviation
+    over the N numbers of one image, as TensorFlow's `per_image_standardization` does.
+
+    Args:
+        images: uint8 in 0..255 or float32, shape (n, height, width, channels).
+        crop: side of the centre crop in pixels, or None.
+        how: `"whiten"`, or `"scale"` to stop after the division by 255 (floats are left as they are).
+        device: where the result lies.
+
+    Returns:
+        float32, shape (n, height, width, channels), contiguous.
+    """
+    rows, columns = crop_box(images.shape[1:], crop)
+    cropped = images[:, rows, columns]
+    result = torch.empty(cropped.shape, dtype=torch.float32, device=device)
+    for start in range(0, len(images), BLOCK):
+        block = torch.from_numpy(np.array(cropped[start : start + BLOCK])).to(device)  # a copy: data are read-only
+        pixels = block.float() / 255 if block.dtype == torch.uint8 else block
+        if how == "whiten":
+            pixels = whiten(pixels)
+        result[start : start + BLOCK] = pixels
+    return result
+
+
+def whiten(images: torch.Tensor) -> torch.Tensor:
+    """Each image to mean 0 and standard deviation 1, see `preprocess`; float32 (n, ...) to the same."""
+    flat = images.flatten(1)
+    deviation, mean = torch.std_mean(flat, dim=1, correction=0, keepdim=True)
+    floor = flat.shape[1] ** -0.5
+    return ((flat - mean) / deviation.clamp(min=floor)).reshape(images.shape)

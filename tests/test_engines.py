@@ -1,0 +1,83 @@
+"""Many runs: side by side or one by one, failures, and the estimate."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from shatterlab import ShatterlabError, Store, make_spec
+from shatterlab.engines import Settings, run_all
+from shatterlab.engines.estimate import estimate
+from shatterlab.row import Row
+
+SPECS = [make_spec(data="digits", model="mlp-1x16", n=60, n_test=30, epochs=3, seed=seed) for seed in range(4)]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_every_missing_run_is_done_and_reported_once(tmp_path: Path, jobs: int) -> None:
+    run_all(SPECS[:1], Settings(tmp_path, "cpu"))
+    events: list[tuple[str, int | None]] = []
+    run_all(
+        SPECS,
+        Settings(tmp_path, "cpu"),
+        jobs=jobs,
+        report=lambda spec, row: events.append((spec.id, row and row.epoch)),
+    )
+    assert sorted(events, key=str) == sorted([(spec.id, e) for spec in SPECS[1:] for e in (1, 2, 3, None)], key=str)
+    assert len(Store(tmp_path).results()[0]) == 4
+
+
+def test_side_by_side_gives_the_numbers_of_one_by_one(tmp_path: Path) -> None:
+    for jobs in (1, 2):
+        run_all(SPECS, Settings(tmp_path / str(jobs), "cpu"), jobs=jobs)
+    for spec in SPECS:
+        first, second = (Store(tmp_path / str(jobs)).rows(spec)[-1] for jobs in (1, 2))
+        assert first.train_loss == pytest.approx(second.train_loss, rel=1e-5)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_run_that_fails_does_not_stop_the_others(tmp_path: Path, jobs: int) -> None:
+    wrong = make_spec(data="digits", model="mlp-1x16", n=10_000)
+    with pytest.raises(ShatterlabError, match="n=10,000 is more than the 1,437 examples"):
+        run_all([wrong, *SPECS[:2]], Settings(tmp_path, "cpu"), jobs=jobs)
+    assert len(Store(tmp_path).results()[0]) == 2
+
+
+def test_ctrl_c_stops_at_once_says_how_to_go_on_and_loses_nothing(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "shatterlab",
+        "run",
+        "learning-curves",
+        "--data",
+        "digits",
+        "--store",
+        str(tmp_path),
+        "--jobs",
+        "2",
+    ]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    deadline = time.monotonic() + 60
+    while not any(path.stat().st_size for path in tmp_path.glob("*/rows.jsonl")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the workers get it too
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "stopped. Run the same command again to go on" in said
+    assert "Traceback" not in said
+    assert any(Row.model_validate_json(path.read_text().splitlines()[0]) for path in tmp_path.glob("*/rows.jsonl"))
+
+
+def test_the_estimate_grows_with_the_work() -> None:
+    few = [make_spec(data="digits", model="mlp-1x256", epochs=10)]
+    many = [*few, make_spec(data="digits", model="mlp-1x256", epochs=1_000)]
+    small, large = (estimate(specs, device="cpu") for specs in (few, many))
+    assert large.seconds > 20 * small.seconds > 0
+    assert 0.3e9 < small.memory < 1e9

@@ -1,0 +1,82 @@
+"""The networks: exact parameter counts, any image shape, what local response and batch normalization compute."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from helpers import MODEL_NAMES, PAPER_PARAMETERS
+
+from shatterlab import ShatterlabError, build
+from shatterlab.models import lookup
+from shatterlab.models.alexnet import LocalResponseNorm
+from shatterlab.models.inception import BatchNorm
+
+SHAPES = [(28, 28, 3), (8, 8, 1), (13, 9, 2)]
+
+
+@pytest.mark.parametrize(("name", "count"), PAPER_PARAMETERS.items())
+def test_parameters_are_the_papers_to_the_last_one(name: str, count: int) -> None:
+    assert lookup(name).parameters((28, 28, 3), 10) == count
+    assert sum(p.numel() for p in build(name, (28, 28, 3), 10).parameters() if p.requires_grad) == count
+
+
+@pytest.mark.parametrize("name", MODEL_NAMES)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("classes", [2, 7])
+def test_any_image_shape_and_number_of_classes_fits(name: str, shape: tuple[int, int, int], classes: int) -> None:
+    model = build(name, shape, classes)
+    height, width, channels = shape
+    assert model(torch.randn(3, channels, height, width)).shape == (3, classes)
+    assert sum(p.numel() for p in model.parameters()) == lookup(name).parameters(shape, classes)
+
+
+@pytest.mark.parametrize("name", MODEL_NAMES)
+def test_the_same_seed_gives_the_same_weights(name: str) -> None:
+    first, again, other = (build(name, (8, 8, 1), 3, seed).state_dict() for seed in (1, 1, 2))
+    assert all(torch.equal(first[key], again[key]) for key in first)
+    assert any(not torch.equal(first[key], other[key]) for key in first)
+
+
+@pytest.mark.parametrize("name", MODEL_NAMES)
+def test_every_parameter_gets_a_gradient(name: str) -> None:
+    model = build(name, (8, 8, 1), 3)
+    F.cross_entropy(model(torch.randn(16, 1, 8, 8)), torch.arange(16) % 3).backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+
+
+@pytest.mark.parametrize("name", MODEL_NAMES)
+def test_the_order_of_images_in_memory_does_not_matter(name: str) -> None:
+    model = build(name, (28, 28, 3), 10).eval()
+    images = torch.randn(4, 3, 28, 28)
+    torch.testing.assert_close(model(images), model(images.to(memory_format=torch.channels_last)), rtol=1e-4, atol=1e-4)
+
+
+def test_local_response_normalization_equals_torchs() -> None:
+    images = torch.randn(2, 16, 5, 5, dtype=torch.float32) * 30
+    # torch divides alpha by the number of neighbours, TensorFlow does not.
+    expected = F.local_response_norm(images, size=9, alpha=0.001, beta=0.75, k=1.0)
+    torch.testing.assert_close(LocalResponseNorm(16)(images), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_batch_normalization_equals_torchs_without_a_scale() -> None:
+    ours, torchs = BatchNorm(6), torch.nn.BatchNorm2d(6)
+    with torch.no_grad():
+        ours.offset.copy_(torch.randn(6))
+        torchs.bias.copy_(ours.offset)
+    for _ in range(3):
+        images = torch.randn(8, 6, 4, 4) * 2 + 1
+        torch.testing.assert_close(ours(images), torchs(images))
+    ours.eval(), torchs.eval()
+    torch.testing.assert_close(ours(images), torchs(images))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("alexnot", "unknown model 'alexnot'; did you mean 'alexnet'?"),
+        ("mlp-0x512", "mlp-0x512 has no hidden units; write mlp-LxW with L and W at least 1."),
+    ],
+)
+def test_a_wrong_name_says_what_to_write(name: str, message: str) -> None:
+    with pytest.raises(ShatterlabError) as error:
+        lookup(name)
+    assert str(error.value).startswith(message)

@@ -1,0 +1,62 @@
+"""Dials: defaults from the paper, ids, and errors that hand over the fix."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shatterlab import ShatterlabError, Spec, make_spec
+
+
+def test_defaults_are_the_papers() -> None:
+    spec = make_spec(model="inception")
+    assert (spec.learning_rate, spec.momentum, spec.decay, spec.crop, spec.weight_decay) == (0.1, 0.9, 0.95, 28, 0)
+    assert make_spec(model="alexnet").learning_rate == 0.01
+    assert make_spec(data="mnist").crop is None
+
+
+def test_spelling_out_a_default_does_not_change_the_id() -> None:
+    assert make_spec().id == make_spec(learning_rate=0.01, amount=0, crop=28).id
+
+
+@given(seed=st.integers(0, 10**6), n=st.integers(1, 10**5), momentum=st.floats(0, 0.99))
+def test_a_spec_survives_json(seed: int, n: int, momentum: float) -> None:
+    spec = make_spec(seed=seed, n=n, momentum=momentum)
+    again = Spec.model_validate_json(spec.model_dump_json())
+    assert again == spec
+    assert again.id == spec.id
+
+
+OTHER = {"model": "alexnet", "data": "digits", "corruption": "random-pixels", "amount": 0.3, "label_noise": "symmetric",
+         "preprocessing": "scale", "precision": "bf16", "stop": "fit", "decay": 0.9, "momentum": 0.5, "weight_decay": 0.1}  # fmt: skip
+
+
+@pytest.mark.parametrize("dial", list(Spec.model_fields))
+def test_every_dial_changes_the_id(dial: str) -> None:
+    base = make_spec(corruption="shuffled-pixels")
+    assert base.model_copy(update={dial: OTHER.get(dial, 7)}).id != base.id
+
+
+@pytest.mark.parametrize(
+    ("dials", "message"),
+    [
+        (
+            {"amount": 20, "corruption": "partial-labels"},
+            "amount must lie in [0, 1], got 20; for twenty percent write amount=0.2",
+        ),
+        (
+            {"amount": -0.1, "corruption": "gaussian-pixels"},
+            "amount must lie in [0, 1], got -0.1; for twenty percent write amount=0.2",
+        ),
+        (
+            {"corruption": "random-labels", "amount": 0.3},
+            "random-labels always has amount 1, got 0.3; for a share of the labels write corruption=partial-labels, amount=0.3",
+        ),
+        ({"epochs": 0}, "epochs: input should be greater than or equal to 1, got 0"),
+        ({"learning_rate": float("nan")}, "learning_rate: input should be a finite number, got nan"),
+        ({"l2": 1}, "l2: extra inputs are not permitted, got 1"),
+    ],
+)
+def test_a_wrong_dial_is_one_sentence(dials: dict, message: str) -> None:
+    with pytest.raises(ShatterlabError) as error:
+        make_spec(**dials)
+    assert str(error.value) == message

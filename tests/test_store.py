@@ -1,0 +1,69 @@
+"""Reading and writing the store."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shatterlab import ShatterlabError, Store, make_spec, run
+from shatterlab.results import Asked
+from shatterlab.results.table import epoch_table, run_table
+from shatterlab.row import Row
+
+SPEC = make_spec(data="digits", model="mlp-1x8", n=50, epochs=2)
+
+
+def a_row(epoch: int, **values: float) -> Row:
+    return Row(epoch=epoch, step=epoch, learning_rate=0.1, online_loss=1.0, online_accuracy=0.5, seconds=1.0,
+               evaluation_seconds=0.0, **values)  # fmt: skip
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
+@given(cut=st.integers(0, 2_000))
+def test_rows_cut_anywhere_leave_the_whole_ones(tmp_path: Path, cut: int) -> None:
+    store = Store(tmp_path)
+    (store.folder(SPEC)).mkdir(exist_ok=True)
+    path = store.folder(SPEC) / "rows.jsonl"
+    rows = [a_row(epoch, train_loss=0.1 * epoch) for epoch in range(1, 6)]
+    text = "".join(row.model_dump_json() + "\n" for row in rows)[:cut]
+    path.write_text(text)
+    whole = text.count("}")
+    assert store.rows(SPEC) == rows[:whole]
+
+
+def test_a_gap_before_the_checkpoint_is_refused(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with store.claim(SPEC):
+        for epoch in (1, 3):
+            store.append(SPEC, a_row(epoch))
+        assert store.rewind(SPEC, 1) == [a_row(1)]
+        with pytest.raises(ShatterlabError, match="is damaged before epoch 2; delete the folder"):
+            store.rewind(SPEC, 2)
+
+
+def test_one_bad_result_does_not_hide_the_others(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    run(SPEC, store)
+    (tmp_path / "0123456789ab").mkdir()
+    (tmp_path / "0123456789ab" / "result.json").write_text('{"spec": ')
+    results, errors = store.results()
+    assert [result.spec for result in results] == [SPEC]
+    assert "cut short or damaged; delete that file" in str(errors[0])
+
+
+def test_missing_is_missing_in_the_tables(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    result = run(SPEC.model_copy(update={"evaluate_every": 2}), store)
+    epochs = epoch_table(store, [result])
+    assert epochs["train_accuracy"].null_count() == 1
+    assert epochs["corrupted_fitted"].null_count() == 2
+    assert run_table([result])["test_accuracy"][0] == result.last.test_accuracy
+
+
+def test_a_name_from_a_user_cannot_leave_the_store(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    asked = Asked(study="label-noise", scale="demo", data="npz:../../<script>.npz", seeds=1, run_ids=["a"])
+    store.ask(asked)
+    assert store.asked() == [asked]
+    assert [path.parent for path in tmp_path.rglob("*.json")] == [tmp_path / "store" / "studies"]

@@ -1,0 +1,182 @@
+"""Studies: their runs, their verdicts on results made by hand, their charts, and the page."""
+
+import json
+import re
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from shatterlab import ShatterlabError, Store, make_spec
+from shatterlab.engines import Settings, run_all
+from shatterlab.paper import TARGETS, targets_for
+from shatterlab.report import write
+from shatterlab.results import Asked
+from shatterlab.row import Row
+from shatterlab.spec import Spec
+from shatterlab.studies import SCALES, STUDIES, Study, Tables, chosen, tables
+from shatterlab.studies.label_noise import with_slowdown
+from shatterlab.studies.learning_curves import fits_random_labels, order_of_conditions
+from shatterlab.studies.study import mean_of, overfit_step, percent
+
+every_study = pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
+
+
+@every_study
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("data", ["cifar10", "digits"])
+def test_every_scale_is_a_list_of_different_runs(study: Study, scale, data: str) -> None:
+    one, two = (study.specs(scale, data, seeds) for seeds in (1, 2))
+    assert len({spec.id for spec in two}) == len(two) == 2 * len(one)
+    assert {spec.id for spec in one} < {spec.id for spec in two}
+    assert all(isinstance(spec, Spec) and spec.data == data for spec in one)
+
+
+def test_paper_scale_is_the_papers_size() -> None:
+    for study in STUDIES.values():
+        assert all(spec.n is None and spec.n_test is None for spec in study.specs("paper", "cifar10", 1))
+
+
+def test_the_sweep_shares_its_ends_with_the_learning_curves() -> None:
+    curves, noise = (STUDIES[name].specs("demo", "cifar10", 1) for name in ("learning-curves", "label-noise"))
+    assert len({spec.id for spec in curves} & {spec.id for spec in noise}) == 2
+
+
+def line(
+    corruption: str, amount: float, step: int | None, train: float = 1.0, test: float = 0.5, seed: int = 0
+) -> dict:
+    return {"model": "m", "data": "d", "n": 100, "epochs": 9, "corruption": corruption, "amount": amount, "seed": seed,
+            "classes": 10, "train_accuracy": train, "test_accuracy": test, "overfit_step": step}  # fmt: skip
+
+
+def test_the_verdict_says_fits_or_does_not_from_the_numbers() -> None:
+    good = pl.DataFrame([line("random-labels", 1.0, 50, train=0.9934, test=0.099)])
+    assert fits_random_labels("m", good) == "m fits random labels: 99.3 % train, 9.9 % test, chance 10 %."
+    bad = pl.DataFrame([line("random-labels", 1.0, None, train=0.4, test=0.12)])
+    assert fits_random_labels("m", bad) == "m does not fit random labels: 40.0 % train, 12.0 % test, chance 10 %."
+    assert fits_random_labels("m", pl.DataFrame([line("true-labels", 0.0, 5)])) is None
+
+
+def test_the_order_agrees_or_disagrees_from_the_numbers() -> None:
+    steps = {"true-labels": 10, "shuffled-pixels": 20, "gaussian-pixels": 30, "random-pixels": 40, "random-labels": 50}
+    as_paper = order_of_conditions("m", pl.DataFrame([line(name, 1.0, step) for name, step in steps.items()]))
+    assert as_paper is not None
+    assert "as in the paper; the order of figure 1a." in as_paper
+    steps["true-labels"] = 60
+    not_so = order_of_conditions("m", pl.DataFrame([line(name, 1.0, step) for name, step in steps.items()]))
+    assert not_so is not None
+    assert "unlike in the paper" in not_so
+    assert "figure 1a's order is" in not_so
+    steps["random-labels"] = None  # type: ignore[assignment]
+    unfinished = order_of_conditions("m", pl.DataFrame([line(name, 1.0, step) for name, step in steps.items()]))
+    assert unfinished is not None
+    assert "(not yet: random-labels)" in unfinished
+
+
+def test_slowdown_is_relative_to_true_labels_of_the_same_seed() -> None:
+    runs = pl.DataFrame([line("true-labels", 0.0, 10, seed=0), line("true-labels", 0.0, 20, seed=1),
+                         line("random-labels", 1.0, 30, seed=0), line("random-labels", 1.0, None, seed=1)])  # fmt: skip
+    assert with_slowdown(runs)["slowdown"].to_list() == [1.0, 1.0, 3.0, None]
+
+
+def test_a_mean_carries_its_spread_and_n() -> None:
+    assert mean_of([0.5], percent) == "50.0 %"
+    assert mean_of([0.4, 0.6], percent) == "50.0 % ± 14.1 % (n = 2)"
+
+
+def test_overfitting_is_the_first_epoch_at_the_threshold() -> None:
+    rows = [Row(epoch=i, step=10 * i, learning_rate=1, online_loss=loss, online_accuracy=1, seconds=0, evaluation_seconds=0)
+            for i, loss in enumerate((0.5, 0.1, 0.3, 0.0), 1)]  # fmt: skip
+    assert overfit_step(rows) == 20
+    assert overfit_step(rows[:1]) is None
+
+
+def test_paper_numbers_apply_only_where_the_setting_matches() -> None:
+    full = make_spec(model="inception", corruption="random-labels").model_dump() | {"n": 50_000, "n_test": 10_000}
+    assert {target.quantity for target in targets_for(full)} == {"train_accuracy", "test_accuracy", "overfit_step"}
+    for change in ({"n": 1_000}, {"data": "digits"}, {"model": "mlp-2x512"}, {"corruption": "partial-labels"}):
+        assert targets_for(full | change) == []
+    assert all(target.tolerance > 0 and target.source for target in TARGETS)
+
+
+def test_a_misspelt_study_suggests_the_nearest() -> None:
+    with pytest.raises(ShatterlabError, match="unknown study 'label-nose'; did you mean 'label-noise'"):
+        chosen("label-nose")
+
+
+@pytest.fixture(scope="module")
+def small_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Every study at a size that takes seconds, on the digits, two seeds, two processes."""
+    store = Store(tmp_path_factory.mktemp("store"))
+    for name, study in STUDIES.items():
+        small = {"n": 60, "n_test": 30, "epochs": 3, "batch_size": 20, "model": "mlp-1x16"}
+        specs = list(
+            {spec.id: spec for spec in (s.model_copy(update=small) for s in study.specs("demo", "digits", 2))}.values()
+        )
+        run_all(specs, Settings(store.path, "cpu"), jobs=2 if name == "label-noise" else 1)
+        store.ask(Asked(study=name, scale="demo", data="digits", seeds=2, run_ids=[spec.id for spec in specs]))
+    return store
+
+
+def found(store: Store, name: str) -> Tables:
+    results, errors = store.results()
+    assert not errors
+    asked = next(asked for asked in store.asked() if asked.study == name)
+    return tables(store, [result for result in results if result.id in asked.run_ids])
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_study_draws_and_judges_its_runs(small_store: Store, name: str) -> None:
+    result = found(small_store, name)
+    verdicts = STUDIES[name].verdict(result)
+    assert verdicts
+    assert all(sentence.endswith(".") and "None" not in sentence and "nan" not in sentence for sentence in verdicts)
+    for chart in STUDIES[name].draw(result).values():
+        assert "digits" in json.dumps(chart.to_dict())
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_study_with_one_run_is_judged_too(small_store: Store, name: str) -> None:
+    whole = found(small_store, name)
+    one = Tables(whole.runs.head(1), whole.epochs.filter(pl.col("run_id") == whole.runs["run_id"][0]))
+    assert all(STUDIES[name].verdict(one))
+    assert STUDIES[name].draw(one)
+
+
+def test_the_page_is_whole_and_asks_the_network_for_nothing(small_store: Store, tmp_path: Path) -> None:
+    results, _ = small_store.results()
+    page = write(small_store, results, tmp_path / "deep" / "page.html").read_text()
+    outside_scripts = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
+    assert not re.search(r"""(src|href)\s*=|url\(|@import""", outside_scripts)
+    for name in STUDIES:
+        assert f"shatterlab run {name} --scale demo --data digits --seeds 2" in page
+    charts = json.loads(re.search(r'id="charts">(.*?)</script>', page, re.DOTALL)[1])  # type: ignore[index]
+    assert len(charts) == 3
+    assert all(f'id="{id}"' in page for id in charts)
+    assert "a scaled run and not a reproduction" in page
+
+
+def test_names_from_users_are_escaped(tmp_path: Path) -> None:
+    import numpy as np
+
+    path = tmp_path / "<script>alert(1)<"
+    path.mkdir()
+    arrays = {
+        "x_train": np.zeros((8, 4, 4), np.uint8),
+        "y_train": np.arange(8) % 2,
+        "x_test": np.zeros((4, 4, 4), np.uint8),
+        "y_test": np.arange(4) % 2,
+    }
+    np.savez(path / "own.npz", **arrays)  # type: ignore[arg-type]
+    store = Store(tmp_path / "store")
+    spec = make_spec(model="mlp-1x4", data=f"npz:{path / 'own.npz'}", corruption="random-labels", epochs=1)
+    run_all([spec], Settings(store.path, "cpu"))
+    store.ask(Asked(study="learning-curves", scale="demo", data=spec.data, seeds=1, run_ids=[spec.id]))
+    page = write(store, store.results()[0], tmp_path / "page.html").read_text()
+    assert "<script>alert" not in page
+    assert "alert(1)" in page
+
+
+def test_an_empty_store_says_how_to_start(tmp_path: Path) -> None:
+    with pytest.raises(ShatterlabError, match="holds no finished runs; start with 'shatterlab run learning-curves'"):
+        write(Store(tmp_path), [], tmp_path / "page.html")
