@@ -80,3 +80,17 @@ def test_a_wrong_name_says_what_to_write(name: str, message: str) -> None:
     with pytest.raises(ShatterlabError) as error:
         lookup(name)
     assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize("name", MODEL_NAMES)
+def test_signals_neither_vanish_nor_explode_at_the_start(name: str) -> None:
+    model = build(name, (28, 28, 3), 10).eval()
+    with torch.no_grad():
+        outputs = model(torch.randn(64, 3, 28, 28))
+    assert 0.01 < outputs.std() < 10
+
+
+def test_centred_weights_sum_to_zero_in_each_unit_behind_a_relu() -> None:
+    convolutions = [m for m in build("inception-no-bn", (28, 28, 3), 10).modules() if isinstance(m, torch.nn.Conv2d)]
+    for layer in convolutions[1:]:
+        assert layer.weight.sum((1, 2, 3)).abs().max() < 1e-4

@@ -28,7 +28,8 @@ CROPS = {"cifar10": 28}
 ASSUMPTIONS = {
     "batch size": "128 images, the last batch of an epoch may be smaller; the paper does not give one.",
     "initialization": "weights of each layer are drawn from N(0, 2 / fan-in), offsets start at zero "
-    "(He et al., 2015), the last layer's weights from N(0, 1 / fan-in); the paper does not give one.",
+    "(He et al., 2015), the last layer's weights from N(0, 1 / fan-in); Inception without batch normalization "
+    "does not train from there and starts from weights that sum to zero in each unit; the paper does not give one.",
     "learning-rate decay": "x 0.95 after every 50,000 training images seen. On all of CIFAR-10 this is the "
     "paper's 'after every epoch'; on smaller sets it keeps the number of steps before the rate dies.",
     "batch normalization": "running statistics move by 0.1 a step, epsilon is 1e-5; the paper does not say.",

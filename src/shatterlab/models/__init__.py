@@ -21,6 +21,8 @@ class Model:
     summary: str
     parameters: Callable[[Shape, int], int]
     module: Callable[[Shape, int], "nn.Module"]
+    initialization: str = "he"
+    """The function of `models.initialization` that draws its weights."""
 
 
 def _mlp(*widths: int) -> Model:
@@ -60,7 +62,9 @@ MODELS = {
     "mlp-3x512": _mlp(512, 512, 512),
     "alexnet": Model("small AlexNet, two convolutions", alexnet_parameters, _alexnet),
     "inception": Model("small Inception, batch normalization", inception_parameters, _inception),
-    "inception-no-bn": Model("small Inception without batch normalization", inception_parameters, _inception_no_bn),
+    "inception-no-bn": Model(
+        "small Inception without batch normalization", inception_parameters, _inception_no_bn, "centred"
+    ),
 }
 
 
@@ -81,7 +85,7 @@ def lookup(name: str) -> Model:
 
 
 def build(name: str, shape: Shape, classes: int, seed: int = 0) -> "nn.Module":
-    """A network with its weights drawn (see `initialization.initialize`).
+    """A network with its weights drawn (see `initialization`).
 
     Args:
         name: a key of `MODELS`, or `mlp-LxW`.
@@ -92,8 +96,9 @@ def build(name: str, shape: Shape, classes: int, seed: int = 0) -> "nn.Module":
     Returns:
         A module in float32 from images (batch, channels, height, width) to logits (batch, classes).
     """
-    from .initialization import initialize
+    from . import initialization
 
-    model = lookup(name).module(shape, classes)
-    initialize(model, seed)
+    entry = lookup(name)
+    model = entry.module(shape, classes)
+    getattr(initialization, entry.initialization)(model, seed)
     return model

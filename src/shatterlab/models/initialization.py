@@ -1,27 +1,59 @@
 """How weights start: the paper does not say, so this is one of our named assumptions."""
 
+from collections.abc import Callable
+from math import pi
+
 import torch
 from torch import nn
 
+Initialization = Callable[[nn.Module, int], None]
+"""Draws a model's weights in place, from a seed; equal seeds give equal weights on every device."""
+
+
+def he(model: nn.Module, seed: int) -> None:
+    """Normal weights of variance 2 / fan-in, and 1 / fan-in in the last layer; offsets start at zero.
+
+    This keeps the mean square of activations constant through ReLUs
+    (He et al., 2015, https://arxiv.org/abs/1502.01852, eq. 10).
+    """
+    layers = _layers(model)
+    for layer, drawn in _drawn(layers, seed):
+        _set(layer, drawn, variance=1 if layer is layers[-1] else 2)
+
+
+def centred(model: nn.Module, seed: int) -> None:
+    """As `he`, but the weights of each unit sum to zero; for deep networks without normalization.
+
+    Behind a ReLU every activation is positive, and this common mean grows from layer to layer until it
+    drowns what distinguishes the images. Weights that sum to zero do not see it. The variance then left
+    of a standard normal behind a ReLU is (1 - 1/pi) / 2, so variance 2 / (1 - 1/pi) / fan-in keeps it
+    (Brock et al., 2021, https://arxiv.org/abs/2101.08692, section 3). The first layer sees whitened
+    pixels; the last starts small, as its gradient grows with the activations (NOTEBOOK.md).
+    """
+    layers = _layers(model)
+    for layer, drawn in _drawn(layers, seed):
+        if layer is layers[0]:
+            _set(layer, drawn, variance=1)
+            continue
+        drawn -= drawn.flatten(1).mean(1).view(-1, *[1] * (drawn.dim() - 1))
+        _set(layer, drawn, variance=0.1 if layer is layers[-1] else 2 / (1 - 1 / pi))
+
+
+Layer = nn.Conv2d | nn.Linear
+
+
+def _layers(model: nn.Module) -> list[Layer]:
+    return [module for module in model.modules() if isinstance(module, Layer)]
+
+
+def _drawn(layers: list[Layer], seed: int) -> list[tuple[Layer, torch.Tensor]]:
+    generator = torch.Generator().manual_seed(seed)
+    return [(layer, torch.randn(layer.weight.shape, generator=generator)) for layer in layers]
+
 
 @torch.no_grad()
-def initialize(model: nn.Module, seed: int) -> None:
-    """Draws the weights of every convolution and linear layer, in the order of `model.modules()`.
-
-    A weight is normal with variance 2 / fan-in, which keeps the scale of activations constant
-    through ReLUs (He et al., 2015, https://arxiv.org/abs/1502.01852, eq. 10); the last layer, which
-    no ReLU follows, has variance 1 / fan-in. Offsets start at zero.
-
-    Args:
-        model: changed in place.
-        seed: of the generator; equal seeds give equal weights on every device, as they are drawn on the CPU.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    layers = [module for module in model.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
-    for layer in layers:
-        fan_in = layer.weight[0].numel()
-        variance = (1 if layer is layers[-1] else 2) / fan_in
-        drawn = torch.randn(layer.weight.shape, generator=generator) * variance**0.5
-        layer.weight.copy_(drawn)
-        if layer.bias is not None:
-            layer.bias.zero_()
+def _set(layer: Layer, drawn: torch.Tensor, *, variance: float) -> None:
+    """Weights of `variance` / fan-in, offsets of zero."""
+    layer.weight.copy_(drawn * (variance / drawn[0].numel()) ** 0.5)
+    if layer.bias is not None:
+        layer.bias.zero_()
