@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from .data import data_folders, fetch_dataset, find, load
-from .engines import Settings, run_all
+from .engines import Settings, run_all, threads_for
 from .engines.estimate import estimate
 from .errors import ShatterlabError
 from .progress import Progress
@@ -64,26 +64,21 @@ def run_studies(
 
 def _announce(missing: Sequence[Spec], device: str, jobs: int | None, data_dir: Path | None) -> int:
     """Says what is coming and returns the number of runs at a time."""
-    cost = estimate(missing, device=device, data_dir=data_dir)
-    if jobs is None:
-        jobs = default_jobs(cost.memory, device)
-    jobs = min(jobs, len(missing))
-    # Measured with all cores; side by side each run has a share of them, and the whole takes about as long.
-    OUT.print(
-        f"{len(missing)} to do on {pick_device(device)}, {jobs} at a time: at most about {_duration(cost.seconds)}, "
-        f"{cost.memory * jobs / 1e9:.1f} GB of memory. Ctrl-C stops; the same command goes on."
-    )
+    # One run keeps a GPU busy; on the CPU a run a core is fastest, as small networks share a step badly.
+    most = 1 if pick_device(device).type == "cuda" else os.cpu_count() or 1
+    wanted = min(jobs or most, len(missing))
+    cost = estimate(missing, threads=threads_for(wanted), device=device, data_dir=data_dir)
     free = free_memory()
-    if cost.memory * jobs > free:
-        OUT.print(f"That is more than the {free / 1e9:.1f} GB free now: --jobs 1 or a smaller scale needs less.")
-    return jobs
-
-
-def default_jobs(memory: float, device: str) -> int:
-    """A run for each core as memory allows on the CPU; one on CUDA, which a single run keeps busy."""
-    if pick_device(device).type == "cuda":
-        return 1
-    return max(1, min(os.cpu_count() or 1, int(MEMORY_SHARE * free_memory() / memory)))
+    if jobs is None:
+        wanted = max(1, min(wanted, int(MEMORY_SHARE * free / cost.memory)))
+    OUT.print(
+        f"{len(missing)} to do on {pick_device(device)}, {wanted} at a time: at most about "
+        f"{_duration(cost.seconds / wanted)}, {cost.memory * wanted / 1e9:.1f} GB of memory. "
+        "Ctrl-C stops; the same command goes on."
+    )
+    if cost.memory * wanted > free:
+        OUT.print(f"That is more than the {free / 1e9:.1f} GB free now: a smaller --jobs or --scale needs less.")
+    return wanted
 
 
 def free_memory() -> float:

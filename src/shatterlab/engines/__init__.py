@@ -1,5 +1,5 @@
 """Engines do the missing runs of a list: here (`local`), later on a cluster."""
 
-from .local import Settings, run_all
+from .local import Settings, run_all, threads_for
 
-__all__ = ["Settings", "run_all"]
+__all__ = ["Settings", "run_all", "threads_for"]

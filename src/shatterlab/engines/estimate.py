@@ -13,6 +13,7 @@ from ..spec import Spec
 from ..spine import model_for, pick_device
 from ..training import MomentumSGD, evaluation_interval
 from ..training.evaluate import BATCH, logits
+from ..training.memory import keep_freed_memory
 
 PROCESS_MEMORY = 0.35e9
 """Bytes of a process that has imported torch and done nothing."""
@@ -26,17 +27,30 @@ class Estimate:
     memory: float
 
 
-def estimate(specs: Sequence[Spec], *, device: str = "auto", data_dir: Path | None = None) -> Estimate:
+def estimate(
+    specs: Sequence[Spec], *, threads: int = 1, device: str = "auto", data_dir: Path | None = None
+) -> Estimate:
     """Times a few training steps and evaluations of each (model, batch size) and scales them up.
 
     The time is an upper bound for runs that may stop once they fit.
 
     Args:
         specs: the runs to be done.
+        threads: that a run will have on the CPU.
         device: as for `run`.
         data_dir: looked in first for data.
     """
     target = pick_device(device)
+    keep_freed_memory()
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        return _estimate(specs, target, data_dir)
+    finally:
+        torch.set_num_threads(before)
+
+
+def _estimate(specs: Sequence[Spec], target: torch.device, data_dir: Path | None) -> Estimate:
     timed: dict[tuple[object, ...], tuple[float, float, float]] = {}
     seconds = memory = 0.0
     for spec in specs:

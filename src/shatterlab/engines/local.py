@@ -77,6 +77,11 @@ def _run(spec: Spec, settings: Settings, report: Report) -> None:
     report(spec, None)
 
 
+def threads_for(jobs: int) -> int:
+    """Each run's share of the cores."""
+    return max(1, (os.cpu_count() or 1) // jobs)
+
+
 def _side_by_side(specs: Sequence[Spec], settings: Settings, jobs: int, report: Report) -> list[str]:
     context = multiprocessing.get_context("spawn")  # a forked torch may hang in its thread pool
     tasks, events = context.Queue(), context.Queue()
@@ -84,7 +89,7 @@ def _side_by_side(specs: Sequence[Spec], settings: Settings, jobs: int, report: 
         tasks.put(spec)
     for _ in range(jobs):
         tasks.put(None)
-    threads = max(1, (os.cpu_count() or 1) // jobs)
+    threads = threads_for(jobs)
     workers = [context.Process(target=_work, args=(tasks, events, settings, threads), daemon=True) for _ in range(jobs)]
     for worker in workers:
         worker.start()
