@@ -70,4 +70,4 @@ class Progress:
             last = ""
         self.bars.update(self.whole, state=f"{self.done}/{self.runs} runs")
         if not self.console.is_terminal:
-            self.console.print(f"[{self.done}/{self.runs}] {spec.title}{last}", markup=False)
+            self.console.print(f"[{self.done}/{self.runs}] {spec.title}{last}", markup=False, soft_wrap=True)

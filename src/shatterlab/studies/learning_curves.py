@@ -22,7 +22,7 @@ RUNS: dict[Scale, list[dict[str, Any]]] = {
     "paper": [{"model": "inception", "epochs": 60}],
 }
 # The digits are few and small; the sizes above are for sets like CIFAR-10.
-DIGITS = {"n": 1_000, "n_test": None, "epochs": 150, "batch_size": 64}
+DIGITS = {"n": 500, "n_test": None, "epochs": 400, "batch_size": 32}
 
 
 def specs(scale: Scale, data: str, seeds: int) -> list[Spec]:
