@@ -105,12 +105,29 @@ def test_show_and_report_follow_a_run(capsys, tmp_path: Path) -> None:
             ["report", "--store", "nowhere"],
             "the store nowhere holds no finished runs; start with 'shatterlab run learning-curves'.",
         ),
+        (
+            ["data", "verify", "cifar10", "--data-dir", "nowhere"],
+            "--data-dir nowhere is not a folder; name the one that holds cifar10.",
+        ),
+        (
+            ["train", "--data", "npz:no.npz"],
+            "{tmp}/no.npz cannot be read (No such file or directory); name an existing file after npz:",
+        ),
+        (
+            ["train", "--data", "digits", "--model", "mlp-9x99999999"],
+            "mlp-9x99999999 is too large to build; write mlp-LxW with",
+        ),
+        (
+            ["train", "--data", "digits", "--model", "inception", "--n", "1", "--crop", "1", "--epochs", "1"],
+            "inception true-labels seed 0 failed: ",
+        ),
+        (["show", "--csv", "--json"], "--csv and --json exclude each other; choose one."),
         (["data", "verify", "cifar"], "unknown data set 'cifar'; did you mean 'cifar10'?"),
     ],
 )
-def test_a_mistake_is_one_sentence_and_exit_code_2(capsys, arguments: list[str], message: str) -> None:
+def test_a_mistake_is_one_sentence_and_exit_code_2(capsys, tmp_path: Path, arguments: list[str], message: str) -> None:
     said = shatterlab(capsys, *arguments, code=2)
-    assert said.startswith(f"shatterlab: {message}")
+    assert said.startswith(f"shatterlab: {message.replace('{tmp}', str(tmp_path))}")
     assert said.count("\n") == 1
 
 
@@ -128,7 +145,7 @@ def test_a_damaged_result_is_told_after_the_others_are_shown(capsys, tmp_path: P
     assert stop.value.code == 2
     said = capsys.readouterr()
     assert record["run_id"] in said.out
-    assert "cut short or damaged; delete that file" in said.err
+    assert "cut short, damaged or of another version; delete that file" in said.err
 
 
 def test_run_falls_back_to_the_digits_with_one_line_that_says_why(capsys, tmp_path: Path, monkeypatch) -> None:
@@ -150,3 +167,21 @@ def test_run_falls_back_to_the_digits_with_one_line_that_says_why(capsys, tmp_pa
 def test_commands_that_do_not_train_never_import_torch(arguments: list[str], tmp_path: Path) -> None:
     code = f"import sys; from shatterlab.cli import main\ntry:\n main({arguments})\nexcept SystemExit: pass\nassert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, capture_output=True)
+
+
+def test_any_path_of_a_user_can_be_shown(capsys, tmp_path: Path) -> None:
+    import numpy as np
+
+    folder = tmp_path / "[bold]" / "[" / "b]"
+    folder.mkdir(parents=True)
+    arrays = {
+        "x_train": np.ones((60, 4, 4)),
+        "y_train": np.arange(60) % 2,
+        "x_test": np.ones((4, 4, 4)),
+        "y_test": np.arange(4) % 2,
+    }
+    np.savez(folder / "own.npz", **arrays)  # type: ignore[arg-type]
+    name = f"npz:{folder / 'own.npz'}"
+    shatterlab(capsys, "run", "learning-curves", "--data", name, "--store", "s", "--jobs", "1")
+    assert "[bold]" in shatterlab(capsys, "show", "--json", "--store", "s")
+    assert "learning-curves (demo" in shatterlab(capsys, "show", "--store", "s")

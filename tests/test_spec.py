@@ -26,7 +26,7 @@ def test_a_spec_survives_json(seed: int, n: int, momentum: float) -> None:
     assert again.id == spec.id
 
 
-OTHER = {"model": "alexnet", "data": "digits", "corruption": "random-pixels", "amount": 0.3, "label_noise": "symmetric",
+OTHER = {"data_version": "0", "model": "alexnet", "data": "digits", "corruption": "random-pixels", "amount": 0.3, "label_noise": "symmetric",
          "preprocessing": "scale", "precision": "bf16", "stop": "fit", "decay": 0.9, "momentum": 0.5, "weight_decay": 0.1}  # fmt: skip
 
 

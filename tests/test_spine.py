@@ -86,32 +86,33 @@ def test_a_run_stopped_after_any_epoch_ends_with_the_same_bits(tmp_path: Path, m
 
 
 def test_a_run_killed_at_random_moments_ends_with_the_same_bits(tmp_path: Path) -> None:
-    spec = make_spec(**SMALL, epochs=400, evaluate_every=50)
+    spec = make_spec(**SMALL, epochs=3_000, evaluate_every=500)
     script = (
         "import sys; from pathlib import Path; import torch; torch.set_num_threads(1)\n"
         "import shatterlab.spine as r; from shatterlab import Spec, Store\n"
-        "r.CHECKPOINT_SECONDS = 0.05\n"
+        "r.CHECKPOINT_SECONDS = 0.02\n"
         f"r.run(Spec.model_validate_json({spec.model_dump_json()!r}), Store(sys.argv[1]), device='cpu')"
     )
     whole, broken = Store(tmp_path / "whole"), Store(tmp_path / "broken")
     run(spec, whole, device="cpu")
-    for after in (0.02, 0.3, 0.45):
+    kills = 0
+    for more_checkpoints in (1, 3, 2):
         process = subprocess.Popen([sys.executable, "-c", script, str(broken.path)])
-        deadline = time.monotonic() + 60
-        while not store_has_rows(broken, spec) and time.monotonic() < deadline and process.poll() is None:
-            time.sleep(0.01)
-        time.sleep(after)
+        seen: set[int] = set()
+        while len(seen) <= more_checkpoints and process.poll() is None:
+            if broken.checkpoint(spec).exists():
+                seen.add(broken.checkpoint(spec).stat().st_mtime_ns)
+            time.sleep(0.001)
         process.send_signal(signal.SIGKILL)
-        process.wait()
-        if broken.result(spec):  # a fast machine got to the end before the kill
-            break
+        kills += process.wait() == -signal.SIGKILL
+    assert kills == 3
+    assert broken.result(spec) is None
     subprocess.run([sys.executable, "-c", script, str(broken.path)], check=True)
     assert numbers(whole, spec) == numbers(broken, spec)
     assert whole.checkpoint(spec).read_bytes() == broken.checkpoint(spec).read_bytes()
-
-
-def store_has_rows(store: Store, spec: Spec) -> bool:
-    return len(store.rows(spec)) > 0
+    result = broken.result(spec)
+    assert result is not None
+    assert result.provenance.resumed_from > 0
 
 
 def test_half_a_line_of_rows_is_dropped_and_done_again(tmp_path: Path, monkeypatch) -> None:
@@ -134,7 +135,7 @@ def test_a_result_cut_short_says_what_to_delete_and_the_run_goes_on(tmp_path: Pa
     path = store.folder(spec) / "result.json"
     path.write_text(path.read_text()[:100])
     with pytest.raises(
-        ShatterlabError, match=r"result\.json is cut short or damaged; delete that file and run the same"
+        ShatterlabError, match=r"result\.json is cut short, damaged or of another version; delete that file and run"
     ):
         run(spec, store)
     path.unlink()
@@ -186,3 +187,20 @@ def test_two_processes_may_want_the_same_run(tmp_path: Path) -> None:
     first, second = (json.loads(process.communicate()[0]) for process in both)
     assert first == second
     assert len(list(tmp_path.glob("*/result.json"))) == 1
+
+
+def test_other_content_of_an_npz_file_is_another_run(tmp_path: Path) -> None:
+    import numpy as np
+
+    def own(classes: int) -> None:
+        rng = np.random.default_rng(classes)
+        arrays = {f"{kind}_{part}": rng.integers(classes, size=shape) for part in ("train", "test")
+                  for kind, shape in (("x", (12, 4, 4)), ("y", 12))}  # fmt: skip
+        np.savez(tmp_path / "own.npz", **arrays)  # type: ignore[arg-type]
+
+    spec, results = make_spec(model="mlp-1x4", data=f"npz:{tmp_path / 'own.npz'}", epochs=1), []
+    for classes in (2, 3):
+        own(classes)
+        results.append(run(spec, Store(tmp_path / "store")))
+    assert [result.classes for result in results] == [2, 3]
+    assert results[0].id != results[1].id

@@ -49,7 +49,7 @@ def test_one_bad_result_does_not_hide_the_others(tmp_path: Path) -> None:
     (tmp_path / "0123456789ab" / "result.json").write_text('{"spec": ')
     results, errors = store.results()
     assert [result.spec for result in results] == [SPEC]
-    assert "cut short or damaged; delete that file" in str(errors[0])
+    assert "cut short, damaged or of another version; delete that file" in str(errors[0])
 
 
 def test_missing_is_missing_in_the_tables(tmp_path: Path) -> None:
@@ -67,3 +67,10 @@ def test_a_name_from_a_user_cannot_leave_the_store(tmp_path: Path) -> None:
     store.ask(asked)
     assert store.asked() == [asked]
     assert [path.parent for path in tmp_path.rglob("*.json")] == [tmp_path / "store" / "studies"]
+
+
+def test_asking_again_with_fewer_seeds_forgets_none(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for seeds, ids in ((3, ["a", "b", "c"]), (1, ["a"])):
+        store.ask(Asked(study="label-noise", scale="demo", data="digits", seeds=seeds, run_ids=ids))
+    assert [(asked.seeds, asked.run_ids) for asked in store.asked()] == [(3, ["a", "b", "c"])]

@@ -58,19 +58,25 @@ def test_the_verdict_says_fits_or_does_not_from_the_numbers() -> None:
 
 
 def test_the_order_agrees_or_disagrees_from_the_numbers() -> None:
-    steps = {"true-labels": 10, "shuffled-pixels": 20, "gaussian-pixels": 30, "random-pixels": 40, "random-labels": 50}
+    steps = {
+        "true-labels": 10,
+        "partial-labels": 10,
+        "shuffled-pixels": 20,
+        "gaussian-pixels": 30,
+        "random-pixels": 40,
+        "random-labels": 50,
+    }
     as_paper = order_of_conditions("m", pl.DataFrame([line(name, 1.0, step) for name, step in steps.items()]))
-    assert as_paper is not None
     assert "as in the paper; the order of figure 1a." in as_paper
     steps["true-labels"] = 60
     not_so = order_of_conditions("m", pl.DataFrame([line(name, 1.0, step) for name, step in steps.items()]))
-    assert not_so is not None
     assert "unlike in the paper" in not_so
     assert "figure 1a's order is" in not_so
     steps["random-labels"] = None  # type: ignore[assignment]
     unfinished = order_of_conditions("m", pl.DataFrame([line(name, 1.0, step) for name, step in steps.items()]))
-    assert unfinished is not None
     assert "(not yet: random-labels)" in unfinished
+    assert "the paper" not in unfinished
+    assert "figure 1a" not in unfinished
 
 
 def test_slowdown_is_relative_to_true_labels_of_the_same_seed() -> None:

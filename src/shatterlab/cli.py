@@ -49,6 +49,7 @@ def list_(
         _print_json(chosen)
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console = Console()
@@ -57,7 +58,7 @@ def list_(
         for column in lines[0]:
             table.add_column(column, justify="right" if isinstance(lines[0][column], int) else "left", overflow="fold")
         for line in lines:
-            table.add_row(*(f"{value:,}" if isinstance(value, int) else str(value) for value in line.values()))
+            table.add_row(*(f"{value:,}" if isinstance(value, int) else escape(str(value)) for value in line.values()))
         console.print(table)
         console.print()
 
@@ -160,6 +161,8 @@ def show(
     """
     from .studies import chosen, tables
 
+    if csv and json:
+        raise ShatterlabError("--csv and --json exclude each other; choose one.")
     opened = Store(store)
     results, errors = opened.results()
     if study is not None and study != "all":
@@ -205,20 +208,21 @@ def report(store: StoreDir = DEFAULT_STORE, out: Path | None = None) -> None:
 
 def _print_runs(table: "pl.DataFrame") -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     shown = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for title in ("model", "condition", "data"):
+    for title in ("model", "condition"):
         shown.add_column(title, no_wrap=True)
+    shown.add_column("data", overflow="fold")
     for title in ("seed", "n", "epochs", "train %", "test %", "run"):
         shown.add_column(title, justify="right", no_wrap=True)
     for run in table.iter_rows(named=True):
         share = "" if run["amount"] in (0, 1) else f" {run['amount']:g}"
         scores = (f"{100 * run[name]:.2f}" for name in ("train_accuracy", "test_accuracy"))
         counts = (f"{run[name]:,}" for name in ("n", "epochs"))
-        shown.add_row(
-            run["model"], run["corruption"] + share, run["data"], str(run["seed"]), *counts, *scores, run["run_id"]
-        )
+        names = (escape(name) for name in (run["model"], run["corruption"] + share, run["data"]))
+        shown.add_row(*names, str(run["seed"]), *counts, *scores, run["run_id"])
     console = Console()
     # A line that the terminal folds can be read; one that is cut cannot.
     Console(width=max(console.width, 100)).print(shown)

@@ -1,15 +1,14 @@
 """The two commands that train: `run` and `train`. Imported when they start, as they need torch."""
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from .data import data_folders, fetch_dataset, find, load
-from .engines import Settings, run_all, threads_for
+from .data import Data, data_folders, fetch_dataset, find, load, pin
+from .engines import Settings, cores, run_all, threads_for
 from .engines.estimate import estimate
 from .errors import ShatterlabError
 from .progress import Progress
@@ -17,7 +16,7 @@ from .report import chart_library
 from .results import Asked, Result, Store
 from .row import Row
 from .spec import Spec
-from .spine import pick_device, prepare, run
+from .spine import pick_device, run
 from .studies import Scale, chosen, tables
 
 OUT = Console(soft_wrap=True, highlight=False)
@@ -40,15 +39,16 @@ def run_studies(
         raise ShatterlabError("--seeds and --jobs must be at least 1.")
     studies = chosen(name)
     data = data or available_data(scale, data_dir)
-    load(data, data_dir)
+    loaded = load(data, data_dir)
     store = Store(store_dir)
-    asked = {name: study.specs(scale, data, seeds) for name, study in studies.items()}
+    asked = {name: [sized(spec, loaded) for spec in study.specs(scale, data, seeds)] for name, study in studies.items()}
     for study, specs in asked.items():
         store.ask(Asked(study=study, scale=scale, data=data, seeds=seeds, run_ids=[spec.id for spec in specs]))
     every = list({spec.id: spec for specs in asked.values() for spec in specs}.values())
     missing = [spec for spec in every if store.result(spec) is None]
     OUT.print(
-        f"{name} at scale {scale} on {data}: {len(every)} runs, {len(every) - len(missing)} already in {store_dir}."
+        f"{name} at scale {scale} on {data}: {len(every)} runs, {len(every) - len(missing)} already in {store_dir}.",
+        markup=False,
     )
     if missing:
         jobs = _announce(missing, device, jobs, data_dir)
@@ -57,15 +57,28 @@ def run_studies(
     for study, specs in asked.items():
         results = [result for spec in specs if (result := store.result(spec))]
         OUT.print(f"\n[bold]{study}[/bold]  {studies[study].question}")
+        if not results:
+            OUT.print("  none of its runs is finished")
+            continue
         for sentence in studies[study].verdict(tables(store, results)):
             OUT.print(f"  {sentence}", markup=False)
     chart_library()  # kept for `shatterlab report`, which then answers at once
 
 
+def sized(spec: Spec, data: Data) -> Spec:
+    """A study's run cut to a smaller data set, where it has one, and pinned to its content."""
+    sizes = {
+        name: None
+        for name, part in (("n", data.train), ("n_test", data.test))
+        if (getattr(spec, name) or 0) > len(part)
+    }
+    return pin(spec.model_copy(update=sizes))
+
+
 def _announce(missing: Sequence[Spec], device: str, jobs: int | None, data_dir: Path | None) -> int:
     """Says what is coming and returns the number of runs at a time."""
     # One run keeps a GPU busy; on the CPU a run a core is fastest, as small networks share a step badly.
-    most = 1 if pick_device(device).type == "cuda" else os.cpu_count() or 1
+    most = 1 if pick_device(device).type == "cuda" else cores()
     wanted = min(jobs or most, len(missing))
     cost = estimate(missing, threads=threads_for(wanted), device=device, data_dir=data_dir)
     free = free_memory()
@@ -94,7 +107,7 @@ def available_data(scale: Scale, data_dir: Path | None) -> str:
     """cifar10 if it is here or can be fetched; else, at scale demo, the bundled digits and a line that says why."""
     if find("cifar10", data_dir):
         return "cifar10"
-    OUT.print(f"CIFAR-10 is not in {', '.join(map(str, data_folders(data_dir)))}; fetching it (162 MB).")
+    OUT.print(f"CIFAR-10 is not in {', '.join(map(str, data_folders(data_dir)))}; fetching it (162 MB).", markup=False)
     try:
         fetch_dataset("cifar10", data_dir)
     except ShatterlabError as error:
@@ -107,10 +120,14 @@ def available_data(scale: Scale, data_dir: Path | None) -> str:
 
 def train_one(spec: Spec, store_dir: Path, device: str, data_dir: Path | None, *, as_json: bool) -> None:
     """`shatterlab train`."""
-    prepare(spec, data_dir)  # a wrong name or a missing file should be told before any bar is drawn
-    store = Store(store_dir)
-    with Progress([spec], quiet=as_json) as progress:
-        result = run(spec, store, device=device, data_dir=data_dir, on_row=lambda row: progress.update(spec, row))
+    spec = pin(spec)
+    try:
+        with Progress([spec], quiet=as_json) as progress:
+            result = run(
+                spec, Store(store_dir), device=device, data_dir=data_dir, on_row=lambda row: progress.update(spec, row)
+            )
+    except (MemoryError, RuntimeError, ValueError) as error:  # torch's, for what does not fit or go together
+        raise ShatterlabError(f"{spec.title} failed: {error}; a smaller model, n or batch may do.") from None
     if as_json:
         json.dump(result.summary(), sys.stdout)
         print()

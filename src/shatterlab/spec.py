@@ -28,8 +28,10 @@ CROPS = {"cifar10": 28}
 ASSUMPTIONS = {
     "batch size": "128 images, the last batch of an epoch may be smaller; the paper does not give one.",
     "initialization": "weights of each layer are drawn from N(0, 2 / fan-in), offsets start at zero "
-    "(He et al., 2015), the last layer's weights from N(0, 1 / fan-in); Inception without batch normalization "
-    "does not train from there and starts from weights that sum to zero in each unit; the paper does not give one.",
+    "(He et al., 2015), the last layer's weights from N(0, 1 / fan-in). Inception without batch normalization does "
+    "not train from there; its weights sum to zero in each unit, with variance 2.93 / fan-in (first layer 1, last "
+    "0.1). The paper does not give one.",
+    "same padding": "a stride of 2 pads both sides of an image alike, as torch does; TensorFlow pads right and below.",
     "learning-rate decay": "x 0.95 after every 50,000 training images seen. On all of CIFAR-10 this is the "
     "paper's 'after every epoch'; on smaller sets it keeps the number of steps before the rate dies.",
     "batch normalization": "running statistics move by 0.1 a step, epsilon is 1e-5; the paper does not say.",
@@ -63,6 +65,9 @@ class Spec(BaseModel):
 
     model: Annotated[StrictStr, Field(description="Architecture, see `shatterlab list models`.")] = "mlp-1x512"
     data: Annotated[StrictStr, Field(description="Data set, see `shatterlab list datasets`, or npz:PATH.")] = "cifar10"
+    data_version: Annotated[
+        StrictStr | None, Field(description="SHA-256 of an npz file; filled in, so that other content is another run.")
+    ] = None
     corruption: Annotated[StrictStr, Field(description="See `shatterlab list corruptions`.")] = "true-labels"
     amount: Annotated[
         float, Field(description="Probability in [0, 1] that an example is corrupted. Default: the condition's own.")

@@ -8,7 +8,7 @@ from time import monotonic
 import torch
 
 from .corruption import corrupt
-from .data import Data, load, subset
+from .data import Data, load, pin, subset
 from .errors import ShatterlabError
 from .models import build
 from .results import Provenance, Result, Store, commit, processor, versions
@@ -72,6 +72,7 @@ def run(
         ShatterlabError: the message says what to do; finished epochs are kept.
     """
     store = store or Store()
+    spec = pin(spec)
     if finished := store.result(spec):
         return finished
     target = pick_device(device)

@@ -45,7 +45,6 @@ def cifar_folder(root: Path, layout: str) -> Path:
 def only_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data folder of this test's own."""
     monkeypatch.setenv("SHATTERLAB_DATA", str(tmp_path / "data"))
-    load.cache_clear()
     return tmp_path / "data"
 
 
@@ -95,11 +94,19 @@ def test_no_global_but_arrays_can_be_built(module: str) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"not a pickle", cifar_pickle()[:5000], cifar_pickle(data=[1]), cifar_pickle(labels="ab"), pickle.dumps([1])],
-    ids=["empty", "text", "truncated", "no-array", "no-labels", "list"],
+    [
+        b"",
+        b"not a pickle",
+        cifar_pickle()[:5000],
+        cifar_pickle(data=[1]),
+        cifar_pickle(labels=[2**70] * 10_000),
+        cifar_pickle(labels="ab"),
+        pickle.dumps([1]),
+    ],
+    ids=["empty", "text", "truncated", "no-array", "huge-label", "no-labels", "list"],
 )
 def test_a_damaged_batch_is_one_sentence(content: bytes) -> None:
-    with pytest.raises(ShatterlabError, match="truncated or no CIFAR-10 batch; fetch it again"):
+    with pytest.raises(ShatterlabError, match="truncated or no CIFAR-10 batch; delete its folder and run"):
         formats.read_cifar_pickle(content, "data_batch_1")
 
 

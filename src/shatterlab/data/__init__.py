@@ -1,5 +1,6 @@
 """Where data come from. A new source is a function and a line in `DATASETS`."""
 
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from ..errors import ShatterlabError, unknown
 from ..seeds import stream
+from ..spec import Spec
 from . import cifar10, digits, mnist, npz
 from .dataset import Data, Dataset
 from .download import Download, fetch, verify
@@ -21,6 +23,7 @@ __all__ = [
     "fetch_dataset",
     "find",
     "load",
+    "pin",
     "subset",
     "verify_dataset",
 ]
@@ -82,10 +85,11 @@ def find(name: str, data_dir: Path | None = None) -> Path | None:
         path = Path(name[4:])
         return path if path.exists() else None
     source = _source(name)
+    if data_dir is not None and not data_dir.is_dir():
+        raise ShatterlabError(f"--data-dir {data_dir} is not a folder; name the one that holds {name}.")
     return next((place for folder in data_folders(data_dir) if (place := source.find(folder))), None)
 
 
-@lru_cache(maxsize=1)
 def load(name: str, data_dir: Path | None = None) -> Data:
     """Reads a data set.
 
@@ -100,16 +104,23 @@ def load(name: str, data_dir: Path | None = None) -> Data:
         ShatterlabError: unknown, not found, or damaged; the message says what to do.
     """
     if name.startswith("npz:"):
-        data = npz.load(Path(name[4:]))
-    else:
-        place = find(name, data_dir)
-        if place is None:
-            looked = ", ".join(map(str, data_folders(data_dir)))
-            raise ShatterlabError(
-                f"{name} was not found in {looked}; run 'shatterlab data fetch {name}', "
-                "or name the folder that holds it with --data-dir or SHATTERLAB_DATA."
-            )
-        data = _source(name).load(place)
+        return _read_only(npz.load(Path(name[4:])))
+    place = find(name, data_dir)
+    if place is None:
+        looked = ", ".join(map(str, data_folders(data_dir)))
+        raise ShatterlabError(
+            f"{name} was not found in {looked}; run 'shatterlab data fetch {name}', "
+            "or name the folder that holds it with --data-dir or SHATTERLAB_DATA."
+        )
+    return _load_from(name, place)
+
+
+@lru_cache(maxsize=1)
+def _load_from(name: str, place: Path) -> Data:
+    return _read_only(_source(name).load(place))
+
+
+def _read_only(data: Data) -> Data:
     for part in (data.train, data.test):
         for array in (part.images, part.labels, part.true_labels, part.corrupted):
             array.setflags(write=False)
@@ -138,6 +149,8 @@ def subset(data: Data, n: int | None, n_test: int | None, seed: int) -> Data:
 
 def fetch_dataset(name: str, data_dir: Path | None = None) -> Path:
     """Downloads a data set, by default into $SHATTERLAB_DATA or the user's cache; returns where it lies."""
+    if name.startswith("npz:"):
+        raise ShatterlabError(f"{name} is a file of yours, there is nothing to fetch; check it with 'data verify'.")
     source = _source(name)
     if source.downloads:
         folder = data_folders(data_dir)[0]
@@ -177,6 +190,22 @@ def verify_dataset(name: str, data_dir: Path | None = None) -> list[str]:
     if len(lines) == 2 and source and source.downloads:
         lines.append("unpacked files have no published checksum: layout, sizes and labels are right")
     return lines
+
+
+def pin(spec: Spec) -> Spec:
+    """The spec with the content of a user's npz file written in, so that a changed file is another run.
+
+    Raises:
+        ShatterlabError: the file cannot be read.
+    """
+    if not spec.data.startswith("npz:"):
+        return spec
+    path = Path(spec.data[4:]).resolve()
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    except OSError as error:
+        raise ShatterlabError(f"{path} cannot be read ({error.strerror}); name an existing file after npz:") from None
+    return spec.model_copy(update={"data": f"npz:{path}", "data_version": digest})
 
 
 def _source(name: str) -> Source:

@@ -60,7 +60,7 @@ def _part(read: Callable[[bytes, str], Arrays], content: bytes, name: str) -> Da
     if len(part) != 10_000:
         raise ShatterlabError(
             f"{name} is truncated: {len(part):,} images instead of 10,000; "
-            "fetch it again with 'shatterlab data fetch cifar10'."
+            "delete its folder and run 'shatterlab data fetch cifar10'."
         )
     return part
 
@@ -70,7 +70,8 @@ def _from_folder(folder: Path, names: list[str]) -> dict[str, bytes]:
         return {name: (folder / name).read_bytes() for name in names}
     except OSError as error:
         raise ShatterlabError(
-            f"{error.filename} cannot be read ({error.strerror}); fetch it again with 'shatterlab data fetch cifar10'."
+            f"{error.filename} cannot be read ({error.strerror}); "
+            "delete its folder and run 'shatterlab data fetch cifar10'."
         ) from None
 
 

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from ..errors import ShatterlabError
 
+MOST_CLASSES = 100_000
+"""A label beyond this is taken for a damaged file."""
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -79,7 +82,9 @@ def checked(name: str, images: np.ndarray, labels: np.ndarray, classes: int | No
         labels: (n,) or (n, 1) integers from 0.
         classes: number of classes; default: the largest label + 1.
     """
-    if len(images) == 0:
+    if images.ndim == 0 or labels.ndim == 0:
+        raise ShatterlabError(f"{name} is a single number; expected one image and one label an example.")
+    if images.size == 0:
         raise ShatterlabError(f"{name} holds no images; give it at least one.")
     if len(images) != len(labels):
         raise ShatterlabError(f"{name} has {len(images)} images but {len(labels)} labels; they must match one to one.")
@@ -97,9 +102,12 @@ def checked(name: str, images: np.ndarray, labels: np.ndarray, classes: int | No
             raise ShatterlabError(f"{name} has integer pixels outside 0..255; store them as floats in [0, 1].")
         images = images.astype(np.uint8, copy=False)
     elif images.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            images = images.astype(np.float32, copy=False)
         if not np.isfinite(images).all():
-            raise ShatterlabError(f"{name} has pixels that are not finite; replace the NaN or infinite values.")
-        images = images.astype(np.float32, copy=False)
+            raise ShatterlabError(
+                f"{name} has pixels that are not finite in float32; replace the NaN or infinite values."
+            )
     else:
         raise ShatterlabError(f"{name} has pixels of type {images.dtype}; store them as uint8 or float32.")
     if labels.ndim == 2 and labels.shape[1] == 1:
@@ -109,12 +117,22 @@ def checked(name: str, images: np.ndarray, labels: np.ndarray, classes: int | No
             f"{name} has labels of shape {labels.shape} and type {labels.dtype}; "
             "expected one integer from 0 for each image."
         )
-    labels = labels.astype(np.int64)
-    top = int(labels.max()) if classes is None else classes - 1
+    top = min(int(labels.max()), MOST_CLASSES - 1) if classes is None else classes - 1
     wrong = np.flatnonzero((labels < 0) | (labels > top))
     if len(wrong):
         raise ShatterlabError(
             f"{name} has label {labels[wrong[0]]} at example {wrong[0]}; labels must lie in 0..{top}, "
             "so the file is damaged or of another data set."
         )
-    return Dataset(images, labels, top + 1)
+    return Dataset(images, labels.astype(np.int64), top + 1)
+
+
+def pair(name: str, train: Dataset, test: Dataset) -> Data:
+    """Train and test set as one, if their images are alike; both get the larger number of classes."""
+    if train.shape != test.shape or train.images.dtype != test.images.dtype:
+        raise ShatterlabError(
+            f"{name} has training images of {train.shape} {train.images.dtype} and test images of "
+            f"{test.shape} {test.images.dtype}; they must agree."
+        )
+    classes = max(train.classes, test.classes)
+    return Data(replace(train, classes=classes), replace(test, classes=classes))

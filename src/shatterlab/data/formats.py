@@ -26,7 +26,7 @@ def read_cifar_binary(content: bytes, name: str) -> Arrays:
     if not content or len(content) % record:
         raise ShatterlabError(
             f"{name} is truncated or no CIFAR-10 file: {len(content):,} bytes is not a multiple of {record:,}; "
-            "fetch it again with 'shatterlab data fetch cifar10'."
+            "delete its folder and run 'shatterlab data fetch cifar10'."
         )
     records = np.frombuffer(content, np.uint8).reshape(-1, record)
     images = records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
@@ -58,7 +58,7 @@ class _ArraysOnly(pickle.Unpickler):
 def read_cifar_pickle(content: bytes, name: str) -> Arrays:
     """Images (n, 32, 32, 3) and labels out of a batch of CIFAR-10's python layout, without running its code."""
     damaged = ShatterlabError(
-        f"{name} is truncated or no CIFAR-10 batch; fetch it again with 'shatterlab data fetch cifar10'."
+        f"{name} is truncated or no CIFAR-10 batch; delete its folder and run 'shatterlab data fetch cifar10'."
     )
     try:
         batch = _ArraysOnly(io.BytesIO(content), encoding="bytes").load()
@@ -68,11 +68,10 @@ def read_cifar_pickle(content: bytes, name: str) -> Arrays:
         raise damaged from None
     if not isinstance(batch, dict):
         raise damaged
-    batch = {key.decode() if isinstance(key, bytes) else key: value for key, value in batch.items()}
-    pixels, labels = batch.get("data"), batch.get("labels")
+    pixels, labels = (batch.get(key.encode(), batch.get(key)) for key in ("data", "labels"))
     if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.ndim != 2 or pixels.shape[1] != 3072:
         raise damaged
-    if not isinstance(labels, list) or not all(type(label) is int for label in labels):
+    if not isinstance(labels, list) or not all(type(label) is int and 0 <= label < 256 for label in labels):
         raise damaged
     images = pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
     return np.ascontiguousarray(images), np.array(labels, np.int64)
@@ -81,7 +80,10 @@ def read_cifar_pickle(content: bytes, name: str) -> Arrays:
 def read_idx(path: Path) -> NDArray[np.uint8]:
     """The unsigned bytes of an IDX file (MNIST's format), gzipped or not, in the shape its header names."""
     again = "delete it and fetch it again with 'shatterlab data fetch'."
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ShatterlabError(f"{path} cannot be read ({error.strerror}); {again}") from None
     if content[:2] == b"\x1f\x8b":
         try:
             content = gzip.decompress(content)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ..errors import ShatterlabError
-from .dataset import Data, Dataset, checked
+from .dataset import Data, Dataset, checked, pair
 from .download import Download
 from .formats import read_idx
 
@@ -56,10 +56,10 @@ def load(place: Path) -> Data:
     if missing := [name for name, file in zip(FILES, files, strict=True) if file is None]:
         raise ShatterlabError(f"{place} lacks {missing[0]}; fetch it again with 'shatterlab data fetch'.")
     train_images, train_labels, test_images, test_labels = files
-    return Data(_pair(train_images, train_labels), _pair(test_images, test_labels))
+    return pair(str(place), _set(train_images, train_labels), _set(test_images, test_labels))
 
 
-def _pair(images: Path | None, labels: Path | None) -> Dataset:
+def _set(images: Path | None, labels: Path | None) -> Dataset:
     assert images is not None
     assert labels is not None
     return checked(str(labels), read_idx(images), read_idx(labels), classes=10)

@@ -1,13 +1,12 @@
 """A user's own data: `npz:PATH`, a numpy archive with x_train, y_train, x_test and y_test."""
 
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import ShatterlabError
-from .dataset import Data, checked
+from .dataset import Data, checked, pair
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 
@@ -27,10 +26,4 @@ def load(path: Path) -> Data:
         raise ShatterlabError(f"{path} cannot be read as an npz archive of plain arrays ({error}); {recipe}.") from None
     train = checked(f"{path}: x_train", x_train, y_train)
     test = checked(f"{path}: x_test", x_test, y_test)
-    if train.shape != test.shape or train.images.dtype != test.images.dtype:
-        raise ShatterlabError(
-            f"{path} has training images of {train.shape} {train.images.dtype} and test images of "
-            f"{test.shape} {test.images.dtype}; they must agree."
-        )
-    classes = max(train.classes, test.classes)
-    return Data(replace(train, classes=classes), replace(test, classes=classes))
+    return pair(str(path), train, test)

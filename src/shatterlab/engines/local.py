@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import queue
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -55,31 +55,48 @@ def run_all(
 
 
 def _one_by_one(specs: Sequence[Spec], settings: Settings, report: Report) -> list[str]:
-    failures = []
+    return [failure for spec in _busy_last(specs, settings) if (failure := _failure(spec, settings, report))]
+
+
+def _busy_last(specs: Iterable[Spec], settings: Settings) -> Iterator[Spec]:
+    """The specs in their order, but those that another process is doing at the end: two commands share the work."""
+    store, busy = Store(settings.store), []
     for spec in specs:
-        try:
-            _run(spec, settings, report)
-        except ShatterlabError as error:
-            failures.append(str(error))
-    return failures
+        if store.busy(spec):
+            busy.append(spec)
+        else:
+            yield spec
+    yield from busy
 
 
-def _run(spec: Spec, settings: Settings, report: Report) -> None:
+def _failure(spec: Spec, settings: Settings, report: Report) -> str | None:
+    """Does a run; returns what went wrong, as one broken run must not take the others with it."""
     from ..spine import run
 
-    run(
-        spec,
-        Store(settings.store),
-        device=settings.device,
-        data_dir=settings.data_dir,
-        on_row=lambda row: report(spec, row),
-    )
+    try:
+        run(
+            spec,
+            Store(settings.store),
+            device=settings.device,
+            data_dir=settings.data_dir,
+            on_row=lambda row: report(spec, row),
+        )
+    except ShatterlabError as error:
+        return str(error)
+    except Exception as error:
+        return f"{spec.title} failed: {type(error).__name__}: {error}"
     report(spec, None)
+    return None
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def threads_for(jobs: int) -> int:
     """Each run's share of the cores."""
-    return max(1, (os.cpu_count() or 1) // jobs)
+    return max(1, cores() // jobs)
 
 
 def _side_by_side(specs: Sequence[Spec], settings: Settings, jobs: int, report: Report) -> list[str]:
@@ -131,10 +148,13 @@ def _work(tasks: Any, events: Any, settings: Settings, threads: int) -> None:
     import torch
 
     torch.set_num_threads(threads)
-    while (spec := tasks.get()) is not None:
-        try:
-            _run(spec, settings, lambda of, row: events.put((of, row)))
-        except ShatterlabError as error:
-            events.put((spec, str(error)))
-        except Exception as error:  # one broken run must not take the others with it
-            events.put((spec, f"{spec.title} failed: {type(error).__name__}: {error}"))
+    parent = multiprocessing.parent_process()
+
+    def tell(spec: Spec, row: Row | None) -> None:
+        if parent is not None and not parent.is_alive():
+            os._exit(1)  # the command was killed; the run can be taken up again
+        events.put((spec, row))
+
+    for spec in _busy_last(iter(tasks.get, None), settings):
+        if failure := _failure(spec, settings, tell):
+            events.put((spec, failure))

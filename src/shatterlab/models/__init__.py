@@ -80,6 +80,8 @@ def lookup(name: str) -> Model:
         layers, width = map(int, match.groups())
         if layers == 0 or width == 0:
             raise ShatterlabError(f"{name} has no hidden units; write mlp-LxW with L and W at least 1.")
+        if layers > 1_000 or width > 1_000_000:
+            raise ShatterlabError(f"{name} is too large to build; write mlp-LxW with L up to 1000 and W up to 1000000.")
         return _mlp(*[width] * layers)
     raise unknown("model", name, [*MODELS, "mlp-LxW"])
 

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from ..errors import ShatterlabError
 from ..paper import targets_for
 from ..results import Asked, Result, Store
-from ..spec import ASSUMPTIONS
+from ..spec import ASSUMPTIONS, PAPER_TRAINING_SIZE
 from ..studies import STUDIES, Tables, tables
 from .library import chart_library
 
@@ -42,13 +42,15 @@ def write(store: Store, results: Sequence[Result], out: Path) -> Path:
         if (found := [by_id[id] for id in asked.run_ids if id in by_id])
         and (section := _section(asked, found, tables(store, found)))
     ]
-    runs = tables(store, results).runs
+    everything = tables(store, results)
     environment = Environment(loader=PackageLoader("shatterlab", "report"), autoescape=True)
     environment.filters["percent"] = lambda share: "—" if share is None else f"{100 * share:.2f}"
     environment.filters["count"] = lambda number: "—" if number is None else f"{number:,}"
     html = environment.get_template("page.html.jinja").render(
         sections=sections,
-        runs=runs.sort("model", "corruption", "amount", "n", "seed").to_dicts(),
+        runs=everything.runs.sort("model", "corruption", "amount", "n", "seed").to_dicts(),
+        comparisons=_comparisons(results, everything),
+        fingerprints=_fingerprints(results),
         machines=_machines(results),
         assumptions=ASSUMPTIONS,
         charts=_json({chart["id"]: chart["spec"] for section in sections for chart in section["charts"]}),
@@ -73,6 +75,7 @@ def _section(asked: Asked, results: Sequence[Result], found: Tables) -> dict[str
         "question": study.question,
         "source": study.source,
         "scale": asked.scale,
+        "at_paper_size": all(result.n == PAPER_TRAINING_SIZE for result in results) and asked.scale == "paper",
         "data": asked.data,
         "command": f"shatterlab run {asked.study} --scale {asked.scale} --data {asked.data}{seeds}",
         "missing": len(asked.run_ids) - len(results),
@@ -81,7 +84,6 @@ def _section(asked: Asked, results: Sequence[Result], found: Tables) -> dict[str
             {"id": f"{asked.study}-{asked.scale}-{asked.data}-{name}", "name": name, "spec": chart.to_dict()}
             for name, chart in study.draw(found).items()
         ],
-        "comparisons": _comparisons(results, found),
     }
 
 
@@ -106,6 +108,19 @@ def _comparisons(results: Sequence[Result], found: Tables) -> list[dict[str, Any
                 }
             )
     return compared
+
+
+def _fingerprints(results: Sequence[Result]) -> list[str]:
+    """What the data were before training: equal digits, equal tensors."""
+    return sorted(
+        {
+            f"{result.spec.data}, n = {result.n:,}, seed {result.spec.seed}: train {p.train_fingerprint[:16]}, "
+            f"test {p.test_fingerprint[:16]}"
+            for result in results
+            if result.spec.corruption == "true-labels"
+            for p in (result.provenance,)
+        }
+    )
 
 
 def _machines(results: Sequence[Result]) -> list[str]:

@@ -7,13 +7,14 @@
 <store>/studies/<name>.<scale>.<data>.json   which runs a study asked for
 """
 
-import json
+import hashlib
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import ShatterlabError
@@ -64,6 +65,8 @@ class Store:
             folder = self.folder(spec)
             folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(folder / "lock")
+            if self.busy(spec):
+                print(f"waiting for another process that is doing {spec.title} ({spec.id})", file=sys.stderr)
             lock.acquire()
         try:
             with self.writing():
@@ -71,6 +74,17 @@ class Store:
             yield folder
         finally:
             lock.release()
+
+    def busy(self, spec: Spec) -> bool:
+        """Whether another process is doing this run right now."""
+        if not self.folder(spec).exists():
+            return False
+        with self.writing():
+            try:
+                with FileLock(self.folder(spec) / "lock", timeout=0):
+                    return False
+            except Timeout:
+                return True
 
     def append(self, spec: Spec, row: Row) -> None:
         """Adds an epoch to `rows.jsonl`."""
@@ -97,7 +111,7 @@ class Store:
     def rows(self, spec: Spec) -> list[Row]:
         """The epochs recorded so far; a last line cut short by a crash is left out."""
         try:
-            lines = (self.folder(spec) / "rows.jsonl").read_text().splitlines()
+            lines = (self.folder(spec) / "rows.jsonl").read_text(errors="replace").splitlines()
         except FileNotFoundError:
             return []
         rows = []
@@ -133,12 +147,17 @@ class Store:
         return results, errors
 
     def ask(self, asked: Asked) -> None:
-        """Remembers which runs a study consists of."""
+        """Remembers which runs a study consists of, along with those asked for before."""
+        for earlier in self.asked():
+            if (earlier.study, earlier.scale, earlier.data) == (asked.study, asked.scale, asked.data):
+                ids = list(dict.fromkeys([*earlier.run_ids, *asked.run_ids]))
+                asked = asked.model_copy(update={"run_ids": ids, "seeds": max(earlier.seeds, asked.seeds)})
         with self.writing():
             folder = self.path / "studies"
             folder.mkdir(parents=True, exist_ok=True)
-            name = "".join(c if c.isalnum() else "-" for c in f"{asked.study}.{asked.scale}.{asked.data}")
-            _replace(folder / f"{name}.json", asked.model_dump_json(indent=1))
+            # The data may be a path, so it enters the file name as a hash.
+            data = hashlib.sha256(asked.data.encode()).hexdigest()[:8]
+            _replace(folder / f"{asked.study}.{asked.scale}.{data}.json", asked.model_dump_json(indent=1))
 
     def asked(self) -> list[Asked]:
         """What has been asked of studies, the largest scale first."""
@@ -146,7 +165,7 @@ class Store:
         for path in sorted(self.path.glob("studies/*.json")):
             try:
                 found.append(Asked.model_validate_json(path.read_text()))
-            except ValidationError:
+            except ValueError:  # pydantic's errors and the decoder's are both of this kind
                 raise ShatterlabError(
                     f"{path} is damaged; delete it and run the study again: its runs are kept."
                 ) from None
@@ -167,10 +186,13 @@ class Store:
 
 def _read_result(path: Path) -> Result:
     try:
-        return Result.model_validate_json(path.read_text())
-    except (ValidationError, UnicodeDecodeError, json.JSONDecodeError):
+        result = Result.model_validate_json(path.read_text())
+        if result.id != path.parent.name:
+            raise ValueError("of another version")
+        return result
+    except (ValueError, OSError):
         raise ShatterlabError(
-            f"{path} is cut short or damaged; delete that file and run the same command again: "
+            f"{path} is cut short, damaged or of another version; delete that file and run the same command again: "
             "the run goes on from its checkpoint."
         ) from None
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from ..errors import ShatterlabError
 from .result import Result
 from .store import Store
 
@@ -20,5 +21,10 @@ def epoch_table(store: Store, results: Sequence[Result]) -> pl.DataFrame:
     for result in results:
         summary = result.summary()
         of_run = {key: summary[key] for key in keys}
-        records += [of_run | row.model_dump() for row in store.rows(result.spec)]
+        rows = store.rows(result.spec)
+        if not rows:
+            raise ShatterlabError(
+                f"{store.folder(result.spec)} lacks its rows; delete that folder and run the same command again."
+            )
+        records += [of_run | row.model_dump() for row in rows]
     return pl.DataFrame(records, infer_schema_length=None)

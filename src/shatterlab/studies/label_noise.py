@@ -91,19 +91,21 @@ def verdict(tables: Tables) -> list[str]:
         assert isinstance(low, float)
         assert isinstance(high, float)
         first, last = (runs.filter(pl.col("amount") == amount) for amount in (low, high))
-        slowdowns = last["slowdown"].drop_nulls().to_list()
-        times = mean_of(slowdowns, "{:.1f}".format) if slowdowns else ""
-        slower = (
-            f"takes {times} times the steps to fit (the paper, on all of CIFAR-10: up to about {FIGURE_1B_SLOWDOWN:g})"
-            if slowdowns
-            else "has not been fitted (no slowdown to report)"
-        )
         sentences.append(
-            f"{model}: from {percent(low)} to {percent(high)} random labels the test error grows from "
+            f"{model}: from {percent(low)} to {percent(high)} random labels the test error goes from "
             f"{mean_of((1 - first['test_accuracy']).to_list(), percent)} to "
-            f"{mean_of((1 - last['test_accuracy']).to_list(), percent)}, {_training(runs)}; full noise {slower}."
+            f"{mean_of((1 - last['test_accuracy']).to_list(), percent)}, {_training(runs)}{_slower(last, high)}."
         )
     return sentences
+
+
+def _slower(noisiest: pl.DataFrame, amount: float) -> str:
+    slowdowns = noisiest["slowdown"].drop_nulls().to_list()
+    if not slowdowns:
+        return f"; at {percent(amount)} there is no slowdown to report, as it or the true labels are not fitted"
+    times = mean_of(slowdowns, "{:.1f}".format)
+    paper = f" (the paper, on all of CIFAR-10: up to about {FIGURE_1B_SLOWDOWN:g})" if amount == 1 else ""
+    return f"; {percent(amount)} takes {times} times the steps to fit{paper}"
 
 
 def _training(runs: pl.DataFrame) -> str:

@@ -90,11 +90,7 @@ def train(spec: Spec, data: Data, model: nn.Module, optimizer: MomentumSGD, *, s
             outputs[batch] = predicted.detach()
         online_loss, online_accuracy = loss_and_accuracy(outputs, labels)
         trained = perf_counter()
-        if not online_loss < float("inf"):
-            raise ShatterlabError(
-                f"{spec.title} diverged in epoch {epoch} (the loss is not finite); "
-                f"lower --learning-rate, now {spec.learning_rate:g}."
-            )
+        _check_finite(online_loss, spec, epoch)
         row = Row(
             epoch=epoch,
             step=epoch * steps_per_epoch,
@@ -109,13 +105,23 @@ def train(spec: Spec, data: Data, model: nn.Module, optimizer: MomentumSGD, *, s
         nearly_fitted = online_accuracy > 0.999 and online_loss < 2 * FIT_LOSS
         if scheduled or (spec.stop == "fit" and nearly_fitted):
             row = row.model_copy(update=train_set.score(model, bf16))
+            _check_finite(row.train_loss or 0.0, spec, epoch)
         last = epoch == spec.epochs or (spec.stop == "fit" and row.fitted)
         if scheduled or last:
             test_loss, test_accuracy = loss_and_accuracy(logits(model, test_set.images, bf16=bf16), test_set.labels)
+            _check_finite(test_loss, spec, epoch)
             row = row.model_copy(update={"test_loss": test_loss, "test_accuracy": test_accuracy})
         yield row.model_copy(update={"evaluation_seconds": perf_counter() - trained})
         if last:
             return
+
+
+def _check_finite(loss: float, spec: Spec, epoch: int) -> None:
+    if not loss < float("inf"):
+        raise ShatterlabError(
+            f"{spec.title} diverged in epoch {epoch} (the loss is not finite); "
+            f"lower --learning-rate, now {spec.learning_rate:g}."
+        )
 
 
 class _Prepared:
