@@ -72,7 +72,8 @@ def test_ctrl_c_stops_at_once_says_how_to_go_on_and_loses_nothing(tmp_path: Path
     assert process.returncode == 130
     assert "stopped. Run the same command again to go on" in said
     assert "Traceback" not in said
-    assert any(Row.model_validate_json(path.read_text().splitlines()[0]) for path in tmp_path.glob("*/rows.jsonl"))
+    kept = [line for path in tmp_path.glob("*/rows.jsonl") for line in path.read_text().splitlines()]
+    assert Row.model_validate_json(kept[0]).epoch == 1
 
 
 def test_the_estimate_grows_with_the_work() -> None:
@@ -81,3 +82,40 @@ def test_the_estimate_grows_with_the_work() -> None:
     small, large = (estimate(specs, device="cpu") for specs in (few, many))
     assert large.seconds > 20 * small.seconds > 0
     assert 0.3e9 < small.memory < 1e9
+
+
+def test_workers_of_a_killed_command_stop_too(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "shatterlab",
+        "run",
+        "label-noise",
+        "--data",
+        "digits",
+        "--store",
+        str(tmp_path),
+        "--jobs",
+        "2",
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not any(path.stat().st_size for path in tmp_path.glob("*/rows.jsonl")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    time.sleep(2)
+    before = {path: path.stat().st_size for path in tmp_path.glob("*/rows.jsonl")}
+    time.sleep(1)
+    assert before
+    assert before == {path: path.stat().st_size for path in tmp_path.glob("*/rows.jsonl")}
+
+
+def test_a_run_of_another_process_is_left_for_last(tmp_path: Path) -> None:
+    from shatterlab.engines.local import _busy_last
+
+    store = Store(tmp_path)
+    with store.claim(SPECS[0]):
+        assert store.busy(SPECS[0])
+        assert list(_busy_last(SPECS, Settings(tmp_path))) == [*SPECS[1:], SPECS[0]]
+    assert not store.busy(SPECS[0])

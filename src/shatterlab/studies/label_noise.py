@@ -19,14 +19,14 @@ AMOUNTS: dict[Scale, tuple[float, ...]] = {
 RUNS: dict[Scale, list[dict[str, Any]]] = {
     "demo": [{"model": "mlp-1x512", "n": 2_000, "n_test": 1_000, "epochs": 100}],
     "cpu": [
-        {"model": "mlp-1x512", "epochs": 90},
+        {"model": "mlp-1x512", "batch_size": 64, "epochs": 90},
         {"model": "alexnet", "n": 1_000, "n_test": 1_000, "batch_size": 64, "epochs": 60},
         {"model": "inception", "n": 1_000, "n_test": 1_000, "batch_size": 64, "epochs": 60},
     ],
     "paper": [
         {"model": "inception", "epochs": 60},
         {"model": "alexnet", "epochs": 100},
-        {"model": "mlp-1x512", "epochs": 90},
+        {"model": "mlp-1x512", "batch_size": 64, "epochs": 90},
     ],
 }
 
