@@ -103,7 +103,7 @@ class Spec(BaseModel):
     ] = "float32"
     evaluate_every: Annotated[
         int | None,
-        Field(ge=1, description="Epochs between full evaluations. Default: what keeps them under 15 % of the work."),
+        Field(ge=1, description="Epochs between full evaluations. Default: what keeps them under a tenth of the work."),
     ] = None
     stop: Annotated[
         Literal["never", "fit"],

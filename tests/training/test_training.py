@@ -11,7 +11,7 @@ from shatterlab.data import Data, subset
 from shatterlab.seeds import stream
 from shatterlab.training import MomentumSGD, evaluation_interval, train
 from shatterlab.training.evaluate import logits, loss_and_accuracy
-from shatterlab.training.loop import learning_rate
+from shatterlab.training.loop import EVALUATION_SHARE, learning_rate
 from shatterlab.training.preprocess import preprocess, whiten
 
 
@@ -110,8 +110,8 @@ def test_evaluation_counts_every_example_once_and_leaves_the_mode() -> None:
 def test_evaluations_cost_at_most_their_share_and_no_interval_is_needlessly_long(n: int, n_test: int) -> None:
     interval = evaluation_interval(make_spec(), n, n_test)
     cost = (n + n_test) / n / 3
-    assert cost / (cost + interval) <= 0.15
-    assert interval == 1 or cost / (cost + interval - 1) > 0.15
+    assert cost / (cost + interval) <= EVALUATION_SHARE
+    assert interval == 1 or cost / (cost + interval - 1) > EVALUATION_SHARE
     assert evaluation_interval(make_spec(evaluate_every=4), n, n_test) == 4
 
 
