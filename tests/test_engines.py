@@ -47,26 +47,24 @@ def test_a_run_that_fails_does_not_stop_the_others(tmp_path: Path, jobs: int) ->
     assert len(Store(tmp_path).results()[0]) == 2
 
 
-def test_ctrl_c_stops_at_once_says_how_to_go_on_and_loses_nothing(tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "shatterlab",
-        "run",
-        "learning-curves",
-        "--data",
-        "digits",
-        "--store",
-        str(tmp_path),
-        "--jobs",
-        "2",
-    ]
+def started_study(store: Path) -> subprocess.Popen:
+    """A command that does a study with two workers, in a session of its own, once a run has left a row."""
+    command = [sys.executable, "-m", "shatterlab", "run", "label-noise", "--data", "digits", "--jobs", "2"]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        [*command, "--store", str(store)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     deadline = time.monotonic() + 60
-    while not any(path.stat().st_size for path in tmp_path.glob("*/rows.jsonl")) and time.monotonic() < deadline:
+    while not any(path.stat().st_size for path in store.glob("*/rows.jsonl")) and time.monotonic() < deadline:
         time.sleep(0.02)
+    return process
+
+
+def test_ctrl_c_stops_at_once_says_how_to_go_on_and_loses_nothing(tmp_path: Path) -> None:
+    process = started_study(tmp_path)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the workers get it too
     _, said = process.communicate(timeout=20)
     assert process.returncode == 130
@@ -85,23 +83,7 @@ def test_the_estimate_grows_with_the_work() -> None:
 
 
 def test_workers_of_a_killed_command_stop_too(tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "shatterlab",
-        "run",
-        "label-noise",
-        "--data",
-        "digits",
-        "--store",
-        str(tmp_path),
-        "--jobs",
-        "2",
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not any(path.stat().st_size for path in tmp_path.glob("*/rows.jsonl")) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    process = started_study(tmp_path)
     process.kill()
     process.wait()
     time.sleep(2)
