@@ -11,6 +11,25 @@ from shatterlab.data import find
 torch.set_num_threads(1)
 
 
+def _declare_torchvision_operators() -> None:
+    """Lets torchvision's Python parts import where its compiled operators do not load, as beside a CPU-only torch.
+
+    Importing torchvision attaches shape rules to these operators, which fails where nothing has declared
+    them. No test calls one.
+    """
+    try:
+        import torchvision  # noqa: F401
+    except RuntimeError:
+        library = torch.library.Library("torchvision", "DEF")
+        for name in ("nms", "qnms"):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        _declared.append(library)  # a library that is collected takes its declarations with it
+
+
+_declared: list[torch.library.Library] = []
+_declare_torchvision_operators()
+
+
 @pytest.fixture(autouse=True)
 def _nothing_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the user's own cache, or writes into the checkout."""

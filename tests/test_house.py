@@ -39,6 +39,7 @@ NEED_TORCH = {
     "models/alexnet",
     "models/inception",
     "models/initialization",
+    "models/dropout",
 }
 
 

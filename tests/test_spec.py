@@ -27,7 +27,8 @@ def test_a_spec_survives_json(seed: int, n: int, momentum: float) -> None:
 
 
 OTHER = {"data_version": "0", "model": "alexnet", "data": "digits", "corruption": "random-pixels", "amount": 0.3, "label_noise": "symmetric",
-         "preprocessing": "scale", "precision": "bf16", "stop": "fit", "decay": 0.9, "momentum": 0.5, "weight_decay": 0.1}  # fmt: skip
+         "preprocessing": "scale", "precision": "bf16", "stop": "fit", "decay": 0.9, "momentum": 0.5, "weight_decay": 0.1,
+         "random_crop": True}  # fmt: skip
 
 
 @pytest.mark.parametrize("dial", list(Spec.model_fields))
@@ -51,6 +52,8 @@ def test_every_dial_changes_the_id(dial: str) -> None:
             {"corruption": "random-labels", "amount": 0.3},
             "random-labels always has amount 1, got 0.3; for a share of the labels write corruption=partial-labels, amount=0.3",
         ),
+        ({"flip": 2}, "flip: input should be less than or equal to 1, got 2"),
+        ({"dropout": 1}, "dropout: input should be less than 1, got 1"),
         ({"epochs": 0}, "epochs: input should be greater than or equal to 1, got 0"),
         ({"learning_rate": float("nan")}, "learning_rate: input should be a finite number, got nan"),
         ({"l2": 1}, "l2: extra inputs are not permitted, got 1"),

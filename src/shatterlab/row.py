@@ -29,6 +29,9 @@ class Row(BaseModel):
     corrupted_fitted: float | None = None
     """Share of the corrupted training examples predicted as they are (mis)labelled: memorization.
     None where nothing is corrupted."""
+    validation_loss: float | None = None
+    """Over the examples held out of the training set, whose labels are as corrupted as its own."""
+    validation_accuracy: float | None = None
     test_loss: float | None = None
     """Over the test set, whose labels are the true ones."""
     test_accuracy: float | None = None

@@ -25,6 +25,12 @@ AMOUNTS = {"true-labels": 0.0, "partial-labels": 0.5}
 # Appendix A crops the 32 x 32 images of CIFAR-10 to their centre 28 x 28.
 CROPS = {"cifar10": 28}
 
+AUGMENTATIONS = ("flip", "rotation", "brightness", "contrast", "saturation", "hue")
+"""The dials that change training images, beside the random crop; 0 is off."""
+
+WEIGHT_DECAY = 5e-4
+"""Of every study that turns weight decay on, see `ASSUMPTIONS`."""
+
 ASSUMPTIONS = {
     "batch size": "128 images, 64 where studies train MLP 1x512 on all of CIFAR-10 or others on 1,000 images; the last "
     "batch of an epoch may be smaller. The paper does not give one.",
@@ -39,6 +45,13 @@ ASSUMPTIONS = {
     "local response normalization": "depth radius 4, bias 1, alpha 0.001 / 9, beta 0.75, the values of "
     "TensorFlow's CIFAR-10 tutorial, whose network this is; the paper does not give them.",
     "weight decay": "0 unless asked for; 5e-4 in studies that turn it on; the paper does not give it.",
+    "random crop": "each epoch cuts every training image anew at a position drawn uniformly from the 5 x 5 that 28 of "
+    "32 pixels have; the test images and the clean passes over the training set take the centre.",
+    "augmentation": "in the order rotation, crop, flip, brightness, contrast, saturation, hue, then whitening; angles "
+    "and factors are uniform, flips have probability 0.5 in studies, rotation is bilinear and leaves black corners. "
+    "The paper names the kinds, and 25 degrees for the rotation.",
+    "dropout": "0 unless asked for; before every linear layer but one that sees pixels.",
+    "validation split": "held out of the training examples before training, with labels as corrupted as theirs.",
     "pixel corruption": "acts on the stored image, before the centre crop; Gaussian pixels take one mean and "
     "one variance over all training pixels and are rounded and clipped to 0..255.",
     "partially corrupted labels": "half of the labels are redrawn where no amount is named.",
@@ -97,6 +110,21 @@ class Spec(BaseModel):
     ] = 0.95
     decay_every: Annotated[int, Field(ge=1, description="Training images seen between decays.")] = PAPER_TRAINING_SIZE
     weight_decay: Annotated[float, Field(ge=0, description="Adds weight_decay * w to each gradient.")] = 0.0
+    dropout: Annotated[
+        float, Field(ge=0, lt=1, description="Probability that an input of a linear layer above the first is zeroed.")
+    ] = 0.0
+    random_crop: Annotated[bool, Field(description="Crop training images at random places, test images centrally.")] = (
+        False
+    )
+    flip: Annotated[float, Field(ge=0, le=1, description="Probability that a training image is mirrored.")] = 0.0
+    rotation: Annotated[float, Field(ge=0, le=180, description="Training images turn by up to this, in degrees.")] = 0.0
+    brightness: Annotated[float, Field(ge=0, le=1, description="Brightness varies by up to this share.")] = 0.0
+    contrast: Annotated[float, Field(ge=0, le=1, description="Contrast varies by up to this share.")] = 0.0
+    saturation: Annotated[float, Field(ge=0, le=1, description="Saturation varies by up to this share.")] = 0.0
+    hue: Annotated[float, Field(ge=0, le=0.5, description="Hue shifts by up to this share of the colour wheel.")] = 0.0
+    n_validation: Annotated[
+        int, Field(ge=0, description="Training examples held out for early stopping; labels as corrupted as theirs.")
+    ] = 0
     precision: Annotated[
         Literal["float32", "bf16"],
         Field(description="bf16 is faster on some hardware and leaves the last random labels unfitted."),
@@ -127,9 +155,14 @@ class Spec(BaseModel):
         return full
 
     @model_validator(mode="after")
-    def _amount_matches_condition(self) -> "Spec":
+    def _dials_go_together(self) -> "Spec":
         if not 0 <= self.amount <= 1:
             raise ValueError(f"amount must lie in [0, 1], got {self.amount:g}; for twenty percent write amount=0.2")
+        if self.random_crop and self.crop is None:
+            raise ValueError(
+                f"random_crop needs to know the side of the crop on {self.data}; write crop=K, in pixels, "
+                "less than the side of the images"
+            )
         fixed = {"true-labels": 0.0, "random-labels": 1.0}.get(self.corruption)
         if fixed is not None and self.amount != fixed:
             raise ValueError(
@@ -145,10 +178,28 @@ class Spec(BaseModel):
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property
+    def augments(self) -> bool:
+        """Whether training images change from epoch to epoch."""
+        return self.random_crop or any(getattr(self, name) > 0 for name in AUGMENTATIONS)
+
+    @property
+    def regularizers(self) -> str:
+        """The explicit regularizers that are on, in words, or `none`."""
+        named = ["random crop"] if self.random_crop else []
+        named += [f"{name} {getattr(self, name):g}" for name in AUGMENTATIONS if getattr(self, name) > 0]
+        named += [
+            f"{name.replace('_', ' ')} {getattr(self, name):g}"
+            for name in ("weight_decay", "dropout")
+            if getattr(self, name) > 0
+        ]
+        return ", ".join(named) or "none"
+
+    @property
     def title(self) -> str:
-        """A few words for people: model, condition, seed."""
+        """A few words for people: model, condition, regularizers, seed."""
         share = f" {self.amount:g}" if self.corruption != "true-labels" and self.amount != 1 else ""
-        return f"{self.model} {self.corruption}{share} seed {self.seed}"
+        regularizers = "" if self.regularizers == "none" else f" + {self.regularizers}"
+        return f"{self.model} {self.corruption}{share}{regularizers} seed {self.seed}"
 
 
 def make_spec(**dials: Any) -> Spec:

@@ -8,7 +8,7 @@ from time import monotonic
 import torch
 
 from .corruption import corrupt
-from .data import Data, load, pin, subset
+from .data import Data, hold_out, load, pin, subset
 from .errors import ShatterlabError
 from .models import build
 from .results import Provenance, Result, Store, commit, processor, versions
@@ -24,16 +24,24 @@ CHECKPOINT_SECONDS = 10
 
 
 def prepare(spec: Spec, data_dir: Path | None = None) -> Data:
-    """The data of a run: loaded, cut to n, corrupted."""
-    data = subset(load(spec.data, data_dir), spec.n, spec.n_test, spec.seed)
-    return corrupt(data, spec.corruption, spec.amount, spec.seed, label_noise=spec.label_noise)
+    """The data of a run: loaded, cut to n beside the validation split, corrupted, split."""
+    whole = load(spec.data, data_dir)
+    if spec.n is not None and spec.n_validation and spec.n + spec.n_validation > len(whole.train):
+        raise ShatterlabError(
+            f"n={spec.n:,} and n_validation={spec.n_validation:,} together are more than the {len(whole.train):,} "
+            "training examples there are; ask for fewer."
+        )
+    data = subset(whole, None if spec.n is None else spec.n + spec.n_validation, spec.n_test, spec.seed)
+    data = corrupt(data, spec.corruption, spec.amount, spec.seed, label_noise=spec.label_noise)
+    return hold_out(data, spec.n_validation, spec.seed)
 
 
 def model_for(spec: Spec, data: Data) -> torch.nn.Module:
     """The model of a run, freshly initialized, for images of the data's shape after the crop."""
     rows, columns = crop_box(data.train.shape, spec.crop)
     shape = rows.stop - rows.start, columns.stop - columns.start, data.train.shape[2]
-    return build(spec.model, shape, data.train.classes, int(stream(spec.seed, "weights").integers(2**63)))
+    seed = int(stream(spec.seed, "weights").integers(2**63))
+    return build(spec.model, shape, data.train.classes, seed, dropout=spec.dropout)
 
 
 def pick_device(name: str) -> torch.device:
@@ -97,32 +105,43 @@ def run(
                 saved = monotonic()
         with store.writing():
             save(checkpoint, model, optimizer, rows[-1].epoch)
-        tested = [row for row in rows if row.test_accuracy is not None]
-        best = max(tested, key=lambda row: row.test_accuracy or 0.0)
-        result = Result(
-            spec=spec,
-            parameters=sum(parameter.numel() for parameter in model.parameters()),
-            n=len(data.train),
-            n_test=len(data.test),
-            classes=data.train.classes,
-            wrong_labels=float((data.train.labels != data.train.true_labels).mean()),
-            last=rows[-1],
-            best_test_accuracy=best.test_accuracy or 0.0,
-            best_test_epoch=best.epoch,
-            fit_step=next((row.step for row in rows if row.fitted), None),
-            seconds=sum(row.seconds + row.evaluation_seconds for row in rows),
-            evaluation_seconds=sum(row.evaluation_seconds for row in rows),
-            provenance=Provenance(
-                commit=commit(),
-                versions=versions(),
-                device=target.type,
-                hardware=torch.cuda.get_device_name() if target.type == "cuda" else processor(),
-                threads=torch.get_num_threads(),
-                train_fingerprint=data.train.fingerprint(),
-                test_fingerprint=data.test.fingerprint(),
-                started=started.isoformat(timespec="seconds"),
-                resumed_from=start,
-            ),
-        )
+        result = _result(spec, data, model, rows, started=started, resumed_from=start)
         store.finish(result)
     return result
+
+
+def _result(
+    spec: Spec, data: Data, model: torch.nn.Module, rows: list[Row], *, started: datetime, resumed_from: int
+) -> Result:
+    device = next(model.parameters()).device.type
+    tested = [row for row in rows if row.test_accuracy is not None]
+    best = max(tested, key=lambda row: row.test_accuracy or 0.0)
+    validated = [row for row in tested if row.validation_accuracy is not None]
+    stopped = max(validated, key=lambda row: row.validation_accuracy or 0.0, default=None)
+    return Result(
+        spec=spec,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        n=len(data.train),
+        n_test=len(data.test),
+        classes=data.train.classes,
+        wrong_labels=float((data.train.labels != data.train.true_labels).mean()),
+        last=rows[-1],
+        best_test_accuracy=best.test_accuracy or 0.0,
+        best_test_epoch=best.epoch,
+        validation_epoch=stopped.epoch if stopped else None,
+        validation_test_accuracy=stopped.test_accuracy if stopped else None,
+        fit_step=next((row.step for row in rows if row.fitted), None),
+        seconds=sum(row.seconds + row.evaluation_seconds for row in rows),
+        evaluation_seconds=sum(row.evaluation_seconds for row in rows),
+        provenance=Provenance(
+            commit=commit(),
+            versions=versions(),
+            device=device,
+            hardware=torch.cuda.get_device_name() if device == "cuda" else processor(),
+            threads=torch.get_num_threads(),
+            train_fingerprint=data.train.fingerprint(),
+            test_fingerprint=data.test.fingerprint(),
+            started=started.isoformat(timespec="seconds"),
+            resumed_from=resumed_from,
+        ),
+    )

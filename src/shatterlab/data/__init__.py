@@ -22,6 +22,7 @@ __all__ = [
     "data_folders",
     "fetch_dataset",
     "find",
+    "hold_out",
     "load",
     "pin",
     "subset",
@@ -145,6 +146,27 @@ def subset(data: Data, n: int | None, n_test: int | None, seed: int) -> Data:
         chosen = stream(seed, "subset", name).permutation(len(part))[:size]
         parts.append(part.take(chosen))
     return Data(*parts)
+
+
+def hold_out(data: Data, n_validation: int, seed: int) -> Data:
+    """Moves `n_validation` training examples, drawn at random, into a validation set; 0 leaves the data as they are.
+
+    Applied after corruption, so that validation labels are as wrong as the training labels: whoever holds
+    out examples of a mislabelled set has no others.
+
+    Raises:
+        ShatterlabError: nothing would be left to train on.
+    """
+    if n_validation == 0:
+        return data
+    n = len(data.train) - n_validation
+    if n < 1:
+        raise ShatterlabError(
+            f"n_validation={n_validation:,} leaves nothing of the {len(data.train):,} training examples; "
+            f"ask for at most {len(data.train) - 1:,}."
+        )
+    order = stream(seed, "validation").permutation(len(data.train))
+    return Data(data.train.take(order[:n]), data.test, data.train.take(order[n:]))
 
 
 def fetch_dataset(name: str, data_dir: Path | None = None) -> Path:

@@ -66,10 +66,14 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Data:
-    """A training and a test set, which travel together: one pixel permutation has to reach both."""
+    """A training and a test set, which travel together: one pixel permutation has to reach both.
+
+    A validation set is held out of the training set by `hold_out`, after corruption, and is None before.
+    """
 
     train: Dataset
     test: Dataset
+    validation: Dataset | None = None
 
 
 def checked(name: str, images: np.ndarray, labels: np.ndarray, classes: int | None = None) -> Dataset:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -12,6 +13,7 @@ from ..data import Data, load
 from ..spec import Spec
 from ..spine import model_for, pick_device
 from ..training import MomentumSGD, evaluation_interval
+from ..training.augment import augment, check, draw
 from ..training.evaluate import BATCH, logits
 from ..training.memory import keep_freed_memory
 
@@ -55,16 +57,18 @@ def _estimate(specs: Sequence[Spec], target: torch.device, data_dir: Path | None
     seconds = memory = 0.0
     for spec in specs:
         data = load(spec.data, data_dir)
-        n, n_test = spec.n or len(data.train), spec.n_test or len(data.test)
-        kind = spec.model, spec.data, spec.batch_size, spec.precision, spec.crop
+        n, n_test = spec.n or len(data.train) - spec.n_validation, spec.n_test or len(data.test)
+        kind = spec.model, spec.data, spec.batch_size, spec.precision, spec.crop, spec.regularizers
         if kind not in timed:
             timed[kind] = _time(spec, data, target)
         step, evaluation, activations = timed[kind]
         steps = -(-n // spec.batch_size)
         evaluations = 1 + spec.epochs // evaluation_interval(spec, n, n_test)
-        seconds += spec.epochs * steps * step + evaluations * (n + n_test) * evaluation
-        numbers = (n + n_test) * (data.train.images[0].size * 2)  # bytes stored and corrupted, and floats
-        floats = (n + n_test) * _seen_size(spec, data) * 4
+        held = spec.n_validation + n_test
+        seconds += spec.epochs * steps * step + evaluations * (n + held) * evaluation
+        copies = 3 if spec.augments else 2  # drawn, corrupted, and kept as stored to augment from
+        numbers = (n + held) * data.train.images[0].nbytes * copies
+        floats = (n + held) * _seen_size(spec, data) * 4
         stored = data.train.images.nbytes + data.test.images.nbytes
         memory = max(memory, PROCESS_MEMORY + stored + numbers + floats + activations)
     return Estimate(seconds, memory)
@@ -77,12 +81,15 @@ def _seen_size(spec: Spec, data: Data) -> int:
 
 def _time(spec: Spec, data: Data, device: torch.device) -> tuple[float, float, float]:
     """Seconds of a training step, seconds of evaluating an image, bytes of a step's activations and weights."""
+    check(spec, data.train.shape)
     model = model_for(spec, data).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = MomentumSGD(model.parameters(), spec.momentum, spec.weight_decay)
     height, width, channels = data.train.shape
     side = spec.crop or height, spec.crop or width
     images = torch.randn(max(spec.batch_size, BATCH), *side, channels, device=device)
     labels = torch.zeros(spec.batch_size, dtype=torch.int64, device=device)
+    stored = torch.from_numpy(np.resize(data.train.images, (spec.batch_size, *data.train.shape))).to(device)
+    changes = draw(spec, spec.batch_size, data.train.shape, 1, device)
     saved: dict[int, int] = {}
 
     def weigh(tensor: torch.Tensor) -> torch.Tensor:
@@ -91,7 +98,8 @@ def _time(spec: Spec, data: Data, device: torch.device) -> tuple[float, float, f
 
     def step() -> None:
         with torch.autocast(device.type, torch.bfloat16, enabled=spec.precision == "bf16"):
-            predicted = model(images[: spec.batch_size].permute(0, 3, 1, 2))
+            batch = augment(stored, changes, spec) if spec.augments else images[: spec.batch_size]
+            predicted = model(batch.permute(0, 3, 1, 2))
         optimizer.zero_grad()
         F.cross_entropy(predicted.float(), labels).backward()
         optimizer.step(0.0)

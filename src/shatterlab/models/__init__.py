@@ -86,7 +86,7 @@ def lookup(name: str) -> Model:
     raise unknown("model", name, [*MODELS, "mlp-LxW"])
 
 
-def build(name: str, shape: Shape, classes: int, seed: int = 0) -> "nn.Module":
+def build(name: str, shape: Shape, classes: int, seed: int = 0, *, dropout: float = 0.0) -> "nn.Module":
     """A network with its weights drawn (see `initialization`).
 
     Args:
@@ -94,13 +94,15 @@ def build(name: str, shape: Shape, classes: int, seed: int = 0) -> "nn.Module":
         shape: height, width, channels of the images it will see.
         classes: number of outputs.
         seed: of the weights.
+        dropout: probability, see `dropout.with_dropout`.
 
     Returns:
         A module in float32 from images (batch, channels, height, width) to logits (batch, classes).
     """
     from . import initialization
+    from .dropout import with_dropout
 
     entry = lookup(name)
     model = entry.module(shape, classes)
     getattr(initialization, entry.initialization)(model, seed)
-    return model
+    return with_dropout(model, dropout)

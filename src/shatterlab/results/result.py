@@ -26,6 +26,11 @@ class Result(BaseModel):
     best_test_accuracy: float
     """Over the evaluated epochs: best ON THE TEST SET, as the paper reports early stopping."""
     best_test_epoch: int
+    validation_epoch: int | None = None
+    """The evaluated epoch with the best validation accuracy, the first of equals: where early stopping stops.
+    None without a validation split."""
+    validation_test_accuracy: float | None = None
+    """Test accuracy in that epoch: what early stopping yields without a look at the test set."""
     fit_step: int | None
     """Step at which a clean pass first found 100 % train accuracy and loss < 0.01; None if none did."""
     seconds: float
@@ -47,14 +52,17 @@ class Result(BaseModel):
             "corruption": self.spec.corruption,
             "amount": self.spec.amount,
             "label_noise": self.spec.label_noise,
+            "regularizers": self.spec.regularizers,
             "seed": self.spec.seed,
             "n": self.n,
             "n_test": self.n_test,
+            "n_validation": self.spec.n_validation,
             "classes": self.classes,
             "parameters": self.parameters,
             "epochs": self.last.epoch,
             "steps": self.last.step,
             "train_loss": self.last.train_loss,
+            "online_accuracy": self.last.online_accuracy,
             "train_accuracy": self.last.train_accuracy,
             "corrupted_fitted": self.last.corrupted_fitted,
             "wrong_labels": self.wrong_labels,
@@ -62,6 +70,8 @@ class Result(BaseModel):
             "test_accuracy": self.last.test_accuracy,
             "best_test_accuracy": self.best_test_accuracy,
             "best_test_epoch": self.best_test_epoch,
+            "validation_epoch": self.validation_epoch,
+            "validation_test_accuracy": self.validation_test_accuracy,
             "fit_step": self.fit_step,
             "seconds": self.seconds,
             "device": self.provenance.device,

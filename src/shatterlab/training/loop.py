@@ -12,6 +12,7 @@ from ..errors import ShatterlabError
 from ..row import FIT_LOSS, Row
 from ..seeds import stream
 from ..spec import Spec
+from .augment import augment, check, draw
 from .evaluate import logits, loss_and_accuracy
 from .memory import keep_freed_memory
 from .optimizer import MomentumSGD
@@ -29,7 +30,7 @@ def evaluation_interval(spec: Spec, n: int, n_test: int) -> int:
     """Epochs between full evaluations: the spec's, or the fewest within `EVALUATION_SHARE`."""
     if spec.evaluate_every is not None:
         return spec.evaluate_every
-    cost = FORWARD_SHARE * (n + n_test) / n  # in training epochs
+    cost = FORWARD_SHARE * (n + spec.n_validation + n_test) / n  # in training epochs
     interval = 1
     while cost / (cost + interval) > EVALUATION_SHARE:
         interval += 1
@@ -45,7 +46,8 @@ def train(spec: Spec, data: Data, model: nn.Module, optimizer: MomentumSGD, *, s
     """Trains `model` on `data.train` and yields a row after each epoch.
 
     The order of the images is drawn anew each epoch from the stream (seed, "order", epoch), so that a
-    run that starts from the state after `start` epochs goes on as if it had never stopped.
+    run that starts from the state after `start` epochs goes on as if it had never stopped. For the same
+    reason torch's global generator, from which dropout draws, is seeded at the start of each epoch.
 
     Args:
         spec: the dials; model, data and corruption are taken as given by the other arguments.
@@ -58,11 +60,14 @@ def train(spec: Spec, data: Data, model: nn.Module, optimizer: MomentumSGD, *, s
         One `Row` an epoch. With `spec.stop == "fit"` the last one may come before `spec.epochs`.
 
     Raises:
-        ShatterlabError: the loss is not finite, or the crop does not fit the images.
+        ShatterlabError: the loss is not finite, or crop or augmentation do not fit the images.
     """
+    check(spec, data.train.shape)
     keep_freed_memory()
     device = next(model.parameters()).device
     train_set, test_set = (_Prepared(part, spec, device) for part in (data.train, data.test))
+    validation_set = _Prepared(data.validation, spec, device) if data.validation else None
+    stored = torch.from_numpy(data.train.images.copy()).to(device) if spec.augments else None
     n = len(data.train)
     interval = evaluation_interval(spec, n, len(data.test))
     bf16 = spec.precision == "bf16"
@@ -75,12 +80,18 @@ def train(spec: Spec, data: Data, model: nn.Module, optimizer: MomentumSGD, *, s
         began = perf_counter()
         order = torch.from_numpy(stream(spec.seed, "order", epoch).permutation(n)).to(device)
         labels = train_set.labels[order]
+        changes = draw(spec, n, data.train.shape, epoch, device)
+        torch.manual_seed(int(stream(spec.seed, "dropout", epoch).integers(2**63)))
         seen = (epoch - 1) * n
         for first in range(0, n, spec.batch_size):
             batch = slice(first, first + spec.batch_size)
-            images = train_set.images.index_select(0, order[batch]).permute(0, 3, 1, 2)
+            if stored is None:
+                images = train_set.images.index_select(0, order[batch])
+            else:
+                of_batch = {name: values[batch] for name, values in changes.items()}
+                images = augment(stored.index_select(0, order[batch]), of_batch, spec)
             with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-                predicted = model(images)
+                predicted = model(images.permute(0, 3, 1, 2))
             loss = F.cross_entropy(predicted.float(), labels[batch])
             optimizer.zero_grad()
             loss.backward()
@@ -108,9 +119,11 @@ def train(spec: Spec, data: Data, model: nn.Module, optimizer: MomentumSGD, *, s
             _check_finite(row.train_loss or 0.0, spec, epoch)
         last = epoch == spec.epochs or (spec.stop == "fit" and row.fitted)
         if scheduled or last:
-            test_loss, test_accuracy = loss_and_accuracy(logits(model, test_set.images, bf16=bf16), test_set.labels)
-            _check_finite(test_loss, spec, epoch)
-            row = row.model_copy(update={"test_loss": test_loss, "test_accuracy": test_accuracy})
+            for name, part in (("validation", validation_set), ("test", test_set)):
+                if part:
+                    held, right = loss_and_accuracy(logits(model, part.images, bf16=bf16), part.labels)
+                    _check_finite(held, spec, epoch)
+                    row = row.model_copy(update={f"{name}_loss": held, f"{name}_accuracy": right})
         yield row.model_copy(update={"evaluation_seconds": perf_counter() - trained})
         if last:
             return

@@ -1,0 +1,206 @@
+"""Data augmentation: training images change from epoch to epoch, a whole batch at a time, on the device.
+
+Order of operations: rotation, crop, flip, brightness, contrast, saturation, hue, all on pixels in [0, 1];
+then each image is whitened, as in Zhang et al. (2017), appendix A. What changes how much is drawn once an
+epoch by numpy from streams named after the change, so that a resumed run sees the same images, every
+device sees the same changes, and turning one dial redraws no other.
+
+The parts are pure functions of (images, one number an image); Pillow and torchvision compute the same
+(tests/training/test_augment.py).
+"""
+
+from collections.abc import Callable
+from math import pi
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from ..errors import ShatterlabError
+from ..seeds import stream
+from ..spec import Spec
+from .preprocess import crop_box, to_unit, whiten
+
+Changes = dict[str, torch.Tensor]
+"""What happens to each image of an epoch, by dial: one number an image; a dial that is off is absent."""
+
+# ITU-R 601 luma, as in Pillow's convert("L").
+LUMA = (0.299, 0.587, 0.114)
+
+
+def check(spec: Spec, shape: tuple[int, int, int]) -> None:
+    """Whether images of this shape can be augmented as asked.
+
+    Args:
+        spec: the dials.
+        shape: height, width, channels of the stored images.
+
+    Raises:
+        ShatterlabError: a crop without room to move, or colour dials on images without colours.
+    """
+    height, width, channels = shape
+    if spec.random_crop and spec.crop is not None and spec.crop >= max(height, width):
+        raise ShatterlabError(
+            f"crop={spec.crop} leaves a random crop no room to move in images of {height} x {width}; ask for less."
+        )
+    coloured = [name for name in ("saturation", "hue") if getattr(spec, name) > 0]
+    if coloured and channels != 3:
+        raise ShatterlabError(
+            f"{' and '.join(coloured)} need images with 3 channels, {spec.data} has {channels}; leave the dial at 0."
+        )
+
+
+def draw(spec: Spec, n: int, shape: tuple[int, int, int], epoch: int, device: torch.device) -> Changes:
+    """What happens to each of `n` images in an epoch.
+
+    Args:
+        spec: the dials and the seed.
+        n: number of images.
+        shape: height, width, channels of the stored images.
+        epoch: from 1.
+        device: where the result lies.
+
+    Returns:
+        Tensors of shape (n,): `top`, `left` in pixels (int64); `flip` (bool); `rotation` in degrees,
+        counter-clockwise; `brightness`, `contrast`, `saturation` as factors around 1; `hue` as a share
+        of the colour wheel (float32).
+    """
+    changes: dict[str, np.ndarray] = {}
+    rows, columns = crop_box(shape, spec.crop)
+    if spec.random_crop:
+        changes["top"] = stream(spec.seed, "augmentation", "top", epoch).integers(2 * rows.start + 1, size=n)
+        changes["left"] = stream(spec.seed, "augmentation", "left", epoch).integers(2 * columns.start + 1, size=n)
+    if spec.flip:
+        changes["flip"] = stream(spec.seed, "augmentation", "flip", epoch).random(n) < spec.flip
+    for name, middle in (("rotation", 0), ("brightness", 1), ("contrast", 1), ("saturation", 1), ("hue", 0)):
+        most = getattr(spec, name)
+        if most:
+            rng = stream(spec.seed, "augmentation", name, epoch)
+            changes[name] = rng.uniform(middle - most, middle + most, n).astype(np.float32)
+    return {name: torch.from_numpy(values).to(device) for name, values in changes.items()}
+
+
+def augment(images: torch.Tensor, changes: Changes, spec: Spec) -> torch.Tensor:
+    """A batch as the network sees it.
+
+    Args:
+        images: as stored, (batch, height, width, channels), uint8 or float32 in [0, 1].
+        changes: of these images, from `draw`.
+        spec: crop and preprocessing.
+
+    Returns:
+        float32, (batch, crop, crop, channels), contiguous; whitened if the spec says so.
+    """
+    seen = to_unit(place(images, changes, spec.crop))
+    for name, change in COLOURS.items():
+        if name in changes:
+            seen = change(seen, changes[name])
+    return whiten(seen) if spec.preprocessing == "whiten" else seen.contiguous()
+
+
+def place(images: torch.Tensor, changes: Changes, crop: int | None) -> torch.Tensor:
+    """Rotates, crops and mirrors in one step.
+
+    Without a rotation pixels are copied, uint8 stays uint8. With one they are interpolated bilinearly
+    from the stored image, so that a turned crop has black corners only where the image ends.
+
+    Args:
+        images: (batch, height, width, channels), uint8 or float32.
+        changes: any of `top`, `left`, `flip`, `rotation`; by default the central crop, upright.
+        crop: side in pixels, or None for the whole image.
+
+    Returns:
+        (batch, crop, crop, channels).
+    """
+    batch, height, width, channels = images.shape
+    middle = crop_box((height, width, channels), crop)
+    sides = [span.stop - span.start for span in middle]
+    top, left = (
+        changes.get(name, torch.tensor([span.start], device=images.device)).expand(batch)
+        for name, span in zip(("top", "left"), middle, strict=True)
+    )
+    rows = top[:, None] + torch.arange(sides[0], device=images.device)
+    if "rotation" in changes:
+        columns = left[:, None] + torch.arange(sides[1], device=images.device)
+        placed = _turned(to_unit(images), rows, columns, changes["rotation"])
+    else:
+        # A row of a crop is one stretch of memory, copied whole.
+        first = torch.arange(batch, device=images.device)[:, None] * height + rows
+        stretches = images.reshape(-1).unfold(0, sides[1] * channels, 1)
+        placed = stretches.index_select(0, ((first * width + left[:, None]) * channels).flatten())
+        placed = placed.view(batch, *sides, channels)
+    if "flip" in changes:
+        mirrored = changes["flip"].nonzero()[:, 0]
+        placed[mirrored] = placed[mirrored].flip(2)
+    return placed
+
+
+def _turned(images: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor, degrees: torch.Tensor) -> torch.Tensor:
+    """The pixels at `rows` (batch, h) and `columns` (batch, w) of each image after turning it about its middle."""
+    height, width = images.shape[1:3]
+    angle = degrees * (pi / 180)
+    cosine, sine = angle.cos()[:, None, None], angle.sin()[:, None, None]
+    x = (columns + (0.5 - width / 2))[:, None, :]
+    y = (rows + (0.5 - height / 2))[:, :, None]
+    # Where the pixel comes from, from -1 to 1 between the outer edges of the image.
+    source = torch.stack(((cosine * x - sine * y) / (width / 2), (sine * x + cosine * y) / (height / 2)), dim=-1)
+    turned = F.grid_sample(
+        images.permute(0, 3, 1, 2), source, mode="bilinear", padding_mode="border", align_corners=False
+    )
+    inside = (source.abs() <= 1).all(-1)
+    return turned.permute(0, 2, 3, 1) * inside[..., None]
+
+
+def brightness(images: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
+    """Multiplies each pixel: x -> factor x, clipped to [0, 1]; (batch, height, width, channels) and (batch,)."""
+    return (images * factor[:, None, None, None]).clamp_(0, 1)
+
+
+def contrast(images: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
+    """Away from the mean grey: x -> factor x + (1 - factor) m, clipped, with m the mean grey of the image."""
+    mean = grey(images).mean((1, 2))[:, None, None, None]
+    return torch.lerp(mean, images, factor[:, None, None, None]).clamp_(0, 1)
+
+
+def saturation(images: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
+    """Away from grey: x -> factor x + (1 - factor) g, clipped, with g the grey of the pixel."""
+    return torch.lerp(grey(images)[..., None], images, factor[:, None, None, None]).clamp_(0, 1)
+
+
+def hue(images: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+    """Turns the colour wheel by `shift`, a share of the full circle, at equal value and saturation (HSV).
+
+    A channel of a colour with value v, chroma c and hue H in [0, 6) is v - c clip(min(k, 4 - k), 0, 1)
+    with k = (5 + H) mod 6 for red, 3 + H for green, 1 + H for blue.
+    """
+    red, green, blue = (images[..., i] for i in range(3))
+    value = torch.maximum(torch.maximum(red, green), blue)
+    chroma = value - torch.minimum(torch.minimum(red, green), blue)
+    safe = torch.where(chroma > 0, chroma, 1)
+    wheel = torch.where(
+        value == red,
+        (green - blue) / safe,
+        torch.where(value == green, 2 + (blue - red) / safe, 4 + (red - green) / safe),
+    )
+    wheel = wheel + 6 * shift[:, None, None]
+    turned = torch.empty_like(images)
+    for i, offset in enumerate((5, 3, 1)):
+        k = (wheel + offset).remainder_(6)
+        turned[..., i] = value - chroma * torch.minimum(k, 4 - k).clamp_(0, 1)
+    return turned
+
+
+def grey(images: torch.Tensor) -> torch.Tensor:
+    """Luma of colour images, the mean of the channels of others; (batch, height, width)."""
+    if images.shape[-1] != 3:
+        return images.mean(-1)
+    return images @ images.new_tensor(LUMA)
+
+
+COLOURS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "brightness": brightness,
+    "contrast": contrast,
+    "saturation": saturation,
+    "hue": hue,
+}
+"""In the order they are applied."""
