@@ -23,11 +23,12 @@ MAY_IMPORT = {
     "spine": {"data", "models", "corruption", "training", "results", *FLOOR},
     "engines": {"spine", "results", "data", "training", *FLOOR},
     "figures": set(),
-    "studies": {"results", "figures", "paper", *FLOOR},
+    "studies": {"results", "figures", "paper", "models", *FLOOR},
     "report": {"studies", "results", "paper", *FLOOR},
     "listing": {"corruption", "data", "models", "studies"},
     "progress": FLOOR,
-    "commands": {"data", "engines", "progress", "report", "results", "spine", "studies", *FLOOR},
+    "terminal": {"studies"},
+    "commands": {"data", "engines", "progress", "report", "results", "spine", "studies", "terminal", *FLOOR},
 }
 ENTRANCES = {"__init__", "__main__", "cli"}  # may import everything
 NEED_TORCH = {
@@ -40,6 +41,9 @@ NEED_TORCH = {
     "models/inception",
     "models/initialization",
     "models/dropout",
+    "models/lenet",
+    "models/densenet",
+    "models/zoo",
 }
 
 

@@ -48,19 +48,11 @@ def list_(
     if json:
         _print_json(chosen)
         return
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+    from .terminal import print_records
 
-    console = Console()
     for name, lines in chosen.items():
-        table = Table(title=name, title_justify="left", title_style="bold", box=None, pad_edge=False)
-        for column in lines[0]:
-            table.add_column(column, justify="right" if isinstance(lines[0][column], int) else "left", overflow="fold")
-        for line in lines:
-            table.add_row(*(f"{value:,}" if isinstance(value, int) else escape(str(value)) for value in line.values()))
-        console.print(table)
-        console.print()
+        print_records(lines, name)
+        print()
 
 
 @app.command
@@ -159,6 +151,7 @@ def show(
     Args:
         study: A study, see `shatterlab list studies`. Default: every run.
     """
+    from .results.table import RUN_ORDER
     from .studies import chosen, tables
 
     if csv and json:
@@ -169,19 +162,23 @@ def show(
         chosen(study)
         wanted = {id for asked in opened.asked() if asked.study == study for id in asked.run_ids}
         results = [result for result in results if result.id in wanted]
-    if not results and not errors:
+    measured = any(asked.records for asked in opened.asked() if study in (None, "all", asked.study))
+    if not results and not errors and not measured:
         what = f"runs of {study}" if study else "runs"
         raise ShatterlabError(
             f"the store {store} holds no finished {what}; start with 'shatterlab run {study or 'learning-curves'}'."
         )
-    if results:
-        table = tables(opened, results).runs.sort("model", "corruption", "amount", "n", "seed")
+    if results or measured:
+        table = tables(opened, results).runs
+        if results:
+            table = table.sort(*RUN_ORDER)
         if json:
             _print_json(table.to_dicts())
         elif csv:
             print(table.write_csv(), end="")
         else:
-            _print_runs(table)
+            if results:
+                _print_runs(table)
             _print_verdicts(opened, results, study)
     if errors:
         raise errors[0]
@@ -207,40 +204,40 @@ def report(store: StoreDir = DEFAULT_STORE, out: Path | None = None) -> None:
 
 
 def _print_runs(table: "pl.DataFrame") -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+    from .terminal import print_records
 
-    shown = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for title in ("model", "condition"):
-        shown.add_column(title, no_wrap=True)
-    shown.add_column("data", overflow="fold")
-    for title in ("seed", "n", "epochs", "train %", "test %", "run"):
-        shown.add_column(title, justify="right", no_wrap=True)
-    for run in table.iter_rows(named=True):
-        share = "" if run["amount"] in (0, 1) else f" {run['amount']:g}"
-        scores = (f"{100 * run[name]:.2f}" for name in ("train_accuracy", "test_accuracy"))
-        counts = (f"{run[name]:,}" for name in ("n", "epochs"))
-        names = (escape(name) for name in (run["model"], run["corruption"] + share, run["data"]))
-        shown.add_row(*names, str(run["seed"]), *counts, *scores, run["run_id"])
-    console = Console()
-    # A line that the terminal folds can be read; one that is cut cannot.
-    Console(width=max(console.width, 100)).print(shown)
+    print_records(
+        [
+            {
+                "model": run["model"],
+                "condition": run["corruption"] + ("" if run["amount"] in (0, 1) else f" {run['amount']:g}"),
+                "regularizers": run["regularizers"],
+                "data": run["data"],
+                "seed": run["seed"],
+                "n": run["n"],
+                "epochs": run["epochs"],
+                "train %": f"{100 * run['train_accuracy']:.2f}",
+                "test %": f"{100 * run['test_accuracy']:.2f}",
+                "run": run["run_id"],
+            }
+            for run in table.iter_rows(named=True)
+        ]
+    )
 
 
 def _print_verdicts(store: Store, results: "Sequence[Result]", study: str | None) -> None:
     from .studies import STUDIES, tables
+    from .terminal import print_study
 
     by_id = {result.id: result for result in results}
     for asked in store.asked():
         found = [by_id[id] for id in asked.run_ids if id in by_id]
-        if not found or asked.study not in STUDIES or study not in (None, "all", asked.study):
+        if not (found or asked.records) or asked.study not in STUDIES or study not in (None, "all", asked.study):
             continue
         missing = len(asked.run_ids) - len(found)
         note = f", {missing} of {len(asked.run_ids)} runs missing" if missing else ""
-        print(f"\n{asked.study} ({asked.scale}, {asked.data}{note})")
-        for sentence in STUDIES[asked.study].verdict(tables(store, found)):
-            print(f"  {sentence}")
+        print(f"\n{asked.study}" + (f" ({asked.scale}, {asked.data}{note})" if asked.run_ids else ""))
+        print_study(STUDIES[asked.study], tables(store, found, asked.records))
 
 
 def _print_json(value: Any) -> None:

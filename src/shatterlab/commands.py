@@ -18,6 +18,7 @@ from .row import Row
 from .spec import Spec
 from .spine import pick_device, run
 from .studies import Scale, chosen, tables
+from .terminal import print_study
 
 OUT = Console(soft_wrap=True, highlight=False)
 MEMORY_SHARE = 0.8
@@ -38,18 +39,26 @@ def run_studies(
     if seeds < 1 or (jobs is not None and jobs < 1):
         raise ShatterlabError("--seeds and --jobs must be at least 1.")
     studies = chosen(name)
-    data = data or available_data(scale, data_dir)
-    loaded = load(data, data_dir)
     store = Store(store_dir)
-    asked = {name: [sized(spec, loaded) for spec in study.specs(scale, data, seeds)] for name, study in studies.items()}
+    asked: dict[str, list[Spec]] = {name: [] for name in studies}
+    trains = any(study.specs(scale, data or "cifar10", seeds) for study in studies.values())
+    data = data or (available_data(scale, data_dir) if trains else "cifar10")
+    if trains:
+        loaded = load(data, data_dir)
+        asked = {
+            name: [sized(spec, loaded) for spec in study.specs(scale, data, seeds)] for name, study in studies.items()
+        }
+    records = {name: study.measure() if study.measure else [] for name, study in studies.items()}
     for study, specs in asked.items():
-        store.ask(Asked(study=study, scale=scale, data=data, seeds=seeds, run_ids=[spec.id for spec in specs]))
+        ids = [spec.id for spec in specs]
+        store.ask(Asked(study=study, scale=scale, data=data, seeds=seeds, run_ids=ids, records=records[study]))
     every = list({spec.id: spec for specs in asked.values() for spec in specs}.values())
     missing = [spec for spec in every if store.result(spec) is None]
-    OUT.print(
-        f"{name} at scale {scale} on {data}: {len(every)} runs, {len(every) - len(missing)} already in {store_dir}.",
-        markup=False,
-    )
+    if trains:
+        there = len(every) - len(missing)
+        OUT.print(
+            f"{name} at scale {scale} on {data}: {len(every)} runs, {there} already in {store_dir}.", markup=False
+        )
     if missing:
         jobs = _announce(missing, device, jobs, data_dir)
         with Progress(missing) as progress:
@@ -57,11 +66,10 @@ def run_studies(
     for study, specs in asked.items():
         results = [result for spec in specs if (result := store.result(spec))]
         OUT.print(f"\n[bold]{study}[/bold]  {studies[study].question}")
-        if not results:
+        if results or records[study]:
+            print_study(studies[study], tables(store, results, records[study]))
+        else:
             OUT.print("  none of its runs is finished")
-            continue
-        for sentence in studies[study].verdict(tables(store, results)):
-            OUT.print(f"  {sentence}", markup=False)
     chart_library()  # kept for `shatterlab report`, which then answers at once
 
 
@@ -69,8 +77,11 @@ def sized(spec: Spec, data: Data) -> Spec:
     """A study's run cut to a smaller data set, where it has one, and pinned to its content."""
     sizes = {
         name: None
-        for name, part in (("n", data.train), ("n_test", data.test))
-        if (getattr(spec, name) or 0) > len(part)
+        for name, wanted, part in (
+            ("n", (spec.n or 0) + spec.n_validation, data.train),
+            ("n_test", spec.n_test or 0, data.test),
+        )
+        if wanted > len(part)
     }
     return pin(spec.model_copy(update=sizes))
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from .spec import LEARNING_RATES, PAPER_TRAINING_SIZE
+from .spec import AUGMENTATIONS, LEARNING_RATES, PAPER_TRAINING_SIZE, WEIGHT_DECAY
 
 Certainty = Literal["paper", "lecture", "transcription", "reproduction", "unverified"]
 """Read in the paper's text; stated in the lecture on it; read in a transcription; measured by
@@ -49,7 +49,13 @@ RECIPE: dict[str, object] = {
     "precision": "float32",
     "label_noise": "uniform",
     "weight_decay": 0.0,
+    "dropout": 0.0,
+    "random_crop": False,
+    **dict.fromkeys(AUGMENTATIONS, 0.0),
 }
+
+TABLE_4_DECAY = 0.999
+"""Learning-rate decay of table 4's crop and augmentation runs, instead of 0.95 [transcription]."""
 
 
 def _recipe(model: str, corruption: str) -> dict[str, object]:
@@ -57,28 +63,131 @@ def _recipe(model: str, corruption: str) -> dict[str, object]:
     return RECIPE | {"model": model, "corruption": corruption, "learning_rate": rate}
 
 
-def _none_rows() -> list[Target]:
-    """Table 1, the rows without explicit regularizers: train / test accuracy in percent."""
-    rows = {
-        ("inception", "true-labels"): (100.0, 85.75),
-        ("inception", "random-labels"): (100.0, 9.78),
-        ("inception-no-bn", "true-labels"): (100.0, 82.00),
-        ("inception-no-bn", "random-labels"): (100.0, 10.12),
-        ("alexnet", "true-labels"): (100.0, 76.07),
-        ("alexnet", "random-labels"): (99.82, 9.86),
-        ("mlp-3x512", "true-labels"): (100.0, 52.39),
-        ("mlp-3x512", "random-labels"): (100.0, 10.48),
-        ("mlp-1x512", "true-labels"): (100.0, 50.51),
-        ("mlp-1x512", "random-labels"): (99.34, 10.61),
-    }
+@dataclass(frozen=True)
+class Table1Row:
+    """A row of table 1: a model, what regularizes it, its labels, train and test accuracy in percent."""
+
+    model: str
+    crop: bool
+    weight_decay: bool
+    random_labels: bool
+    train: float
+    test: float
+
+
+TABLE_1: tuple[Table1Row, ...] = tuple(
+    Table1Row(model, crop == "crop", decay == "decay", labels == "random", train, test)
+    for model, crop, decay, labels, train, test in (
+        ("inception", "crop", "decay", "true", 100.0, 89.05),
+        ("inception", "crop", "", "true", 100.0, 89.31),
+        ("inception", "", "decay", "true", 100.0, 86.03),
+        ("inception", "", "", "true", 100.0, 85.75),
+        ("inception", "", "", "random", 100.0, 9.78),
+        ("inception-no-bn", "", "decay", "true", 100.0, 83.00),
+        ("inception-no-bn", "", "", "true", 100.0, 82.00),
+        ("inception-no-bn", "", "", "random", 100.0, 10.12),
+        ("alexnet", "crop", "decay", "true", 99.90, 81.22),
+        ("alexnet", "crop", "", "true", 99.82, 79.66),
+        ("alexnet", "", "decay", "true", 100.0, 77.36),
+        ("alexnet", "", "", "true", 100.0, 76.07),
+        ("alexnet", "", "", "random", 99.82, 9.86),
+        ("mlp-3x512", "", "decay", "true", 100.0, 53.35),
+        ("mlp-3x512", "", "", "true", 100.0, 52.39),
+        ("mlp-3x512", "", "", "random", 100.0, 10.48),
+        ("mlp-1x512", "", "decay", "true", 99.80, 50.39),
+        ("mlp-1x512", "", "", "true", 100.0, 50.51),
+        ("mlp-1x512", "", "", "random", 99.34, 10.61),
+    )
+)
+"""Table 1, CIFAR-10, all 19 rows [lecture]."""
+
+
+@dataclass(frozen=True)
+class Table4Row:
+    """A row of table 4: training on random labels with one regularizer; train accuracy in percent.
+
+    `train` is None where the paper says that training fails to converge. `online` marks the accuracy over
+    the augmented batches as they were trained on.
+    """
+
+    model: str
+    regularizer: Literal["weight decay", "random crop", "augmentation"]
+    train: float | None
+    online: bool = False
+
+
+TABLE_4: tuple[Table4Row, ...] = (
+    Table4Row("inception", "weight decay", 100.0),
+    Table4Row("alexnet", "weight decay", None),
+    Table4Row("mlp-3x512", "weight decay", 100.0),
+    Table4Row("mlp-1x512", "weight decay", 99.21),
+    Table4Row("inception", "random crop", 99.93),
+    Table4Row("inception", "augmentation", 99.28, online=True),
+)
+"""Table 4, CIFAR-10, random labels [transcription]. Crop and augmentation decayed the rate by 0.999."""
+
+TABLE_4_ROTATION = 25
+"""Degrees up to which "augmentation" turns images, beside flips [transcription]."""
+
+
+@dataclass(frozen=True)
+class ZooEntry:
+    """A network in the lecture's list of overparameterized models."""
+
+    name: str
+    lecture: float
+    """Parameters, as the lecture rounds them."""
+
+
+ZOO: tuple[ZooEntry, ...] = (
+    ZooEntry("LeNet-5", 60e3),
+    ZooEntry("AlexNet", 60e6),
+    ZooEntry("VGG-16", 138e6),
+    ZooEntry("GoogLeNet V1", 5e6),
+    ZooEntry("Inception V3", 23e6),
+    ZooEntry("ResNet-50", 25e6),
+    ZooEntry("DenseNet-190 (k = 40)", 40e6),
+)
+"""Models and their sizes as the lecture lists them [lecture]."""
+
+DENSENET_BC_PARAMETERS = 25.6e6
+"""DenseNet-190 (k = 40) with bottlenecks and compression, as its own paper counts it (Huang et al., 2017, table 2)."""
+
+IMAGENET_TRAINING_SIZE = 1_281_167
+FIGURE_2B_BN_GAIN = (0.03, 0.04)
+"""What batch normalization adds to Inception's test accuracy, and early stopping adds nothing [paper]."""
+
+
+def _table_1() -> list[Target]:
     targets = []
-    for (model, corruption), values in rows.items():
-        where = _recipe(model, corruption)
-        for quantity, percent, tolerance in zip(
-            ("train_accuracy", "test_accuracy"), values, (0.005, 0.025), strict=True
-        ):
+    for row in TABLE_1:
+        where = _recipe(row.model, "random-labels" if row.random_labels else "true-labels") | {
+            "random_crop": row.crop,
+            "weight_decay": WEIGHT_DECAY if row.weight_decay else 0.0,
+        }
+        for quantity, percent, tolerance in (("train_accuracy", row.train, 0.005), ("test_accuracy", row.test, 0.025)):
             targets.append(Target(quantity, percent / 100, where, "Table 1", "lecture", tolerance))
     return targets
+
+
+def _table_4() -> list[Target]:
+    changes: dict[str, dict[str, object]] = {
+        "weight decay": {"weight_decay": WEIGHT_DECAY},
+        "random crop": {"random_crop": True, "decay": TABLE_4_DECAY},
+        "augmentation": {"flip": 0.5, "rotation": TABLE_4_ROTATION, "decay": TABLE_4_DECAY},
+    }
+    return [
+        Target(
+            "online_accuracy" if row.online else "train_accuracy",
+            row.train / 100,
+            _recipe(row.model, "random-labels") | changes[row.regularizer],
+            "Table 4",
+            "transcription",
+            0.005,
+        )
+        for row in TABLE_4
+        if row.train is not None
+    ]
 
 
 def _figure_1a() -> list[Target]:
@@ -103,7 +212,7 @@ def _figure_1a() -> list[Target]:
     ]
 
 
-TARGETS: tuple[Target, ...] = (*_none_rows(), *_figure_1a())
+TARGETS: tuple[Target, ...] = (*_table_1(), *_table_4(), *_figure_1a())
 """Every number a run can be held against today. Each applies to runs that match its `where`, and to no others."""
 
 FIGURE_1A_ORDER = ("true-labels", "shuffled-pixels", "gaussian-pixels", "random-pixels", "random-labels")

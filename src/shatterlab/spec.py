@@ -51,6 +51,7 @@ ASSUMPTIONS = {
     "and factors are uniform, flips have probability 0.5 in studies, rotation is bilinear and leaves black corners. "
     "The paper names the kinds, and 25 degrees for the rotation.",
     "dropout": "0 unless asked for; before every linear layer but one that sees pixels.",
+    "DenseNet-190": "the lecture's is taken for the one with bottlenecks and without compression, whose size is near.",
     "validation split": "held out of the training examples before training, with labels as corrupted as theirs.",
     "pixel corruption": "acts on the stored image, before the centre crop; Gaussian pixels take one mean and "
     "one variance over all training pixels and are rounded and clipped to 0..255.",

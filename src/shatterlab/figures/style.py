@@ -22,6 +22,8 @@ CONDITION_DASHES = {
     "random-labels": [1, 0],
 }
 
+MODEL_COLOURS = ["#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9"]
+
 WIDTH, HEIGHT = 560, 320
 
 
@@ -32,6 +34,13 @@ def condition_colour(present: list[str]) -> alt.Color:
     return alt.Color("corruption:N", scale=scale, legend=alt.Legend(title=None, symbolStrokeWidth=2.5, labelLimit=220))
 
 
+def model_colour(field: str, names: list[str]) -> alt.Color:
+    """Colour by model, or by what else tells lines apart, in the order of `names`."""
+    colours = (MODEL_COLOURS * (1 + len(names) // len(MODEL_COLOURS)))[: len(names)]
+    scale = alt.Scale(domain=names, range=colours)
+    return alt.Color(f"{field}:N", scale=scale, legend=alt.Legend(title=None, labelLimit=320))
+
+
 def condition_dash(present: list[str]) -> alt.StrokeDash:
     """Line pattern by condition, for readers who cannot go by colour."""
     names = [name for name in CONDITION_DASHES if name in present]
@@ -40,10 +49,11 @@ def condition_dash(present: list[str]) -> alt.StrokeDash:
 
 
 def finished(chart: Any, title: str, subtitle: str) -> Any:
-    """Size, title and fonts."""
+    """Size, title and fonts; the parts of a facet have their own size."""
     heading = alt.TitleParams(title, subtitle=subtitle, anchor="start", fontSize=15, subtitleFontSize=12, offset=12)
+    size = {} if isinstance(chart, alt.FacetChart) else {"width": WIDTH, "height": HEIGHT}
     return (
-        chart.properties(width=WIDTH, height=HEIGHT, title=heading)
+        chart.properties(title=heading, **size)
         .configure_axis(labelFontSize=12, titleFontSize=12, gridOpacity=0.5)
         .configure_legend(labelFontSize=12, titleFontSize=12)
         .configure_view(stroke=None)

@@ -5,9 +5,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from .style import finished
-
-MODEL_COLOURS = ["#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9"]
+from .style import finished, model_colour
 
 
 def trend(
@@ -32,9 +30,7 @@ def trend(
     """
     present = runs.filter(pl.col(y).is_not_null()).select("model", "amount", "seed", y)
     models = sorted(present["model"].unique().to_list())
-    colour = alt.Color(
-        "model:N", scale=alt.Scale(domain=models, range=MODEL_COLOURS[: len(models)]), legend=alt.Legend(title=None)
-    )
+    colour = model_colour("model", models)
     x = alt.X(
         "amount:Q",
         title="share of labels replaced at random",

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from ..errors import ShatterlabError
 from ..paper import targets_for
 from ..results import Asked, Result, Store
+from ..results.table import RUN_ORDER
 from ..spec import ASSUMPTIONS, PAPER_TRAINING_SIZE
 from ..studies import STUDIES, Tables, tables
 from .library import chart_library
@@ -31,16 +32,17 @@ def write(store: Store, results: Sequence[Result], out: Path) -> Path:
     Raises:
         ShatterlabError: nothing to report, or the file cannot be written.
     """
-    if not results:
+    asked_of_studies = store.asked()
+    if not results and not any(asked.records for asked in asked_of_studies):
         raise ShatterlabError(
             f"the store {store.path} holds no finished runs; start with 'shatterlab run learning-curves'."
         )
     by_id = {result.id: result for result in results}
     sections = [
         section
-        for asked in store.asked()
-        if (found := [by_id[id] for id in asked.run_ids if id in by_id])
-        and (section := _section(asked, found, tables(store, found)))
+        for asked in asked_of_studies
+        if ((found := [by_id[id] for id in asked.run_ids if id in by_id]) or asked.records)
+        and (section := _section(asked, found, tables(store, found, asked.records)))
     ]
     everything = tables(store, results)
     environment = Environment(loader=PackageLoader("shatterlab", "report"), autoescape=True)
@@ -48,7 +50,7 @@ def write(store: Store, results: Sequence[Result], out: Path) -> Path:
     environment.filters["count"] = lambda number: "—" if number is None else f"{number:,}"
     html = environment.get_template("page.html.jinja").render(
         sections=sections,
-        runs=everything.runs.sort("model", "corruption", "amount", "n", "seed").to_dicts(),
+        runs=everything.runs.sort(*RUN_ORDER).to_dicts() if results else [],
         comparisons=_comparisons(results, everything),
         fingerprints=_fingerprints(results),
         machines=_machines(results),
@@ -75,11 +77,13 @@ def _section(asked: Asked, results: Sequence[Result], found: Tables) -> dict[str
         "question": study.question,
         "source": study.source,
         "scale": asked.scale,
+        "trains": bool(asked.run_ids),
         "at_paper_size": all(result.n == PAPER_TRAINING_SIZE for result in results) and asked.scale == "paper",
         "data": asked.data,
         "command": f"shatterlab run {asked.study} --scale {asked.scale} --data {asked.data}{seeds}",
         "missing": len(asked.run_ids) - len(results),
         "verdicts": study.verdict(found),
+        "table": study.table(found) if study.table else [],
         "charts": [
             {"id": f"{asked.study}-{asked.scale}-{asked.data}-{name}", "name": name, "spec": chart.to_dict()}
             for name, chart in study.draw(found).items()
@@ -91,7 +95,7 @@ def _comparisons(results: Sequence[Result], found: Tables) -> list[dict[str, Any
     """The paper's number beside ours, for runs whose setting matches in every field that matters."""
     compared = []
     for result, line in zip(results, found.runs.iter_rows(named=True), strict=True):
-        for target in targets_for(result.spec.model_dump() | line):
+        for target in targets_for(line):
             measured = line[target.quantity]
             if measured is None:
                 continue

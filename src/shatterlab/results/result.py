@@ -44,25 +44,19 @@ class Result(BaseModel):
         return self.spec.id
 
     def summary(self) -> dict[str, str | int | float | None]:
-        """The run as one flat record: what was asked, and what came out in the last epoch."""
+        """The run as one flat record: every dial of its spec, and what came out in the last epoch."""
         return {
             "run_id": self.id,
-            "model": self.spec.model,
-            "data": self.spec.data,
-            "corruption": self.spec.corruption,
-            "amount": self.spec.amount,
-            "label_noise": self.spec.label_noise,
+            **self.spec.model_dump(),
             "regularizers": self.spec.regularizers,
-            "seed": self.spec.seed,
             "n": self.n,
             "n_test": self.n_test,
-            "n_validation": self.spec.n_validation,
             "classes": self.classes,
             "parameters": self.parameters,
             "epochs": self.last.epoch,
             "steps": self.last.step,
-            "train_loss": self.last.train_loss,
             "online_accuracy": self.last.online_accuracy,
+            "train_loss": self.last.train_loss,
             "train_accuracy": self.last.train_accuracy,
             "corrupted_fitted": self.last.corrupted_fitted,
             "wrong_labels": self.wrong_labels,

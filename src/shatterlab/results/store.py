@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -35,6 +36,8 @@ class Asked(BaseModel):
     data: str
     seeds: int
     run_ids: list[str]
+    records: list[dict[str, Any]] = []
+    """What the study measured beside training, see `Study.measure`."""
 
 
 class Store:

@@ -8,6 +8,9 @@ from ..errors import ShatterlabError
 from .result import Result
 from .store import Store
 
+RUN_ORDER = ("model", "corruption", "amount", "regularizers", "n", "seed")
+"""Columns by which a table of runs is sorted for reading."""
+
 
 def run_table(results: Sequence[Result]) -> pl.DataFrame:
     """One line a finished run, columns as in `Result.summary`."""
@@ -15,8 +18,8 @@ def run_table(results: Sequence[Result]) -> pl.DataFrame:
 
 
 def epoch_table(store: Store, results: Sequence[Result]) -> pl.DataFrame:
-    """One line an epoch of each run, columns of `Row` beside run_id, model, corruption, amount, seed, n."""
-    keys = ("run_id", "model", "data", "corruption", "amount", "seed", "n")
+    """One line an epoch of each run, columns of `Row` beside those of the run that charts need."""
+    keys = ("run_id", "model", "data", "corruption", "amount", "regularizers", "seed", "n")
     records = []
     for result in results:
         summary = result.summary()

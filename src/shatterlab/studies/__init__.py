@@ -1,7 +1,7 @@
 """The studies. A new one is a file and a line in `STUDIES`."""
 
 from ..errors import unknown
-from . import label_noise, learning_curves
+from . import implicit, label_noise, learning_curves, overparameterization, random_labels_regularized, table1
 from .study import SCALES, Scale, Study, Tables, tables
 
 __all__ = ["SCALES", "STUDIES", "Scale", "Study", "Tables", "chosen", "tables"]
@@ -9,6 +9,10 @@ __all__ = ["SCALES", "STUDIES", "Scale", "Study", "Tables", "chosen", "tables"]
 STUDIES: dict[str, Study] = {
     "learning-curves": learning_curves.STUDY,
     "label-noise": label_noise.STUDY,
+    "table1": table1.STUDY,
+    "random-labels-regularized": random_labels_regularized.STUDY,
+    "implicit": implicit.STUDY,
+    "overparameterization": overparameterization.STUDY,
 }
 
 

@@ -18,12 +18,17 @@ OVERFIT_LOSS = 0.1
 """A run has overfitted when the online loss of an epoch first falls to this (an assumption, see `ASSUMPTIONS`)."""
 
 
+Cells = dict[str, str | int]
+"""A line of a table: column heading to cell; every line of a table has the same headings."""
+
+
 @dataclass(frozen=True)
 class Tables:
-    """The finished runs of a study: one line a run, and one line an epoch."""
+    """The finished runs of a study: one line a run, one line an epoch; and what it measured beside training."""
 
     runs: pl.DataFrame
     epochs: pl.DataFrame
+    records: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,9 @@ class Study:
         specs: the runs, from a scale, a data set and a number of seeds.
         draw: named charts of the finished runs.
         verdict: sentences computed from the finished runs, the first one the answer.
+        table: lines to be read beside the charts, cells ready to print; None where charts say it all.
+        measure: what the study computes beside training, such as the size of a network, as records of JSON
+            values; done at each `shatterlab run`, kept in the store, handed back as `Tables.records`.
     """
 
     question: str
@@ -43,12 +51,14 @@ class Study:
     specs: Callable[[Scale, str, int], list[Spec]]
     draw: Callable[[Tables], Mapping[str, Any]] = field(repr=False)
     verdict: Callable[[Tables], list[str]] = field(repr=False)
+    table: Callable[[Tables], list[Cells]] | None = field(default=None, repr=False)
+    measure: Callable[[], list[dict[str, Any]]] | None = field(default=None, repr=False)
 
 
-def tables(store: Store, results: Sequence[Result]) -> Tables:
+def tables(store: Store, results: Sequence[Result], records: Sequence[Mapping[str, Any]] = ()) -> Tables:
     """The tables of some runs; the table of runs gains `overfit_step`, None where the loss never fell that far."""
     overfit = pl.Series("overfit_step", [overfit_step(store.rows(result.spec)) for result in results], pl.Int64)
-    return Tables(run_table(results).with_columns(overfit), epoch_table(store, results))
+    return Tables(run_table(results).with_columns(overfit), epoch_table(store, results), records)
 
 
 def overfit_step(rows: Sequence[Row]) -> int | None:
@@ -68,6 +78,18 @@ def mean_of(values: Sequence[float], form: Callable[[float], str]) -> str:
         return form(mean)
     deviation = (sum((value - mean) ** 2 for value in values) / (len(values) - 1)) ** 0.5
     return f"{form(mean)} ± {form(deviation)} (n = {len(values)})"
+
+
+def gain(runs: pl.DataFrame, base: pl.DataFrame, column: str = "test_accuracy") -> str:
+    """Percentage points of `column` that `runs` have over `base`, between runs of the same seed, with the spread."""
+    pairs = runs.join(base, on="seed", suffix="_base")
+    differences = (100 * (pairs[column] - pairs[f"{column}_base"])).to_list()
+    return mean_of(differences, "{:+.2f}".format) if differences else "an unknown number of"
+
+
+def points(values: pl.Series) -> str:
+    """A mean in percent with two digits, with spread and n where there are several."""
+    return mean_of(values.to_list(), lambda share: f"{100 * share:.2f}")
 
 
 def setting(runs: pl.DataFrame) -> str:

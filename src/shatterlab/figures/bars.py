@@ -1,0 +1,39 @@
+"""Bars: a quantity for each of a few names."""
+
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from .style import finished
+
+
+def parameter_bars(counts: pl.DataFrame, *, sets: dict[str, int], title: str, subtitle: str) -> Any:
+    """Numbers of parameters on a logarithmic scale, with lines at the sizes of training sets.
+
+    Args:
+        counts: columns network, parameters, counted by (`here` or `lecture`).
+        sets: name of a training set to its number of images.
+        title, subtitle: say what was counted.
+
+    Returns:
+        An altair chart.
+    """
+    order = counts.filter(pl.col("counted by") == "lecture").sort("parameters")["network"].to_list()
+    y = alt.Y("network:N", sort=order, title=None, axis=alt.Axis(labelLimit=220))
+    x = alt.X("parameters:Q", scale=alt.Scale(type="log"), title="trainable parameters", axis=alt.Axis(format="~s"))
+    base = alt.Chart(counts).encode(y=y, tooltip=["network:N", alt.Tooltip("parameters:Q", format=","), "counted by:N"])
+    here = (
+        base.transform_filter("datum['counted by'] == 'here'")
+        .mark_bar(color="#56B4E9")
+        .encode(x=x, x2=alt.datum(10_000))
+    )
+    lecture = (
+        base.transform_filter("datum['counted by'] == 'lecture'")
+        .mark_tick(color="#D55E00", thickness=3, size=22)
+        .encode(x=x)
+    )
+    lines = alt.Chart(pl.DataFrame({"images": list(sets.values()), "name": list(sets)}))
+    rules = lines.mark_rule(strokeDash=[4, 4], color="#666").encode(x="images:Q")
+    names = lines.mark_text(align="left", dx=4, y=-6, color="#666").encode(x="images:Q", text="name:N")
+    return finished(alt.layer(here, lecture, rules, names), title, subtitle)

@@ -1,0 +1,112 @@
+"""The lecture's list: successful networks have many more parameters than training examples."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from ..errors import ShatterlabError
+from ..figures.bars import parameter_bars
+from ..paper import DENSENET_BC_PARAMETERS, IMAGENET_TRAINING_SIZE, ZOO
+from ..spec import PAPER_TRAINING_SIZE, Spec
+from .study import Cells, Scale, Study, Tables
+
+STATED: dict[str, tuple[float, str]] = {
+    **{entry.name: (entry.lecture, "lecture") for entry in ZOO},
+    "DenseNet-BC-190 (k = 40)": (DENSENET_BC_PARAMETERS, "its own paper"),
+}
+"""What is stated about each network's size, and by whom."""
+
+CLOSE = 0.1
+"""A count agrees with a figure that the lecture rounds if it lies within this share of it."""
+
+
+def specs(scale: Scale, data: str, seeds: int) -> list[Spec]:
+    """Nothing is trained."""
+    return []
+
+
+def measure() -> list[dict[str, Any]]:
+    """Each network's parameters, or None and the reason why it could not be built here."""
+    from ..models.zoo import count
+
+    records = []
+    for name in STATED:
+        try:
+            records.append({"network": name, "parameters": count(name), "reason": None})
+        except ShatterlabError as error:
+            records.append({"network": name, "parameters": None, "reason": str(error)})
+    return records
+
+
+def table(tables: Tables) -> list[Cells]:
+    """A line a network: counted, stated, parameters for each training image."""
+    return [
+        {
+            "network": record["network"],
+            "parameters": "not built" if record["parameters"] is None else f"{record['parameters']:,}",
+            "stated": f"{_short(stated)} ({by})",
+            "per CIFAR-10 image": _ratio(record["parameters"], PAPER_TRAINING_SIZE),
+            "per ImageNet image": _ratio(record["parameters"], IMAGENET_TRAINING_SIZE),
+        }
+        for record in tables.records
+        for stated, by in (STATED[record["network"]],)
+    ]
+
+
+def _ratio(parameters: int | None, images: int) -> str:
+    if parameters is None:
+        return "—"
+    ratio = parameters / images
+    return f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.2g}"
+
+
+def _short(number: float) -> str:
+    return f"{number / 1e6:g} million" if number >= 1e6 else f"{number / 1e3:g} thousand"
+
+
+def draw(tables: Tables) -> Mapping[str, Any]:
+    """Bars, with the stated figures as ticks."""
+    built = [record for record in tables.records if record["parameters"] is not None]
+    lines = [{"network": r["network"], "parameters": float(r["parameters"]), "counted by": "here"} for r in built]
+    lines += [{"network": name, "parameters": stated, "counted by": "lecture"} for name, (stated, _) in STATED.items()]
+    return {
+        "parameters": parameter_bars(
+            pl.DataFrame(lines),
+            sets={"CIFAR-10": PAPER_TRAINING_SIZE, "ImageNet": IMAGENET_TRAINING_SIZE},
+            title="Parameters of well-known networks",
+            subtitle="bars: counted here, unallocated; ticks: as stated; dashed: images in a training set",
+        )
+    }
+
+
+def verdict(tables: Tables) -> list[str]:
+    """How many have more parameters than images, which counts disagree, and what could not be built."""
+    built = {r["network"]: r["parameters"] for r in tables.records if r["parameters"] is not None}
+    sentences = []
+    for name, images in (("CIFAR-10", PAPER_TRAINING_SIZE), ("ImageNet", IMAGENET_TRAINING_SIZE)):
+        more = sum(parameters > images for parameters in built.values())
+        sentences.append(f"{more} of {len(built)} networks counted have more parameters than {name} has images.")
+    apart = [
+        f"{network} has {built[network]:,}, stated as {_short(stated)}"
+        for network, (stated, _) in STATED.items()
+        if network in built and abs(built[network] / stated - 1) > CLOSE
+    ]
+    if apart:
+        sentences.append(f"More than {CLOSE:.0%} off the stated figure: {'; '.join(apart)}.")
+    missing = [r for r in tables.records if r["parameters"] is None]
+    if missing:
+        names = ", ".join(r["network"] for r in missing)
+        sentences.append(f"Not built here: {names}. {missing[0]['reason'][0].upper()}{missing[0]['reason'][1:]}")
+    return sentences
+
+
+STUDY = Study(
+    question="How many parameters do successful networks have for each training example?",
+    source="the lecture's list of overparameterized networks; Zhang et al. (2017), section 1",
+    specs=specs,
+    draw=draw,
+    verdict=verdict,
+    table=table,
+    measure=measure,
+)

@@ -1,0 +1,243 @@
+"""Table 1: train and test accuracy with and without explicit regularizers, on true and on random labels."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import polars as pl
+
+from ..figures.rows import accuracy_rows
+from ..paper import TABLE_1, Table1Row, targets_for
+from ..spec import PAPER_TRAINING_SIZE, WEIGHT_DECAY, Spec, make_spec
+from .learning_curves import FITS
+from .study import Cells, Scale, Study, Tables, gain, mean_of, percent, points, setting
+
+SIGNIFICANCE = 5
+"""A test accuracy generalizes when it lies this many standard errors of the test set above chance."""
+
+# By model: the dials of every row, then what random labels change, since they take longer and may stop.
+# Table 1's batch size, epochs and weight decay are assumptions, see ASSUMPTIONS. The smaller sets decay the rate
+# every few passes: once a pass it would die, and once per 50,000 images it would never fall.
+SETTINGS: dict[Scale, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
+    "demo": {
+        "alexnet": ({"n": 500, "n_test": 1_000, "batch_size": 32, "epochs": 30}, {"epochs": 60}),
+        "mlp-1x512": ({"n": 2_000, "n_test": 1_000, "epochs": 60}, {"epochs": 100}),
+    },
+    "cpu": {
+        "inception": (
+            {"n": 2_000, "n_test": 5_000, "batch_size": 64, "epochs": 50, "decay_every": 4_000, "evaluate_every": 10},
+            {"epochs": 80},
+        ),
+        "inception-no-bn": (
+            {"n": 2_000, "n_test": 5_000, "batch_size": 64, "epochs": 60, "decay_every": 10_000, "evaluate_every": 10,
+             "learning_rate": 0.004},
+            {"epochs": 150},
+        ),
+        "alexnet": (
+            {"n": 5_000, "n_test": 5_000, "batch_size": 64, "epochs": 60, "decay_every": 10_000, "evaluate_every": 5},
+            {"epochs": 80},
+        ),
+        "mlp-3x512": ({"epochs": 40}, {"epochs": 50}),
+        "mlp-1x512": ({"batch_size": 64, "epochs": 60}, {"epochs": 90}),
+    },
+    "paper": {
+        "inception": ({"epochs": 100}, {"epochs": 100}),
+        "inception-no-bn": ({"epochs": 100}, {"epochs": 100}),
+        "alexnet": ({"epochs": 100}, {"epochs": 100}),
+        "mlp-3x512": ({"epochs": 40}, {"epochs": 50}),
+        "mlp-1x512": ({"batch_size": 64, "epochs": 60}, {"epochs": 90}),
+    },
+}  # fmt: skip
+
+# The paper crops 28 of 32 pixels; sets without a crop of their own get one that leaves room to move.
+CROPS = {"cifar10": 28, "mnist": 24, "fashion-mnist": 24, "digits": 7}
+DIGITS = {"n": 500, "n_test": None, "epochs": 60, "batch_size": 32}
+
+
+def specs(scale: Scale, data: str, seeds: int) -> list[Spec]:
+    """The rows of table 1 whose model the scale has; without crop rows on data whose crop is not known."""
+    return [
+        spec
+        for row in TABLE_1
+        if row.model in SETTINGS[scale] and (data in CROPS or not row.crop)
+        for spec in specs_of(row, scale, data, seeds)
+    ]
+
+
+def specs_of(row: Table1Row, scale: Scale, data: str, seeds: int) -> list[Spec]:
+    """The runs of a row, a seed each."""
+    dials, random = SETTINGS[scale][row.model]
+    dials = dials | ({"corruption": "random-labels", "stop": "fit"} | random if row.random_labels else {})
+    if data == "digits":
+        dials = dials | DIGITS | ({"epochs": 400} if row.random_labels else {})
+    if row.weight_decay:
+        dials = dials | {"weight_decay": WEIGHT_DECAY}
+    crop = {"random_crop": row.crop, "crop": CROPS.get(data)}
+    return [make_spec(**dials, **crop, model=row.model, data=data, seed=seed) for seed in range(seeds)]
+
+
+def runs_of(row: Table1Row, runs: pl.DataFrame) -> pl.DataFrame:
+    """The finished runs of a row."""
+    return runs.filter(
+        (pl.col("model") == row.model)
+        & (pl.col("random_crop") == row.crop)
+        & ((pl.col("weight_decay") > 0) == row.weight_decay)
+        & (pl.col("corruption") == ("random-labels" if row.random_labels else "true-labels"))
+    )
+
+
+def done(runs: pl.DataFrame) -> list[tuple[Table1Row, pl.DataFrame]]:
+    """The rows that have finished runs, in the paper's order."""
+    return [(row, found) for row in TABLE_1 if not (found := runs_of(row, runs)).is_empty()]
+
+
+def table(tables: Tables) -> list[Cells]:
+    """Table 1 with the measured numbers beside the paper's, and whether these may be compared."""
+    return [
+        {
+            "model": row.model,
+            "crop": "yes" if row.crop else "no",
+            "weight decay": "yes" if row.weight_decay else "no",
+            "labels": "random" if row.random_labels else "true",
+            "n": runs["n"][0],
+            "train %": points(runs["train_accuracy"]),
+            "test %": points(runs["test_accuracy"]),
+            "best test %": points(runs["best_test_accuracy"]),
+            "paper: train %": f"{row.train:.2f}",
+            "paper: test %": f"{row.test:.2f}",
+            "compared": compared(runs),
+        }
+        for row, runs in done(tables.runs)
+    ]
+
+
+def compared(runs: pl.DataFrame) -> str:
+    """Whether the means of some runs of one setting agree with the paper, or why they are not held against it."""
+    line = runs.row(0, named=True)
+    targets = targets_for(line)
+    if not targets:
+        size = line["n"]
+        return "no, other setting" if size == PAPER_TRAINING_SIZE else f"no, n = {size:,}, paper 50,000"
+    wrong = [
+        f"{target.quantity.removesuffix('_accuracy')} off by {100 * (mean - target.value):+.2f}"
+        for target in targets
+        if target.value <= 1 and abs((mean := _mean(runs[target.quantity])) - target.value) > target.tolerance
+    ]
+    return ", ".join(wrong) if wrong else "agrees"
+
+
+def _mean(values: pl.Series) -> float:
+    return sum(values.to_list()) / len(values)
+
+
+def draw(tables: Tables) -> Mapping[str, Any]:
+    """Measured test accuracies as dots, the paper's as rings, a band a model."""
+    lines = []
+    for row, runs in done(tables.runs):
+        shared = {"model": row.model, "row": name_of(row)}
+        where = f"measured, n = {runs['n'][0]:,}"
+        lines += [shared | {"test": value, "source": "measured", "where": where} for value in runs["test_accuracy"]]
+        lines.append(shared | {"test": row.test / 100, "source": "paper", "where": "paper, n = 50,000"})
+    chance = 1 / tables.runs["classes"][0]
+    chart = accuracy_rows(
+        pl.DataFrame(lines),
+        chance=chance,
+        title="Test accuracy with and without explicit regularizers",
+        subtitle=f"{setting(tables.runs)}; the paper's numbers are for n = 50,000 of CIFAR-10",
+    )
+    return {"test-accuracy": chart}
+
+
+def name_of(row: Table1Row) -> str:
+    """What sets the row apart from the others of its model."""
+    parts = ["random crop"] * row.crop + ["weight decay"] * row.weight_decay
+    return "random labels" if row.random_labels else " + ".join(parts) or "no regularizer"
+
+
+def verdict(tables: Tables) -> list[str]:
+    """What each regularizer adds, and whether a model fits and generalizes without any."""
+    rows = done(tables.runs)
+    sentences = _without_any(rows)
+    for model in dict.fromkeys(row.model for row, _ in rows):
+        sentences += _gains(model, [(row, runs) for row, runs in rows if row.model == model])
+    return [*sentences, *_normalization(rows)]
+
+
+Rows = Iterable[tuple[Table1Row, pl.DataFrame]]
+
+
+def _plain(rows: Rows, *, random: bool = False) -> dict[str, tuple[Table1Row, pl.DataFrame]]:
+    """The rows without crop and weight decay, by model."""
+    return {
+        row.model: (row, runs)
+        for row, runs in rows
+        if not row.crop and not row.weight_decay and row.random_labels == random
+    }
+
+
+def _without_any(rows: Rows) -> list[str]:
+    sentences = []
+    plain, random = _plain(rows), _plain(rows, random=True)
+    if plain:
+        fit = sum(_mean(runs["train_accuracy"]) >= FITS for _, runs in plain.values())
+        general = sum(generalizes(runs) for _, runs in plain.values())
+        chance = 1 / next(iter(plain.values()))[1]["classes"][0]
+        sentences.append(
+            f"Without any explicit regularizer {fit} of {len(plain)} models fit their training set (at least "
+            f"{percent(FITS)}) and {general} of {len(plain)} still generalize ({_scores(plain)}; "
+            f"chance {percent(chance)})."
+        )
+    if random:
+        sentences.append(f"The same networks on random labels: {_scores(random)}.")
+    return sentences or ["No row without regularizers is finished, so there is nothing to hold the others against."]
+
+
+def _scores(rows: Mapping[str, tuple[Table1Row, pl.DataFrame]]) -> str:
+    return ", ".join(
+        f"{model} {mean_of(runs['train_accuracy'].to_list(), percent)} train, "
+        f"{mean_of(runs['test_accuracy'].to_list(), percent)} test"
+        for model, (_, runs) in rows.items()
+    )
+
+
+def generalizes(runs: pl.DataFrame) -> bool:
+    """Whether the mean test accuracy lies `SIGNIFICANCE` standard errors of one test set above chance."""
+    chance, n_test = 1 / runs["classes"][0], runs["n_test"][0]
+    return _mean(runs["test_accuracy"]) > chance + SIGNIFICANCE * (chance * (1 - chance) / n_test) ** 0.5
+
+
+def _gains(model: str, rows: list[tuple[Table1Row, pl.DataFrame]]) -> list[str]:
+    plain = _plain(rows)
+    if model not in plain:
+        return []
+    paper, runs = plain[model]
+    gains = [
+        f"{name_of(row)} {gain(found, runs)} (paper {row.test - paper.test:+.2f})"
+        for row, found in rows
+        if (row.crop or row.weight_decay) and not row.random_labels
+    ]
+    if not gains:
+        return []
+    n = runs["n"][0]
+    scaled = "" if n == PAPER_TRAINING_SIZE else f" at n = {n:,} (paper: 50,000)"
+    return [f"{model}{scaled}, points of test accuracy added by: {', '.join(reversed(gains))}."]
+
+
+def _normalization(rows: Rows) -> list[str]:
+    plain = _plain(rows)
+    if not {"inception", "inception-no-bn"} <= plain.keys():
+        return []
+    (row, runs), (bare_row, bare) = plain["inception"], plain["inception-no-bn"]
+    return [
+        f"Batch normalization adds {gain(runs, bare)} points to Inception without other regularizers "
+        f"(paper {row.test - bare_row.test:+.2f}, at n = 50,000)."
+    ]
+
+
+STUDY = Study(
+    question="Do explicit regularizers explain why networks generalize?",
+    source="Zhang et al. (2017), section 3, table 1",
+    specs=specs,
+    draw=draw,
+    verdict=verdict,
+    table=table,
+)

@@ -1,0 +1,32 @@
+"""What a terminal shows: records as a table, and what came out of a study."""
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from .studies import Study, Tables
+
+MOST_COLUMNS = 100
+"""A table is printed at least this wide: a line that the terminal folds can be read, one that is cut cannot."""
+
+
+def print_records(lines: Sequence[Mapping[str, str | int]], title: str | None = None) -> None:
+    """Records with the same keys as a table; a column of numbers is set to the right."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for column, cell in lines[0].items():
+        number = isinstance(cell, int) or cell.replace(",", "").replace(".", "", 1).isdigit()
+        table.add_column(column, justify="right" if number else "left", overflow="fold")
+    for line in lines:
+        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else escape(cell) for cell in line.values()))
+    Console(width=max(Console().width, MOST_COLUMNS)).print(table)
+
+
+def print_study(study: Study, tables: Tables) -> None:
+    """The verdicts of a study, a line each, then its table if it has one."""
+    for sentence in study.verdict(tables):
+        print(f"  {sentence}")
+    if study.table:
+        print()
+        print_records(study.table(tables))
