@@ -150,6 +150,9 @@ def _final_line(result: Result) -> str:
     last: Row = result.last
     fitted = "" if last.corrupted_fitted is None else f", {100 * last.corrupted_fitted:.2f} % of the corrupted fitted"
     stopped = f"; fitted at step {result.fit_step:,}" if result.fit_step else ""
+    if result.validation_epoch:
+        early = 100 * (result.validation_test_accuracy or 0)
+        stopped += f"; validation would stop at epoch {result.validation_epoch} with test {early:.2f} %"
     took = _duration(result.seconds)
     return (
         f"{result.spec.title} on {result.spec.data}, n = {result.n:,}, {result.parameters:,} parameters: after epoch "

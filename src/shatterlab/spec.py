@@ -67,7 +67,7 @@ ASSUMPTIONS = {
 class Spec(BaseModel):
     """One run: what data, how corrupted, which model, how trained.
 
-    Frozen and validated; `Spec(...).id` is a hash of every field, so two runs share an id exactly
+    Frozen and validated; `Spec(...).id` is a hash of the fields, so two runs share an id exactly
     when they share every dial. Values left out are filled in from the paper and written out in full.
 
     >>> Spec(model="inception").learning_rate
@@ -174,8 +174,11 @@ class Spec(BaseModel):
 
     @property
     def id(self) -> str:
-        """Twelve hexadecimal digits, a hash of every field."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        """Twelve hexadecimal digits, a hash of every field that departs from its default.
+
+        So a dial that a later version adds, off by default, leaves the ids of all earlier runs as they are.
+        """
+        text = json.dumps(self.model_dump(mode="json", exclude_defaults=True), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property

@@ -144,6 +144,8 @@ def test_draws_stay_within_their_dials_and_use_all_of_them() -> None:
     spec = make_spec(data="cifar10", **ALL_DIALS)
     changes = draw(spec, 4_000, (32, 32, 3), 1, CPU)
     assert set(changes["top"].tolist()) == set(changes["left"].tolist()) == set(range(5))
+    odd = draw(make_spec(data="digits", crop=7, random_crop=True), 100, (8, 9, 1), 1, CPU)
+    assert (set(odd["top"].tolist()), set(odd["left"].tolist())) == ({0, 1}, {0, 1, 2})
     assert abs(changes["flip"].double().mean() - 0.5) < 4 * 0.5 / 4_000**0.5
     for name, low, high in (("rotation", -25, 25), ("brightness", 0.6, 1.4), ("contrast", 0.6, 1.4),
                             ("saturation", 0.6, 1.4), ("hue", -0.2, 0.2)):  # fmt: skip
@@ -179,7 +181,9 @@ def test_floats_and_grey_images_are_augmented_too() -> None:
 def test_what_cannot_be_augmented_is_one_sentence() -> None:
     with pytest.raises(ShatterlabError, match="crop=8 leaves a random crop no room to move in images of 8 x 8; ask"):
         check(make_spec(data="digits", crop=8, random_crop=True), (8, 8, 1))
-    with pytest.raises(ShatterlabError, match="hue need images with 3 channels, digits has 1; leave the dial at 0"):
+    with pytest.raises(
+        ShatterlabError, match="images of digits have 1 channel and not 3, so that there is no hue to change"
+    ):
         check(make_spec(data="digits", hue=0.1), (8, 8, 1))
     with pytest.raises(ShatterlabError, match="random_crop needs to know the side of the crop on digits; write crop=K"):
         make_spec(data="digits", random_crop=True)

@@ -17,7 +17,7 @@ MODELS = ("inception", "inception-no-bn")
 SETTINGS: dict[Scale, list[dict[str, Any]]] = {
     "demo": [{"n": 256, "n_test": 500, "n_validation": 256, "epochs": 16, "batch_size": 32, "evaluate_every": 2}],
     "cpu": [
-        {"n": 2_000, "n_test": 5_000, "n_validation": 2_000, "epochs": 50, "batch_size": 64, "decay_every": 4_000,
+        {"n": 2_000, "n_test": 2_000, "n_validation": 1_000, "epochs": 40, "batch_size": 64, "decay_every": 4_000,
          "evaluate_every": 2},
     ],
     "paper": [{"epochs": 100, "evaluate_every": 1}, {"epochs": 100, "evaluate_every": 1, "n_validation": 5_000}],

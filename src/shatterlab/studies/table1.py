@@ -28,7 +28,7 @@ SETTINGS: dict[Scale, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
             {"epochs": 80},
         ),
         "inception-no-bn": (
-            {"n": 2_000, "n_test": 5_000, "batch_size": 64, "epochs": 60, "decay_every": 10_000, "evaluate_every": 10,
+            {"n": 2_000, "n_test": 5_000, "batch_size": 64, "epochs": 45, "decay_every": 10_000, "evaluate_every": 10,
              "learning_rate": 0.004},
             {"epochs": 150},
         ),

@@ -39,14 +39,15 @@ def check(spec: Spec, shape: tuple[int, int, int]) -> None:
         ShatterlabError: a crop without room to move, or colour dials on images without colours.
     """
     height, width, channels = shape
-    if spec.random_crop and spec.crop is not None and spec.crop >= max(height, width):
+    if spec.random_crop and spec.crop is not None and spec.crop == max(height, width):
         raise ShatterlabError(
             f"crop={spec.crop} leaves a random crop no room to move in images of {height} x {width}; ask for less."
         )
     coloured = [name for name in ("saturation", "hue") if getattr(spec, name) > 0]
     if coloured and channels != 3:
         raise ShatterlabError(
-            f"{' and '.join(coloured)} need images with 3 channels, {spec.data} has {channels}; leave the dial at 0."
+            f"images of {spec.data} have {channels} channel{'s' * (channels > 1)} and not 3, so that there is no "
+            f"{' and no '.join(coloured)} to change; leave the dial at 0."
         )
 
 
@@ -66,10 +67,9 @@ def draw(spec: Spec, n: int, shape: tuple[int, int, int], epoch: int, device: to
         of the colour wheel (float32).
     """
     changes: dict[str, np.ndarray] = {}
-    rows, columns = crop_box(shape, spec.crop)
-    if spec.random_crop:
-        changes["top"] = stream(spec.seed, "augmentation", "top", epoch).integers(2 * rows.start + 1, size=n)
-        changes["left"] = stream(spec.seed, "augmentation", "left", epoch).integers(2 * columns.start + 1, size=n)
+    if spec.random_crop and spec.crop is not None:
+        for name, side in (("top", shape[0]), ("left", shape[1])):
+            changes[name] = stream(spec.seed, "augmentation", name, epoch).integers(side - spec.crop + 1, size=n)
     if spec.flip:
         changes["flip"] = stream(spec.seed, "augmentation", "flip", epoch).random(n) < spec.flip
     for name, middle in (("rotation", 0), ("brightness", 1), ("contrast", 1), ("saturation", 1), ("hue", 0)):
@@ -130,8 +130,7 @@ def place(images: torch.Tensor, changes: Changes, crop: int | None) -> torch.Ten
         placed = stretches.index_select(0, ((first * width + left[:, None]) * channels).flatten())
         placed = placed.view(batch, *sides, channels)
     if "flip" in changes:
-        mirrored = changes["flip"].nonzero()[:, 0]
-        placed[mirrored] = placed[mirrored].flip(2)
+        placed = torch.where(changes["flip"][:, None, None, None], placed.flip(2), placed)
     return placed
 
 
@@ -143,12 +142,17 @@ def _turned(images: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor, deg
     x = (columns + (0.5 - width / 2))[:, None, :]
     y = (rows + (0.5 - height / 2))[:, :, None]
     # Where the pixel comes from, from -1 to 1 between the outer edges of the image.
-    source = torch.stack(((cosine * x - sine * y) / (width / 2), (sine * x + cosine * y) / (height / 2)), dim=-1)
+    across = (cosine * x - sine * y) / (width / 2)
+    down = (sine * x + cosine * y) / (height / 2)
     turned = F.grid_sample(
-        images.permute(0, 3, 1, 2), source, mode="bilinear", padding_mode="border", align_corners=False
+        images.permute(0, 3, 1, 2),
+        torch.stack((across, down), dim=-1),
+        mode="bilinear",
+        padding_mode="border",
+        align_corners=False,
     )
-    inside = (source.abs() <= 1).all(-1)
-    return turned.permute(0, 2, 3, 1) * inside[..., None]
+    inside = (across.abs() <= 1) & (down.abs() <= 1)
+    return turned.mul_(inside[:, None]).permute(0, 2, 3, 1).contiguous()
 
 
 def brightness(images: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
@@ -170,24 +174,19 @@ def saturation(images: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
 def hue(images: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
     """Turns the colour wheel by `shift`, a share of the full circle, at equal value and saturation (HSV).
 
-    A channel of a colour with value v, chroma c and hue H in [0, 6) is v - c clip(min(k, 4 - k), 0, 1)
-    with k = (5 + H) mod 6 for red, 3 + H for green, 1 + H for blue.
+    A channel of a colour with value v, chroma c and hue H is v - c clip(2 - d, 0, 1), with d the distance
+    on the circle of length 6 between H and the channel's complement: 3 for red, 5 for green, 1 for blue.
     """
-    red, green, blue = (images[..., i] for i in range(3))
+    red, green, blue = images.permute(3, 0, 1, 2).contiguous()
     value = torch.maximum(torch.maximum(red, green), blue)
     chroma = value - torch.minimum(torch.minimum(red, green), blue)
-    safe = torch.where(chroma > 0, chroma, 1)
-    wheel = torch.where(
-        value == red,
-        (green - blue) / safe,
-        torch.where(value == green, 2 + (blue - red) / safe, 4 + (red - green) / safe),
-    )
-    wheel = wheel + 6 * shift[:, None, None]
-    turned = torch.empty_like(images)
-    for i, offset in enumerate((5, 3, 1)):
-        k = (wheel + offset).remainder_(6)
-        turned[..., i] = value - chroma * torch.minimum(k, 4 - k).clamp_(0, 1)
-    return turned
+    between = torch.where(value == red, green - blue, torch.where(value == green, blue - red, red - green))
+    sector = torch.where(value == red, 0.0, torch.where(value == green, 2.0, 4.0))
+    # Where there is no chroma there is no hue, and any finite number does.
+    wheel = sector + between / chroma.clamp(min=1e-12) + 6 * shift[:, None, None]
+    wheel -= 6 * torch.floor(wheel / 6)
+    lacks = ((2 - (wheel - 3).abs()), ((wheel - 5).abs() - 3).abs() - 1, ((wheel - 1).abs() - 3).abs() - 1)
+    return torch.stack([value - chroma * lack.clamp_(0, 1) for lack in lacks], dim=-1)
 
 
 def grey(images: torch.Tensor) -> torch.Tensor:
