@@ -88,7 +88,7 @@ def test_slowdown_is_relative_to_true_labels_of_the_same_seed() -> None:
 
 def test_a_mean_carries_its_spread_and_n() -> None:
     assert mean_of([0.5], percent) == "50.0 %"
-    assert mean_of([0.4, 0.6], percent) == "50.0 % ± 14.1 % (n = 2)"
+    assert mean_of([0.4, 0.6], percent) == "50.0 % ± 14.1 % (2 seeds)"
 
 
 def test_overfitting_is_the_first_epoch_at_the_threshold() -> None:

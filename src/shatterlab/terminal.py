@@ -14,7 +14,7 @@ MOST_COLUMNS = 100
 
 def print_records(lines: Sequence[Mapping[str, str | int]], title: str | None = None) -> None:
     """Records with the same keys as a table; a column of numbers is set to the right."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for column, cell in lines[0].items():
         number = isinstance(cell, int) or cell.replace(",", "").replace(".", "", 1).isdigit()
         table.add_column(column, justify="right" if number else "left", overflow="fold")

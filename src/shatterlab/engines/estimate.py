@@ -58,7 +58,7 @@ def _estimate(specs: Sequence[Spec], target: torch.device, data_dir: Path | None
     for spec in specs:
         data = load(spec.data, data_dir)
         n, n_test = spec.n or len(data.train) - spec.n_validation, spec.n_test or len(data.test)
-        kind = spec.model, spec.data, spec.batch_size, spec.precision, spec.crop, spec.regularizers
+        kind = spec.model, spec.data, spec.batch_size, spec.precision, spec.crop, spec.augments
         if kind not in timed:
             timed[kind] = _time(spec, data, target)
         step, evaluation, activations = timed[kind]

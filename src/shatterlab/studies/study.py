@@ -72,12 +72,12 @@ def percent(share: float) -> str:
 
 
 def mean_of(values: Sequence[float], form: Callable[[float], str]) -> str:
-    """The mean, with the spread and n where there are several."""
+    """The mean over seeds, with the standard deviation and the number of seeds where there are several."""
     mean = sum(values) / len(values)
     if len(values) == 1:
         return form(mean)
     deviation = (sum((value - mean) ** 2 for value in values) / (len(values) - 1)) ** 0.5
-    return f"{form(mean)} ± {form(deviation)} (n = {len(values)})"
+    return f"{form(mean)} ± {form(deviation)} ({len(values)} seeds)"
 
 
 def gain(runs: pl.DataFrame, base: pl.DataFrame, column: str = "test_accuracy") -> str:
