@@ -8,7 +8,7 @@ import torch
 from helpers import MODEL_NAMES, noise_data
 from torch import nn
 
-from shatterlab import ShatterlabError, Store, build, make_spec, run
+from shatterlab import ShatterlabError, Store, build, corrupt, make_spec, run
 from shatterlab.data import hold_out
 from shatterlab.models.dropout import with_dropout
 from shatterlab.spine import prepare
@@ -71,6 +71,11 @@ def test_holding_out_too_much_is_one_sentence(dials: dict, message: str) -> None
     with pytest.raises(ShatterlabError) as error:
         prepare(make_spec(data="digits", **dials))
     assert str(error.value).startswith(message)
+
+
+def test_data_are_corrupted_before_examples_are_held_out() -> None:
+    with pytest.raises(ShatterlabError, match="corrupt the data first and hold out validation examples then"):
+        corrupt(hold_out(noise_data(), 5, seed=0), "random-labels", 1.0)
 
 
 def test_early_stopping_takes_the_best_validation_epoch_and_does_not_look_at_the_test_set(tmp_path: Path) -> None:

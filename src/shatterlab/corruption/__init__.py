@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..data.dataset import Data
-from ..errors import unknown
+from ..errors import ShatterlabError, unknown
 from ..seeds import stream
 from .labels import LabelNoise, corrupt_labels
 from .pixels import gaussian_pixels, randomize_pixels, shuffle_pixels
@@ -92,8 +92,10 @@ def corrupt(data: Data, name: str, amount: float, seed: int = 0, *, label_noise:
         label_noise: convention for labels, see `corrupt_labels`.
 
     Raises:
-        ShatterlabError: no such condition; the message names the nearest.
+        ShatterlabError: no such condition, whose message names the nearest; or a validation set is held out already.
     """
     if name not in CORRUPTIONS:
         raise unknown("corruption", name, CORRUPTIONS)
+    if data.validation is not None:
+        raise ShatterlabError("corrupt the data first and hold out validation examples then; they share it.")
     return CORRUPTIONS[name].apply(data, amount, seed, label_noise)
