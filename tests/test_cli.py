@@ -185,3 +185,26 @@ def test_any_path_of_a_user_can_be_shown(capsys, tmp_path: Path) -> None:
     shatterlab(capsys, "run", "learning-curves", "--data", name, "--store", "s", "--jobs", "1")
     assert "[bold]" in shatterlab(capsys, "show", "--json", "--store", "s")
     assert "learning-curves (demo" in shatterlab(capsys, "show", "--store", "s")
+
+
+def test_a_study_keeps_its_seeds_and_drops_runs_it_no_longer_wants(capsys, tmp_path: Path, monkeypatch) -> None:
+    from shatterlab import Store, make_spec
+    from shatterlab.studies import STUDIES, Study
+
+    def study(epochs: int) -> Study:
+        return Study("?", "here", lambda scale, data, seeds: [
+            make_spec(model="mlp-1x4", data=data, n=20, epochs=epochs, seed=seed) for seed in range(seeds)
+        ], lambda tables: {}, lambda tables: [f"{len(tables.runs)} runs."])  # fmt: skip
+
+    def run(epochs: int, seeds: int) -> int:
+        monkeypatch.setitem(STUDIES, "tiny", study(epochs))
+        options = ["--data", "digits", "--jobs", "1", "--store", str(tmp_path), "--seeds", str(seeds)]
+        assert f"{seeds} runs." in shatterlab(capsys, "run", "tiny", *options)
+        (asked,) = Store(tmp_path).asked()
+        return len(asked.run_ids)
+
+    assert [run(epochs=1, seeds=3), run(epochs=1, seeds=1)] == [3, 3]
+    assert "3 runs." in shatterlab(capsys, "show", "tiny", "--store", str(tmp_path))
+    run(epochs=2, seeds=1)
+    said = shatterlab(capsys, "show", "tiny", "--store", str(tmp_path))
+    assert "2 of 3 runs missing" in said

@@ -67,10 +67,3 @@ def test_a_name_from_a_user_cannot_leave_the_store(tmp_path: Path) -> None:
     store.ask(asked)
     assert store.asked() == [asked]
     assert [path.parent for path in tmp_path.rglob("*.json")] == [tmp_path / "store" / "studies"]
-
-
-def test_asking_again_with_fewer_seeds_forgets_none(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    for seeds, ids in ((3, ["a", "b", "c"]), (1, ["a"])):
-        store.ask(Asked(study="label-noise", scale="demo", data="digits", seeds=seeds, run_ids=ids))
-    assert [(asked.seeds, asked.run_ids) for asked in store.asked()] == [(3, ["a", "b", "c"])]

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -17,7 +18,7 @@ from .results import Asked, Result, Store
 from .row import Row
 from .spec import Spec
 from .spine import pick_device, run
-from .studies import Scale, chosen, tables
+from .studies import Scale, Study, chosen, tables
 from .terminal import print_study
 
 OUT = Console(soft_wrap=True, highlight=False)
@@ -40,19 +41,23 @@ def run_studies(
         raise ShatterlabError("--seeds and --jobs must be at least 1.")
     studies = chosen(name)
     store = Store(store_dir)
-    asked: dict[str, list[Spec]] = {name: [] for name in studies}
-    trains = any(study.specs(scale, data or "cifar10", seeds) for study in studies.values())
+    trains = any(study.specs(scale, data or "cifar10", 1) for study in studies.values())
     data = data or (available_data(scale, data_dir) if trains else "cifar10")
-    if trains:
-        loaded = load(data, data_dir)
-        asked = {
-            name: [sized(spec, loaded) for spec in study.specs(scale, data, seeds)] for name, study in studies.items()
-        }
-    records = {name: study.measure() if study.measure else [] for name, study in studies.items()}
-    for study, specs in asked.items():
-        ids = [spec.id for spec in specs]
-        store.ask(Asked(study=study, scale=scale, data=data, seeds=seeds, run_ids=ids, records=records[study]))
-    every = list({spec.id: spec for specs in asked.values() for spec in specs}.values())
+    loaded = load(data, data_dir) if trains else None
+
+    def specs_of(study: Study, seeds: int) -> list[Spec]:
+        return [sized(spec, loaded) for spec in study.specs(scale, data, seeds)] if loaded else []
+
+    wanted = {name: specs_of(study, seeds) for name, study in studies.items()}
+    # Fewer seeds than last time are a part of the same study, whose other runs still belong to it.
+    earlier = {asked.study: asked.seeds for asked in store.asked() if (asked.scale, asked.data) == (scale, data)}
+    records: dict[str, list[dict[str, Any]]] = {}
+    for study_name, study in studies.items():
+        records[study_name] = study.measure() if study.measure else []
+        most = max(seeds, earlier.get(study_name, 0))
+        ids = [spec.id for spec in specs_of(study, most)]
+        store.ask(Asked(study=study_name, scale=scale, data=data, seeds=most, run_ids=ids, records=records[study_name]))
+    every = list({spec.id: spec for specs in wanted.values() for spec in specs}.values())
     missing = [spec for spec in every if store.result(spec) is None]
     if trains:
         there = len(every) - len(missing)
@@ -63,11 +68,11 @@ def run_studies(
         jobs = _announce(missing, device, jobs, data_dir)
         with Progress(missing) as progress:
             run_all(missing, Settings(store_dir, device, data_dir), jobs=jobs, report=progress.update)
-    for study, specs in asked.items():
-        results = [result for spec in specs if (result := store.result(spec))]
-        OUT.print(f"\n[bold]{study}[/bold]  {studies[study].question}")
-        if results or records[study]:
-            print_study(studies[study], tables(store, results, records[study]))
+    for study_name, study in studies.items():
+        results = [result for spec in wanted[study_name] if (result := store.result(spec))]
+        OUT.print(f"\n[bold]{study_name}[/bold]  {study.question}")
+        if results or records[study_name]:
+            print_study(study, tables(store, results, records[study_name]))
         else:
             OUT.print("  none of its runs is finished")
     chart_library()  # kept for `shatterlab report`, which then answers at once

@@ -150,11 +150,7 @@ class Store:
         return results, errors
 
     def ask(self, asked: Asked) -> None:
-        """Remembers which runs a study consists of, along with those asked for before."""
-        for earlier in self.asked():
-            if (earlier.study, earlier.scale, earlier.data) == (asked.study, asked.scale, asked.data):
-                ids = list(dict.fromkeys([*earlier.run_ids, *asked.run_ids]))
-                asked = asked.model_copy(update={"run_ids": ids, "seeds": max(earlier.seeds, asked.seeds)})
+        """Remembers which runs a study consists of, in place of what it said before of that scale and data."""
         with self.writing():
             folder = self.path / "studies"
             folder.mkdir(parents=True, exist_ok=True)
