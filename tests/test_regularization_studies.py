@@ -60,6 +60,8 @@ def test_numbers_are_compared_only_at_the_papers_size(n: int, train: float, test
     lines = table1.table(tables_of(line(spec, train, test, n=n)))
     assert [each["compared"] for each in lines] == [said]
     assert lines[0]["paper test %"] == "50.51"
+    elsewhere = tables_of(line(make_spec(model="mlp-1x512", data="mnist", crop=28), train, test, n=n))
+    assert table1.table(elsewhere)[0]["compared"] == "no: other data"
 
 
 def test_the_gain_of_a_regularizer_is_a_difference_of_runs_of_one_seed() -> None:
@@ -76,8 +78,8 @@ def test_the_gain_of_a_regularizer_is_a_difference_of_runs_of_one_seed() -> None
         "Without any explicit regularizer 1 of 1 models fit their training set (at least 99.0 %) and 1 of 1 still "
         "generalize (alexnet (n = 5,000) 100.0 % ± 0.0 % (2 seeds) train, 55.0 % ± 7.1 % (2 seeds) test; chance 10.0 %).",
         "The same networks on random labels: alexnet (n = 5,000) 99.8 % train, 9.9 % test.",
-        "alexnet, points of test accuracy added at n = 5,000 (paper: 50,000): weight decay +2.00 ± +0.00 (2 seeds) "
-        "(paper +1.29), random crop +4.00 ± +1.41 (2 seeds) (paper +3.59).",
+        "alexnet, points of test accuracy added at n = 5,000 (paper: 50,000 of CIFAR-10): weight decay +2.00 ± 0.00 (2 seeds) "
+        "(paper +1.29), random crop +4.00 ± 1.41 (2 seeds) (paper +3.59).",
     ]
 
 
@@ -85,7 +87,7 @@ def test_batch_normalization_is_a_gain_too() -> None:
     runs = [line(make_spec(model=model, data="cifar10"), 1.0, test)
             for model, test in (("inception", 0.48), ("inception-no-bn", 0.45))]  # fmt: skip
     assert table1.verdict(tables_of(*runs))[-1] == (
-        "Batch normalization adds +3.00 points to Inception without other regularizers at n = 5,000 (paper, n = 50,000: +3.75)."
+        "Batch normalization adds +3.00 points to Inception without other regularizers at n = 5,000 (paper, 50,000 of CIFAR-10: +3.75)."
     )
 
 
@@ -128,5 +130,5 @@ def test_early_stopping_is_judged_by_validation_and_by_the_test_set() -> None:
     assert verdict[1].startswith("inception-no-bn, n = 5,000: early stopping gains -1.00 points")
     assert verdict[2] == (
         "Batch normalization adds +4.00 points of test accuracy in the last epoch and +6.00 at the best one, n = 5,000 "
-        "(paper, n = 50,000: 3 to 4)."
+        "(paper, 50,000 of CIFAR-10: 3 to 4)."
     )

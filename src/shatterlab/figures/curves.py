@@ -88,7 +88,7 @@ def best_so_far(epochs: pl.DataFrame, *, title: str, subtitle: str) -> Any:
     )
     base = alt.Chart(tested).encode(
         x=alt.X("step:Q", title="training steps"),
-        color=model_colour("model", tested["model"].unique(maintain_order=True).to_list()),
+        color=model_colour("model", sorted(tested["model"].unique())),
         detail="run_id:N",
         tooltip=[
             "model:N",

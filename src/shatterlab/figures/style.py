@@ -38,7 +38,7 @@ def model_colour(field: str, names: list[str]) -> alt.Color:
     """Colour by model, or by what else tells lines apart, in the order of `names`."""
     colours = (MODEL_COLOURS * (1 + len(names) // len(MODEL_COLOURS)))[: len(names)]
     scale = alt.Scale(domain=names, range=colours)
-    return alt.Color(f"{field}:N", scale=scale, legend=alt.Legend(title=None, labelLimit=320))
+    return alt.Color(f"{field}:N", scale=scale, legend=alt.Legend(title=None, labelLimit=320, symbolOpacity=1))
 
 
 def condition_dash(present: list[str]) -> alt.StrokeDash:

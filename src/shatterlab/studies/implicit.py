@@ -60,12 +60,11 @@ def table(tables: Tables) -> list[Cells]:
             "model": runs["model"][0],
             "n": runs["n"][0],
             "validation": runs["n_validation"][0],
+            "seeds": len(runs),
             "train %": points(runs["train_accuracy"]),
-            "last epoch, test %": points(runs["test_accuracy"]),
-            "stopped by validation, test %": points(runs["validation_test_accuracy"])
-            if runs["n_validation"][0]
-            else "—",
-            "best on the test set %": points(runs["best_test_accuracy"]),
+            "test %": points(runs["test_accuracy"]),
+            "stopped by validation": points(runs["validation_test_accuracy"]) if runs["n_validation"][0] else "—",
+            "best on test set": points(runs["best_test_accuracy"]),
         }
         for runs in groups(tables.runs)
     ]
@@ -94,7 +93,7 @@ def verdict(tables: Tables) -> list[str]:
             last, best = (gain(runs, bare[0], column) for column in ("test_accuracy", "best_test_accuracy"))
             sentences.append(
                 f"Batch normalization adds {last} points of test accuracy in the last epoch and {best} at the best "
-                f"one, n = {runs['n'][0]:,} (paper, n = 50,000: {low:g} to {high:g})."
+                f"one, n = {runs['n'][0]:,} (paper, 50,000 of CIFAR-10: {low:g} to {high:g})."
             )
     return sentences
 

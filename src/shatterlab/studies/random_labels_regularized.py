@@ -63,6 +63,7 @@ def table(tables: Tables) -> list[Cells]:
             "model": row.model,
             "regularizer": row.regularizer,
             "n": runs["n"][0],
+            "seeds": len(runs),
             "epochs": runs["epochs"].max(),  # type: ignore[dict-item]
             "train %": points(runs["train_accuracy"]),
             "online %": points(runs["online_accuracy"]),

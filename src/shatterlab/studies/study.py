@@ -77,7 +77,7 @@ def mean_of(values: Sequence[float], form: Callable[[float], str]) -> str:
     if len(values) == 1:
         return form(mean)
     deviation = (sum((value - mean) ** 2 for value in values) / (len(values) - 1)) ** 0.5
-    return f"{form(mean)} ± {form(deviation)} ({len(values)} seeds)"
+    return f"{form(mean)} ± {form(deviation).removeprefix('+')} ({len(values)} seeds)"
 
 
 def gain(runs: pl.DataFrame, base: pl.DataFrame, column: str = "test_accuracy") -> str:
@@ -88,8 +88,8 @@ def gain(runs: pl.DataFrame, base: pl.DataFrame, column: str = "test_accuracy") 
 
 
 def points(values: pl.Series) -> str:
-    """A mean in percent with two digits, with spread and n where there are several."""
-    return mean_of(values.to_list(), lambda share: f"{100 * share:.2f}")
+    """For a cell beside one that counts the seeds: a mean in percent, with the standard deviation of several."""
+    return mean_of(values.to_list(), lambda share: f"{100 * share:.2f}").partition(" (")[0]
 
 
 def setting(runs: pl.DataFrame) -> str:

@@ -97,6 +97,7 @@ def table(tables: Tables) -> list[Cells]:
             "model": row.model,
             "row": name_of(row),
             "n": runs["n"][0],
+            "seeds": len(runs),
             "train %": points(runs["train_accuracy"]),
             "test %": points(runs["test_accuracy"]),
             "best test %": points(runs["best_test_accuracy"]),
@@ -113,6 +114,8 @@ def compared(runs: pl.DataFrame) -> str:
     line = runs.row(0, named=True)
     targets = targets_for(line)
     if not targets:
+        if line["data"] != "cifar10":
+            return "no: other data"
         return "no: other dials" if line["n"] == PAPER_TRAINING_SIZE else "no: other n"
     wrong = [
         f"{target.quantity.removesuffix('_accuracy')} off by {100 * (mean - target.value):+.2f}"
@@ -214,8 +217,8 @@ def _gains(model: str, rows: list[tuple[Table1Row, pl.DataFrame]]) -> list[str]:
     ]
     if not gains:
         return []
-    n = runs["n"][0]
-    return [f"{model}, points of test accuracy added at n = {n:,} (paper: 50,000): {', '.join(reversed(gains))}."]
+    size = f"n = {runs['n'][0]:,} (paper: 50,000 of CIFAR-10)"
+    return [f"{model}, points of test accuracy added at {size}: {', '.join(reversed(gains))}."]
 
 
 def _normalization(rows: Rows) -> list[str]:
@@ -225,7 +228,7 @@ def _normalization(rows: Rows) -> list[str]:
     (row, runs), (bare_row, bare) = plain["inception"], plain["inception-no-bn"]
     return [
         f"Batch normalization adds {gain(runs, bare)} points to Inception without other regularizers at "
-        f"n = {runs['n'][0]:,} (paper, n = 50,000: {row.test - bare_row.test:+.2f})."
+        f"n = {runs['n'][0]:,} (paper, 50,000 of CIFAR-10: {row.test - bare_row.test:+.2f})."
     ]
 
 
