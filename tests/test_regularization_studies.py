@@ -91,6 +91,13 @@ def test_batch_normalization_is_a_gain_too() -> None:
     )
 
 
+def test_a_gain_between_different_learning_rates_says_so() -> None:
+    runs = [line(make_spec(model=model, data="cifar10", learning_rate=rate), 1.0, 0.5)
+            for model, rate in (("inception", 0.1), ("inception-no-bn", 0.004))]  # fmt: skip
+    assert "at n = 5,000 and learning rates 0.1 and 0.004 (paper" in table1.verdict(tables_of(*runs))[-1]
+    assert "n = 5,000 and learning rates 0.1 and 0.004 (paper" in implicit.verdict(tables_of(*runs))[-1]
+
+
 def test_a_network_at_chance_does_not_generalize() -> None:
     spec = make_spec(model="alexnet", data="cifar10")
     assert not table1.generalizes(tables_of(line(spec, 1.0, 0.11)).runs)

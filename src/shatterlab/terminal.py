@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from .studies import Study, Tables
 
-MOST_COLUMNS = 100
-"""A table is printed at least this wide: a line that the terminal folds can be read, one that is cut cannot."""
+MOST_COLUMNS = 130
+"""Up to here a table is as wide as it needs: lines that the terminal folds are easier to read than folded cells."""
 
 
 def print_records(lines: Sequence[Mapping[str, str | int]], title: str | None = None) -> None:
@@ -20,7 +21,9 @@ def print_records(lines: Sequence[Mapping[str, str | int]], title: str | None = 
         table.add_column(column, justify="right" if number else "left", overflow="fold")
     for line in lines:
         table.add_row(*(f"{cell:,}" if isinstance(cell, int) else escape(cell) for cell in line.values()))
-    Console(width=max(Console().width, MOST_COLUMNS)).print(table)
+    console = Console(width=MOST_COLUMNS)
+    needed = Measurement.get(console, console.options, table).maximum
+    Console(width=max(Console().width, needed)).print(table)
 
 
 def print_study(study: Study, tables: Tables) -> None:

@@ -8,7 +8,7 @@ import polars as pl
 from ..figures.curves import best_so_far
 from ..paper import FIGURE_2B_BN_GAIN
 from ..spec import Spec, make_spec
-from .study import Cells, Scale, Study, Tables, gain, mean_of, points, setting
+from .study import Cells, Scale, Study, Tables, gain, mean_of, points, setting, unlike
 
 MODELS = ("inception", "inception-no-bn")
 
@@ -93,7 +93,7 @@ def verdict(tables: Tables) -> list[str]:
             last, best = (gain(runs, bare[0], column) for column in ("test_accuracy", "best_test_accuracy"))
             sentences.append(
                 f"Batch normalization adds {last} points of test accuracy in the last epoch and {best} at the best "
-                f"one, n = {runs['n'][0]:,} (paper, 50,000 of CIFAR-10: {low:g} to {high:g})."
+                f"one, n = {runs['n'][0]:,}{unlike(runs, bare[0])} (paper, 50,000 of CIFAR-10: {low:g} to {high:g})."
             )
     return sentences
 

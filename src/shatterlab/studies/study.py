@@ -87,6 +87,12 @@ def gain(runs: pl.DataFrame, base: pl.DataFrame, column: str = "test_accuracy") 
     return mean_of(differences, "{:+.2f}".format) if differences else "an unknown number of"
 
 
+def unlike(runs: pl.DataFrame, base: pl.DataFrame) -> str:
+    """A reservation where two groups of runs that are compared were not trained at one learning rate."""
+    rates = [group["learning_rate"][0] for group in (runs, base)]
+    return "" if rates[0] == rates[1] else f" and learning rates {rates[0]:g} and {rates[1]:g}"
+
+
 def points(values: pl.Series) -> str:
     """For a cell beside one that counts the seeds: a mean in percent, with the standard deviation of several."""
     return mean_of(values.to_list(), lambda share: f"{100 * share:.2f}").partition(" (")[0]

@@ -9,7 +9,7 @@ from ..figures.rows import accuracy_rows
 from ..paper import TABLE_1, Table1Row, targets_for
 from ..spec import PAPER_TRAINING_SIZE, WEIGHT_DECAY, Spec, make_spec
 from .learning_curves import FITS
-from .study import Cells, Scale, Study, Tables, gain, mean_of, percent, points, setting
+from .study import Cells, Scale, Study, Tables, gain, mean_of, percent, points, setting, unlike
 
 SIGNIFICANCE = 5
 """A test accuracy generalizes when it lies this many standard errors of the test set above chance."""
@@ -228,7 +228,7 @@ def _normalization(rows: Rows) -> list[str]:
     (row, runs), (bare_row, bare) = plain["inception"], plain["inception-no-bn"]
     return [
         f"Batch normalization adds {gain(runs, bare)} points to Inception without other regularizers at "
-        f"n = {runs['n'][0]:,} (paper, 50,000 of CIFAR-10: {row.test - bare_row.test:+.2f})."
+        f"n = {runs['n'][0]:,}{unlike(runs, bare)} (paper, 50,000 of CIFAR-10: {row.test - bare_row.test:+.2f})."
     ]
 
 
