@@ -8,11 +8,12 @@ import polars as pl
 from .style import finished
 
 
-def accuracy_rows(lines: pl.DataFrame, *, chance: float, title: str, subtitle: str) -> Any:
+def accuracy_rows(lines: pl.DataFrame, *, order: list[str], chance: float, title: str, subtitle: str) -> Any:
     """A band for each model, in it a line for each row, on it the measured runs and the paper's number.
 
     Args:
         lines: columns model, row, test (a share), source (`measured` or `paper`), where (for the tooltip).
+        order: of the rows in each band, from the top.
         chance: accuracy of guessing; drawn as a line.
         title, subtitle: say what was measured, with n and seeds.
 
@@ -20,10 +21,9 @@ def accuracy_rows(lines: pl.DataFrame, *, chance: float, title: str, subtitle: s
         An altair chart.
     """
     models = lines["model"].unique(maintain_order=True).to_list()
-    rows = lines["row"].unique(maintain_order=True).to_list()
     base = alt.Chart(lines).encode(
         x=alt.X("test:Q", title="test accuracy", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%")),
-        y=alt.Y("row:N", sort=rows, title=None, axis=alt.Axis(labelLimit=180)),
+        y=alt.Y("row:N", sort=order, title=None, axis=alt.Axis(labelLimit=180)),
         tooltip=["model:N", "row:N", alt.Tooltip("test:Q", title="test accuracy", format=".2%"), "where:N"],
     )
     shapes = alt.Scale(domain=["measured", "paper"], range=["circle", "diamond"])
@@ -33,7 +33,7 @@ def accuracy_rows(lines: pl.DataFrame, *, chance: float, title: str, subtitle: s
         color=alt.Color("source:N", scale=colours, legend=alt.Legend(title=None)),
     )
     rule = alt.Chart(lines).mark_rule(strokeDash=[4, 4], color="#666").encode(x=alt.datum(chance))
-    header = alt.Header(labelAngle=0, labelAlign="left", labelFontSize=12)
+    header = alt.Header(labelAngle=0, labelAlign="left", labelFontSize=12, labelLimit=240)
     bands = alt.Row("model:N", sort=models, title=None, header=header)
     chart = alt.layer(rule, marks).properties(width=420).facet(row=bands).resolve_scale(y="independent")
     return finished(chart, title, subtitle)

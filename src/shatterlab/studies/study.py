@@ -100,9 +100,9 @@ def points(values: pl.Series) -> str:
 
 def setting(runs: pl.DataFrame) -> str:
     """What the runs share, for a subtitle: data, n, epochs, seeds."""
-    seeds = runs["seed"].n_unique()
+    seeds = runs.group_by("model").agg(pl.col("seed").n_unique())["seed"]
     parts = [str(runs["data"][0]), f"n = {_range(runs['n'])}", f"up to {max(runs['epochs'].to_list())} epochs"]
-    return ", ".join([*parts, f"{seeds} seed{'s' * (seeds > 1)}"])
+    return ", ".join([*parts, f"{_range(seeds)} seed{'s' * (max(seeds) > 1)}"])
 
 
 def _range(values: pl.Series) -> str:

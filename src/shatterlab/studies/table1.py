@@ -133,13 +133,14 @@ def draw(tables: Tables) -> Mapping[str, Any]:
     """Measured test accuracies as dots, the paper's as rings, a band a model."""
     lines = []
     for row, runs in done(tables.runs):
-        shared = {"model": row.model, "row": name_of(row)}
+        shared = {"model": f"{row.model}, n = {runs['n'][0]:,}", "row": name_of(row)}
         where = f"measured, n = {runs['n'][0]:,}"
         lines += [shared | {"test": value, "source": "measured", "where": where} for value in runs["test_accuracy"]]
         lines.append(shared | {"test": row.test / 100, "source": "paper", "where": "paper, n = 50,000"})
     chance = 1 / tables.runs["classes"][0]
     chart = accuracy_rows(
         pl.DataFrame(lines),
+        order=list(dict.fromkeys(map(name_of, TABLE_1))),
         chance=chance,
         title="Test accuracy with and without explicit regularizers",
         subtitle=f"{setting(tables.runs)}; the paper's numbers are for n = 50,000 of CIFAR-10",
