@@ -32,15 +32,16 @@ WEIGHT_DECAY = 5e-4
 """Of every study that turns weight decay on, see `ASSUMPTIONS`."""
 
 ASSUMPTIONS = {
-    "batch size": "128 images, 64 where studies train MLP 1x512 on all of CIFAR-10 or others on 1,000 images; the last "
-    "batch of an epoch may be smaller. The paper does not give one.",
+    "batch size": "128 images, 64 where studies train MLP 1x512 on all of CIFAR-10, 16 to 64 where they train on up to "
+    "5,000 images; the last batch of an epoch may be smaller. The paper does not give one.",
     "initialization": "weights of each layer are drawn from N(0, 2 / fan-in), offsets start at zero "
     "(He et al., 2015), the last layer's weights from N(0, 1 / fan-in). Inception without batch normalization does "
     "not train from there; its weights sum to zero in each unit, with variance 2.93 / fan-in (first layer 1, last "
     "0.1). The paper does not give one.",
     "same padding": "a stride of 2 pads both sides of an image alike, as torch does; TensorFlow pads right and below.",
     "learning-rate decay": "x 0.95 after every 50,000 training images seen. On all of CIFAR-10 this is the "
-    "paper's 'after every epoch'; on smaller sets it keeps the number of steps before the rate dies.",
+    "paper's 'after every epoch'; on smaller sets it keeps the number of steps before the rate dies. Tables 1, 4 and "
+    "figure 2b on 2,000 and 5,000 images decay every two to five passes.",
     "batch normalization": "running statistics move by 0.1 a step, epsilon is 1e-5; the paper does not say.",
     "local response normalization": "depth radius 4, bias 1, alpha 0.001 / 9, beta 0.75, the values of "
     "TensorFlow's CIFAR-10 tutorial, whose network this is; the paper does not give them.",
