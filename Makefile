@@ -30,4 +30,5 @@ lint: $(VENV)/installed-dev
 bench: $(VENV)/installed-dev  ## needs CIFAR-10 where shatterlab finds it
 	$(BIN)/python bench/epoch.py
 	$(BIN)/python bench/augmentation.py
+	$(BIN)/python bench/kernels.py
 	$(BIN)/python bench/answers.py

@@ -192,9 +192,10 @@ def test_a_study_keeps_its_seeds_and_drops_runs_it_no_longer_wants(capsys, tmp_p
     from shatterlab.studies import STUDIES, Study
 
     def study(epochs: int) -> Study:
-        return Study("?", "here", lambda scale, data, seeds: [
-            make_spec(model="mlp-1x4", data=data, n=20, epochs=epochs, seed=seed) for seed in range(seeds)
-        ], lambda tables: {}, lambda tables: [f"{len(tables.runs)} runs."])  # fmt: skip
+        return Study("?", "here", lambda tables: {}, lambda tables: [f"{len(tables.runs)} runs."],
+            lambda scale, data, seeds: [
+                make_spec(model="mlp-1x4", data=data, n=20, epochs=epochs, seed=seed) for seed in range(seeds)
+            ])  # fmt: skip
 
     def run(epochs: int, seeds: int) -> int:
         monkeypatch.setitem(STUDIES, "tiny", study(epochs))

@@ -19,16 +19,17 @@ MAY_IMPORT = {
     "models": FLOOR,
     "corruption": {"data", *FLOOR},
     "training": {"data", *FLOOR},
+    "theory": set(),
     "results": FLOOR,
     "spine": {"data", "models", "corruption", "training", "results", *FLOOR},
     "engines": {"spine", "results", "data", "training", *FLOOR},
     "figures": set(),
-    "studies": {"results", "figures", "paper", "models", *FLOOR},
+    "studies": {"corruption", "data", "results", "figures", "paper", "models", "theory", *FLOOR},
     "report": {"studies", "results", "paper", *FLOOR},
     "listing": {"corruption", "data", "models", "studies"},
     "progress": FLOOR,
     "terminal": {"studies"},
-    "commands": {"data", "engines", "progress", "report", "results", "spine", "studies", "terminal", *FLOOR},
+    "commands": {"data", "engines", "progress", "report", "results", "spine", "studies", "terminal", "theory", *FLOOR},
 }
 ENTRANCES = {"__init__", "__main__", "cli"}  # may import everything
 NEED_TORCH = {
@@ -44,6 +45,7 @@ NEED_TORCH = {
     "models/lenet",
     "models/densenet",
     "models/zoo",
+    "theory/networks",
 }
 
 

@@ -9,12 +9,13 @@ import pytest
 
 from shatterlab import ShatterlabError, Store, make_spec
 from shatterlab.engines import Settings, run_all
+from shatterlab.engines.tasks import do_tasks
 from shatterlab.paper import TARGETS, targets_for
 from shatterlab.report import write
-from shatterlab.results import Asked
+from shatterlab.results import Asked, Task
 from shatterlab.row import Row
 from shatterlab.spec import Spec
-from shatterlab.studies import SCALES, STUDIES, Study, Tables, chosen, tables
+from shatterlab.studies import SCALES, STUDIES, Study, Tables, chosen, found_of, tables
 from shatterlab.studies.label_noise import with_slowdown
 from shatterlab.studies.learning_curves import fits_random_labels, order_of_conditions
 from shatterlab.studies.study import mean_of, overfit_step, percent
@@ -29,7 +30,7 @@ def test_every_scale_is_a_list_of_different_runs(study: Study, scale, data: str)
     one, two = (study.specs(scale, data, seeds) for seeds in (1, 2))
     assert len({spec.id for spec in two}) == len(two) == 2 * len(one)
     assert {spec.id for spec in one} <= {spec.id for spec in two}
-    assert one or study.measure
+    assert one or study.tasks(scale, data, 1)
     assert all(isinstance(spec, Spec) and spec.data == data for spec in one)
 
 
@@ -111,6 +112,23 @@ def test_a_misspelt_study_suggests_the_nearest() -> None:
         chosen("label-nose")
 
 
+# What makes a task take a moment; a task takes those of these dials that it has.
+SMALL_TASKS = {
+    "bias-variance": {"repeats": 20, "degrees": [0, 1, 3, 5]},
+    "expressivity": {"n": 40},
+    "minimum-norm": {"n": 20, "n_test": 30, "steps": 60},
+    "kernels": {"n": 60, "n_test": 30, "filters": 12},
+    "matrix-factorization": {"n": 10, "rank": 1, "measurements": 40},
+    "gradient-descent": {"iterations": 30},
+    "double-descent": {"n": 30, "n_test": 40},
+}
+
+
+def small_task(task: Task) -> Task:
+    small = {k: v for k, v in SMALL_TASKS.get(task.study, {}).items() if k in task.settings}
+    return Task(task.study, task.title, {**task.settings, **small}, task.compute)
+
+
 @pytest.fixture(scope="module")
 def small_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """Every study at a size that takes seconds, on the digits, two seeds, two processes."""
@@ -123,8 +141,10 @@ def small_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
             {spec.id: spec for spec in (s.model_copy(update=small) for s in study.specs("demo", "digits", 2))}.values()
         )
         run_all(specs, Settings(store.path, "cpu"), jobs=2 if name == "label-noise" else 1)
-        ids, records = [spec.id for spec in specs], study.measure() if study.measure else []
-        store.ask(Asked(study=name, scale="demo", data="digits", seeds=2, run_ids=ids, records=records))
+        tasks = [small_task(task) for task in study.tasks("demo", "digits", 2)]
+        do_tasks(tasks, store)
+        run_ids, task_ids = [spec.id for spec in specs], [task.id for task in tasks]
+        store.ask(Asked(study=name, scale="demo", data="digits", seeds=2, run_ids=run_ids, measurement_ids=task_ids))
     return store
 
 
@@ -132,7 +152,7 @@ def found(store: Store, name: str) -> Tables:
     results, errors = store.results()
     assert not errors
     asked = next(asked for asked in store.asked() if asked.study == name)
-    return tables(store, [result for result in results if result.id in asked.run_ids], asked.records)
+    return tables(store, *found_of(store, asked, results))
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -140,11 +160,31 @@ def test_every_study_draws_and_judges_its_runs(small_store: Store, name: str) ->
     result = found(small_store, name)
     verdicts = STUDIES[name].verdict(result)
     assert verdicts
-    assert all(sentence.endswith(".") and "None" not in sentence and "nan" not in sentence for sentence in verdicts)
+    assert all(
+        sentence.endswith((".", ".)")) and "None" not in sentence and "nan" not in sentence for sentence in verdicts
+    )
     for chart in STUDIES[name].draw(result).values():
-        assert ("digits" in json.dumps(chart.to_dict())) is not result.runs.is_empty()
+        assert result.runs.is_empty() or "digits" in json.dumps(chart.to_dict())
     if STUDIES[name].table:
         assert len({tuple(line) for line in STUDIES[name].table(result)}) == 1
+
+
+@pytest.mark.parametrize("name", [name for name, study in STUDIES.items() if study.tasks("demo", "digits", 1)])
+def test_a_study_with_any_one_measurement_is_judged_too(small_store: Store, name: str) -> None:
+    asked = next(asked for asked in small_store.asked() if asked.study == name)
+    for id in asked.measurement_ids:
+        one = tables(small_store, [], [small_store.measured(id)])
+        verdicts = STUDIES[name].verdict(one)
+        assert verdicts
+        assert all(sentence.endswith((".", ".)")) for sentence in verdicts)
+        STUDIES[name].draw(one)
+
+
+def test_tasks_of_all_scales_have_different_ids_and_json_settings() -> None:
+    for scale in SCALES:
+        tasks = [task for study in STUDIES.values() for task in study.tasks(scale, "cifar10", 2)]
+        assert len({task.id for task in tasks}) == len(tasks)
+        assert all(json.loads(json.dumps(task.settings)) == task.settings for task in tasks)
 
 
 @pytest.mark.parametrize("name", [name for name, study in STUDIES.items() if study.specs("demo", "digits", 1)])
@@ -166,7 +206,7 @@ def test_the_page_is_whole_and_asks_the_network_for_nothing(small_store: Store, 
     for name in STUDIES:
         assert f"shatterlab run {name} --scale demo --data digits --seeds 2" in page
     charts = json.loads(re.search(r'id="charts">(.*?)</script>', page, re.DOTALL)[1])  # type: ignore[index]
-    assert len(charts) == 7
+    assert len(charts) == sum(len(study.draw(found(small_store, name))) for name, study in STUDIES.items())
     assert "fails to converge" in page
     assert "DenseNet-BC-190 (k = 40)" in page
     assert all(f'id="{id}"' in page for id in charts)

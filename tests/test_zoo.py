@@ -87,7 +87,7 @@ def test_a_torchvision_that_is_absent_or_of_another_build_is_said_so(
     with pytest.raises(ShatterlabError) as raised:
         count("ResNet-50")
     assert str(raised.value).startswith(message)
-    records = overparameterization.measure()
+    records = overparameterization.count_all(None)
     missing = {record["network"] for record in records if record["parameters"] is None}
     assert missing == {"AlexNet", "VGG-16", "GoogLeNet V1", "Inception V3", "ResNet-50"}
     verdict = STUDIES["overparameterization"].verdict(Tables(None, None, records))  # type: ignore[arg-type]
@@ -96,10 +96,10 @@ def test_a_torchvision_that_is_absent_or_of_another_build_is_said_so(
 
 
 def test_the_verdict_names_the_counts_that_disagree() -> None:
-    verdict = overparameterization.verdict(Tables(None, None, overparameterization.measure()))  # type: ignore[arg-type]
+    verdict = overparameterization.verdict(Tables(None, None, overparameterization.count_all(None)))  # type: ignore[arg-type]
     assert verdict[0] == "8 of 8 networks counted have more parameters than CIFAR-10 has images."
     assert verdict[2] == "More than 10% off the stated figure: GoogLeNet V1 has 6,624,904, stated as 5 million."
     lines = {line["network"]: line for line in overparameterization.table(
-        Tables(None, None, overparameterization.measure()))}  # type: ignore[arg-type]  # fmt: skip
+        Tables(None, None, overparameterization.count_all(None)))}  # type: ignore[arg-type]  # fmt: skip
     assert lines["VGG-16"]["per CIFAR-10 image"] == "2,767"
     assert lines["VGG-16"]["per ImageNet image"] == "108"

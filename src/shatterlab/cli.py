@@ -152,7 +152,7 @@ def show(
         study: A study, see `shatterlab list studies`. Default: every run.
     """
     from .results.table import RUN_ORDER
-    from .studies import chosen, tables
+    from .studies import chosen, found_of, tables
 
     if csv and json:
         raise ShatterlabError("--csv and --json exclude each other; choose one.")
@@ -162,7 +162,7 @@ def show(
         chosen(study)
         wanted = {id for asked in opened.asked() if asked.study == study for id in asked.run_ids}
         results = [result for result in results if result.id in wanted]
-    measured = any(asked.records for asked in opened.asked() if study in (None, "all", asked.study))
+    measured = any(found_of(opened, a, [])[1] for a in opened.asked() if study in (None, "all", a.study))
     if not results and not errors and not measured:
         what = f"runs of {study}" if study else "runs"
         raise ShatterlabError(
@@ -226,18 +226,18 @@ def _print_runs(table: "pl.DataFrame") -> None:
 
 
 def _print_verdicts(store: Store, results: "Sequence[Result]", study: str | None) -> None:
-    from .studies import STUDIES, tables
+    from .studies import STUDIES, found_of, tables
     from .terminal import print_study
 
-    by_id = {result.id: result for result in results}
     for asked in store.asked():
-        found = [by_id[id] for id in asked.run_ids if id in by_id]
-        if not (found or asked.records) or asked.study not in STUDIES or study not in (None, "all", asked.study):
+        runs, measured = found_of(store, asked, results)
+        if not (runs or measured) or asked.study not in STUDIES or study not in (None, "all", asked.study):
             continue
-        missing = len(asked.run_ids) - len(found)
-        note = f", {missing} of {len(asked.run_ids)} runs missing" if missing else ""
-        print(f"\n{asked.study}" + (f" ({asked.scale}, {asked.data}{note})" if asked.run_ids else ""))
-        print_study(STUDIES[asked.study], tables(store, found, asked.records))
+        whole = len(asked.run_ids) + len(asked.measurement_ids)
+        missing = whole - len(runs) - len(measured)
+        note = f", {missing} of {whole} runs missing" if missing else ""
+        print(f"\n{asked.study} ({asked.scale}, {asked.data}{note})")
+        print_study(STUDIES[asked.study], tables(store, runs, measured))
 
 
 def _print_json(value: Any) -> None:

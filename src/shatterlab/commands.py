@@ -2,24 +2,26 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from .data import Data, data_folders, fetch_dataset, find, load, pin
 from .engines import Settings, cores, run_all, threads_for
 from .engines.estimate import estimate
+from .engines.tasks import do_tasks, with_data_version
 from .errors import ShatterlabError
 from .progress import Progress
 from .report import chart_library
-from .results import Asked, Result, Store
+from .results import Asked, Measurement, Result, Store, Task
 from .row import Row
 from .spec import Spec
 from .spine import pick_device, run
 from .studies import Scale, Study, chosen, tables
 from .terminal import print_study
+from .theory.memory import free_memory
 
 OUT = Console(soft_wrap=True, highlight=False)
 MEMORY_SHARE = 0.8
@@ -42,40 +44,93 @@ def run_studies(
     studies = chosen(name)
     store = Store(store_dir)
     trains = any(study.specs(scale, data or "cifar10", 1) for study in studies.values())
-    data = data or (available_data(scale, data_dir) if trains else "cifar10")
+    reads = any("data" in task.settings for study in studies.values() for task in study.tasks(scale, "cifar10", 1))
+    data = data or (available_data(scale, data_dir) if trains or reads else "cifar10")
     loaded = load(data, data_dir) if trains else None
 
     def specs_of(study: Study, seeds: int) -> list[Spec]:
         return [sized(spec, loaded) for spec in study.specs(scale, data, seeds)] if loaded else []
 
-    wanted = {name: specs_of(study, seeds) for name, study in studies.items()}
+    def tasks_of(study: Study, seeds: int) -> list[Task]:
+        return [with_data_version(task) for task in study.tasks(scale, data, seeds)]
+
     # Fewer seeds than last time are a part of the same study, whose other runs still belong to it.
     earlier = {asked.study: asked.seeds for asked in store.asked() if (asked.scale, asked.data) == (scale, data)}
-    records: dict[str, list[dict[str, Any]]] = {}
     for study_name, study in studies.items():
-        records[study_name] = study.measure() if study.measure else []
         most = max(seeds, earlier.get(study_name, 0))
-        ids = [spec.id for spec in specs_of(study, most)]
-        store.ask(Asked(study=study_name, scale=scale, data=data, seeds=most, run_ids=ids, records=records[study_name]))
-    every = list({spec.id: spec for specs in wanted.values() for spec in specs}.values())
-    missing = [spec for spec in every if store.result(spec) is None]
-    if trains:
-        there = len(every) - len(missing)
-        OUT.print(
-            f"{name} at scale {scale} on {data}: {len(every)} runs, {there} already in {store_dir}.", markup=False
+        run_ids, task_ids = [s.id for s in specs_of(study, most)], [t.id for t in tasks_of(study, most)]
+        store.ask(
+            Asked(study=study_name, scale=scale, data=data, seeds=most, run_ids=run_ids, measurement_ids=task_ids)
         )
-    if missing:
-        jobs = _announce(missing, device, jobs, data_dir)
-        with Progress(missing) as progress:
-            run_all(missing, Settings(store_dir, device, data_dir), jobs=jobs, report=progress.update)
+    specs = {name: specs_of(study, seeds) for name, study in studies.items()}
+    tasks = {name: tasks_of(study, seeds) for name, study in studies.items()}
+    failures = []
+    for do in (
+        lambda: _train_all(specs, store, device, jobs, data_dir, f"{name} at scale {scale} on {data}"),
+        lambda: _compute_all(tasks, store, scale, data_dir),
+    ):
+        try:
+            do()
+        except ShatterlabError as error:
+            failures.append(str(error))
     for study_name, study in studies.items():
-        results = [result for spec in wanted[study_name] if (result := store.result(spec))]
+        results = [result for spec in specs[study_name] if (result := store.result(spec))]
+        measured = [found for task in tasks[study_name] if (found := store.measured(task.id))]
         OUT.print(f"\n[bold]{study_name}[/bold]  {study.question}")
-        if results or records[study_name]:
-            print_study(study, tables(store, results, records[study_name]))
+        if results or measured:
+            print_study(study, tables(store, results, measured))
         else:
             OUT.print("  none of its runs is finished")
     chart_library()  # kept for `shatterlab report`, which then answers at once
+    if failures:
+        raise ShatterlabError(" ".join(failures))
+
+
+def _train_all(
+    wanted: Mapping[str, Sequence[Spec]],
+    store: Store,
+    device: str,
+    jobs: int | None,
+    data_dir: Path | None,
+    what: str,
+) -> None:
+    """Trains what is missing; runs that studies share are trained once."""
+    every = list({spec.id: spec for specs in wanted.values() for spec in specs}.values())
+    if not every:
+        return
+    missing = [spec for spec in every if store.result(spec) is None]
+    OUT.print(f"{what}: {len(every)} runs, {len(every) - len(missing)} already in {store.path}.", markup=False)
+    if missing:
+        jobs = _announce(missing, device, jobs, data_dir)
+        with Progress(missing) as progress:
+            run_all(missing, Settings(store.path, device, data_dir), jobs=jobs, report=progress.update)
+
+
+def _compute_all(wanted: Mapping[str, Sequence[Task]], store: Store, scale: Scale, data_dir: Path | None) -> None:
+    """Computes what is missing. At scale demo, tasks whose data cannot be had are left out with a line that says so."""
+    missing = [task for tasks in wanted.values() for task in tasks if store.measured(task.id) is None]
+    refused: set[str] = set()
+    for data in sorted({str(task.settings["data"]) for task in missing if "data" in task.settings}):
+        if data.startswith("npz:") or find(data, data_dir):
+            continue
+        OUT.print(f"{data} is not in {', '.join(map(str, data_folders(data_dir)))}; fetching it.", markup=False)
+        try:
+            fetch_dataset(data, data_dir)
+        except ShatterlabError as error:
+            if scale != "demo":
+                raise
+            OUT.print(f"Left out what needs {data}: {error}", markup=False)
+            refused.add(data)
+
+    with OUT.status("") as status:
+
+        def report(task: Task, done: Measurement | None) -> None:
+            if done:
+                OUT.print(f"  {task.study}: {task.title}, {_duration(done.seconds)}", markup=False)
+            else:
+                status.update(escape(f"{task.study}: {task.title}"))
+
+        do_tasks([t for t in missing if t.settings.get("data") not in refused], store, data_dir=data_dir, report=report)
 
 
 def sized(spec: Spec, data: Data) -> Spec:
@@ -108,15 +163,6 @@ def _announce(missing: Sequence[Spec], device: str, jobs: int | None, data_dir: 
     if cost.memory * wanted > free:
         OUT.print(f"That is more than the {free / 1e9:.1f} GB free now: a smaller --jobs or --scale needs less.")
     return wanted
-
-
-def free_memory() -> float:
-    """Bytes this machine can still hand out; infinite where the system does not tell."""
-    try:
-        fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-        return float(fields["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        return float("inf")
 
 
 def available_data(scale: Scale, data_dir: Path | None) -> str:

@@ -19,7 +19,9 @@ __all__ = [
     "Data",
     "Dataset",
     "Source",
+    "at_most",
     "data_folders",
+    "data_version",
     "fetch_dataset",
     "find",
     "hold_out",
@@ -148,6 +150,11 @@ def subset(data: Data, n: int | None, n_test: int | None, seed: int) -> Data:
     return Data(*parts)
 
 
+def at_most(data: Data, n: int, n_test: int, seed: int) -> Data:
+    """As `subset`, or all there are where there are fewer."""
+    return subset(data, min(n, len(data.train)), min(n_test, len(data.test)), seed)
+
+
 def hold_out(data: Data, n_validation: int, seed: int) -> Data:
     """Moves `n_validation` training examples, drawn at random, into a validation set; 0 leaves the data as they are.
 
@@ -220,14 +227,25 @@ def pin(spec: Spec) -> Spec:
     Raises:
         ShatterlabError: the file cannot be read.
     """
-    if not spec.data.startswith("npz:"):
+    version = data_version(spec.data)
+    if version is None:
         return spec
-    path = Path(spec.data[4:]).resolve()
+    return spec.model_copy(update={"data": f"npz:{Path(spec.data[4:]).resolve()}", "data_version": version})
+
+
+def data_version(name: str) -> str | None:
+    """The beginning of the SHA-256 of a user's npz file; None for data sets of `DATASETS`, which do not change.
+
+    Raises:
+        ShatterlabError: the file cannot be read.
+    """
+    if not name.startswith("npz:"):
+        return None
+    path = Path(name[4:]).resolve()
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     except OSError as error:
         raise ShatterlabError(f"{path} cannot be read ({error.strerror}); name an existing file after npz:") from None
-    return spec.model_copy(update={"data": f"npz:{path}", "data_version": digest})
 
 
 def _source(name: str) -> Source:

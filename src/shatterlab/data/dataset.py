@@ -45,6 +45,11 @@ class Dataset:
         height, width, channels = self.images.shape[1:]
         return height, width, channels
 
+    def flat(self) -> NDArray[np.float32]:
+        """Pixels as numbers in [0, 1], (n, height * width * channels), float32."""
+        rows = self.images.reshape(len(self), -1).astype(np.float32)
+        return rows / np.float32(255) if self.images.dtype == np.uint8 else rows
+
     def take(self, indices: NDArray[np.int64]) -> "Dataset":
         """The examples at `indices`, in their order."""
         return replace(

@@ -11,10 +11,10 @@ from markupsafe import Markup
 
 from ..errors import ShatterlabError
 from ..paper import targets_for
-from ..results import Asked, Result, Store
+from ..results import Asked, Measurement, Result, Store
 from ..results.table import RUN_ORDER
 from ..spec import ASSUMPTIONS, PAPER_TRAINING_SIZE
-from ..studies import STUDIES, Tables, tables
+from ..studies import STUDIES, Tables, found_of, tables
 from .library import chart_library
 
 
@@ -32,17 +32,15 @@ def write(store: Store, results: Sequence[Result], out: Path) -> Path:
     Raises:
         ShatterlabError: nothing to report, or the file cannot be written.
     """
-    asked_of_studies = store.asked()
-    if not results and not any(asked.records for asked in asked_of_studies):
+    found = [(asked, *found_of(store, asked, results)) for asked in store.asked()]
+    if not results and not any(measured for _, _, measured in found):
         raise ShatterlabError(
             f"the store {store.path} holds no finished runs; start with 'shatterlab run learning-curves'."
         )
-    by_id = {result.id: result for result in results}
     sections = [
         section
-        for asked in asked_of_studies
-        if ((found := [by_id[id] for id in asked.run_ids if id in by_id]) or asked.records)
-        and (section := _section(asked, found, tables(store, found, asked.records)))
+        for asked, runs, measured in found
+        if (runs or measured) and (section := _section(asked, runs, measured, tables(store, runs, measured)))
     ]
     everything = tables(store, results)
     environment = Environment(loader=PackageLoader("shatterlab", "report"), autoescape=True)
@@ -53,7 +51,7 @@ def write(store: Store, results: Sequence[Result], out: Path) -> Path:
         runs=everything.runs.sort(*RUN_ORDER).to_dicts() if results else [],
         comparisons=_comparisons(results, everything),
         fingerprints=_fingerprints(results),
-        machines=_machines(results),
+        machines=_machines([*results], [m for _, _, done in found for m in done]),
         assumptions=ASSUMPTIONS,
         charts=_json({chart["id"]: chart["spec"] for section in sections for chart in section["charts"]}),
         library=Markup(chart_library()) if sections else "",
@@ -67,7 +65,9 @@ def write(store: Store, results: Sequence[Result], out: Path) -> Path:
     return out
 
 
-def _section(asked: Asked, results: Sequence[Result], found: Tables) -> dict[str, Any] | None:
+def _section(
+    asked: Asked, results: Sequence[Result], measured: Sequence[Measurement], found: Tables
+) -> dict[str, Any] | None:
     study = STUDIES.get(asked.study)
     if study is None:
         return None
@@ -77,11 +77,11 @@ def _section(asked: Asked, results: Sequence[Result], found: Tables) -> dict[str
         "question": study.question,
         "source": study.source,
         "scale": asked.scale,
-        "trains": bool(asked.run_ids),
+        "seconds": sum(result.seconds for result in results) + sum(done.seconds for done in measured),
         "at_paper_size": all(result.n == PAPER_TRAINING_SIZE for result in results) and asked.scale == "paper",
         "data": asked.data,
         "command": f"shatterlab run {asked.study} --scale {asked.scale} --data {asked.data}{seeds}",
-        "missing": len(asked.run_ids) - len(results),
+        "missing": len(asked.run_ids) + len(asked.measurement_ids) - len(results) - len(measured),
         "verdicts": study.verdict(found),
         "table": study.table(found) if study.table else [],
         "charts": [
@@ -127,13 +127,19 @@ def _fingerprints(results: Sequence[Result]) -> list[str]:
     )
 
 
-def _machines(results: Sequence[Result]) -> list[str]:
-    lines = {
-        f"{p.hardware}, {p.device}, {p.threads} threads; "
-        f"{', '.join(f'{name} {version}' for name, version in p.versions.items())}; commit {p.commit or 'unknown'}"
+def _machines(results: Sequence[Result], measured: Sequence[Measurement]) -> list[str]:
+    trained = [
+        (f"{p.hardware}, {p.device}, {p.threads} threads", p.versions, p.commit)
         for p in (result.provenance for result in results)
-    }
-    return sorted(lines)
+    ]
+    computed = [(m.hardware, m.versions, m.commit) for m in measured]
+    return sorted(
+        {
+            f"{where}; {', '.join(f'{name} {version}' for name, version in versions.items())}; "
+            f"commit {commit or 'unknown'}"
+            for where, versions, commit in (*trained, *computed)
+        }
+    )
 
 
 def _json(value: Any) -> Markup:

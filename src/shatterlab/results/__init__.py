@@ -1,7 +1,19 @@
 """Results: what a run leaves, where it lies, and how to read many of them."""
 
+from .measurement import Measurement, Task
 from .provenance import Provenance, commit, processor, versions
 from .result import Result
 from .store import DEFAULT_STORE, Asked, Store
 
-__all__ = ["DEFAULT_STORE", "Asked", "Provenance", "Result", "Store", "commit", "processor", "versions"]
+__all__ = [
+    "DEFAULT_STORE",
+    "Asked",
+    "Measurement",
+    "Provenance",
+    "Result",
+    "Store",
+    "Task",
+    "commit",
+    "processor",
+    "versions",
+]

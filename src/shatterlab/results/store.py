@@ -4,7 +4,8 @@
                  rows.jsonl      one line an epoch, appended
                  checkpoint.safetensors   replaced atomically
                  result.json     written last
-<store>/studies/<name>.<scale>.<data>.json   which runs a study asked for
+<store>/measured/<id>.json       what a study computed beside training
+<store>/studies/<name>.<scale>.<data>.json   which of both a study asked for
 """
 
 import hashlib
@@ -13,7 +14,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -21,13 +21,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ..errors import ShatterlabError
 from ..row import Row
 from ..spec import Spec
+from .measurement import Measurement
 from .result import Result
 
 DEFAULT_STORE = Path("shatterlab-runs")
 
 
 class Asked(BaseModel):
-    """What somebody asked of a study, so that `show` and `report` know which runs belong to it."""
+    """What somebody asked of a study, so that `show` and `report` know what belongs to it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,8 +37,8 @@ class Asked(BaseModel):
     data: str
     seeds: int
     run_ids: list[str]
-    records: list[dict[str, Any]] = []
-    """What the study measured beside training, see `Study.measure`."""
+    measurement_ids: list[str] = []
+    """Of what the study computes beside training, see `Study.tasks`."""
 
 
 class Store:
@@ -148,6 +149,33 @@ class Store:
             except ShatterlabError as error:
                 errors.append(error)
         return results, errors
+
+    def measured(self, id: str) -> Measurement | None:
+        """A finished measurement, or None.
+
+        Raises:
+            ShatterlabError: the file is damaged.
+        """
+        path = self.path / "measured" / f"{id}.json"
+        if not path.exists():
+            return None
+        try:
+            found = Measurement.model_validate_json(path.read_text())
+            if found.id != id:
+                raise ValueError("of another version")
+            return found
+        except (ValueError, OSError):
+            raise ShatterlabError(
+                f"{path} is damaged or of another version; delete that file and run the study again: "
+                "nothing else is lost."
+            ) from None
+
+    def keep(self, measurement: Measurement) -> None:
+        """Writes a finished measurement."""
+        with self.writing():
+            folder = self.path / "measured"
+            folder.mkdir(parents=True, exist_ok=True)
+            _replace(folder / f"{measurement.id}.json", measurement.model_dump_json(indent=1))
 
     def ask(self, asked: Asked) -> None:
         """Remembers which runs a study consists of, in place of what it said before of that scale and data."""

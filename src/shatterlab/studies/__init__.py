@@ -1,19 +1,41 @@
 """The studies. A new one is a file and a line in `STUDIES`."""
 
 from ..errors import unknown
-from . import implicit, label_noise, learning_curves, overparameterization, random_labels_regularized, table1
-from .study import SCALES, Scale, Study, Tables, tables
+from . import (
+    bias_variance,
+    double_descent,
+    expressivity,
+    gradient_descent,
+    implicit,
+    kernels,
+    label_noise,
+    learning_curves,
+    matrix_factorization,
+    minimum_norm,
+    overparameterization,
+    random_labels_regularized,
+    table1,
+)
+from .study import SCALES, Scale, Study, Tables, found_of, tables
 
-__all__ = ["SCALES", "STUDIES", "Scale", "Study", "Tables", "chosen", "tables"]
+__all__ = ["SCALES", "STUDIES", "Scale", "Study", "Tables", "chosen", "found_of", "tables"]
 
 STUDIES: dict[str, Study] = {
+    "bias-variance": bias_variance.STUDY,
+    "overparameterization": overparameterization.STUDY,
     "learning-curves": learning_curves.STUDY,
     "label-noise": label_noise.STUDY,
+    "expressivity": expressivity.STUDY,
     "table1": table1.STUDY,
     "random-labels-regularized": random_labels_regularized.STUDY,
     "implicit": implicit.STUDY,
-    "overparameterization": overparameterization.STUDY,
+    "minimum-norm": minimum_norm.STUDY,
+    "kernels": kernels.STUDY,
+    "matrix-factorization": matrix_factorization.STUDY,
+    "gradient-descent": gradient_descent.STUDY,
+    "double-descent": double_descent.STUDY,
 }
+"""In the lecture's order."""
 
 
 def chosen(name: str) -> dict[str, Study]:

@@ -1,6 +1,7 @@
 """The lecture's list: successful networks have many more parameters than training examples."""
 
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import polars as pl
@@ -8,7 +9,8 @@ import polars as pl
 from ..errors import ShatterlabError
 from ..figures.bars import parameter_bars
 from ..paper import DENSENET_BC_PARAMETERS, IMAGENET_TRAINING_SIZE, ZOO
-from ..spec import PAPER_TRAINING_SIZE, Spec
+from ..results import Task
+from ..spec import PAPER_TRAINING_SIZE
 from .study import Cells, Scale, Study, Tables
 
 STATED: dict[str, tuple[float, str]] = {
@@ -21,12 +23,16 @@ CLOSE = 0.1
 """A count agrees with a figure that the lecture rounds if it lies within this share of it."""
 
 
-def specs(scale: Scale, data: str, seeds: int) -> list[Spec]:
-    """Nothing is trained."""
-    return []
+def tasks(scale: Scale, data: str, seeds: int) -> list[Task]:
+    """One count of all networks, made anew when torchvision comes or changes."""
+    try:
+        torchvision = version("torchvision")
+    except PackageNotFoundError:
+        torchvision = None
+    return [Task("overparameterization", "parameters of well-known networks", {"torchvision": torchvision}, count_all)]
 
 
-def measure() -> list[dict[str, Any]]:
+def count_all(torchvision: str | None) -> list[dict[str, Any]]:
     """Each network's parameters, or None and the reason why it could not be built here."""
     from ..models.zoo import count
 
@@ -104,9 +110,8 @@ def verdict(tables: Tables) -> list[str]:
 STUDY = Study(
     question="How many parameters do successful networks have for each training example?",
     source="the lecture's list of overparameterized networks; Zhang et al. (2017), section 1",
-    specs=specs,
     draw=draw,
     verdict=verdict,
     table=table,
-    measure=measure,
+    tasks=tasks,
 )

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from ..results import Result, Store
+from ..results import Asked, Measurement, Result, Store, Task
 from ..results.table import epoch_table, run_table
 from ..row import Row
 from ..spec import Spec
@@ -24,11 +24,11 @@ Cells = dict[str, str | int]
 
 @dataclass(frozen=True)
 class Tables:
-    """The finished runs of a study: one line a run, one line an epoch; and what it measured beside training."""
+    """The finished runs of a study: one line a run, one line an epoch; and what it computed beside training."""
 
     runs: pl.DataFrame
     epochs: pl.DataFrame
-    records: Sequence[Mapping[str, Any]] = ()
+    records: Sequence[dict[str, Any]] = ()
 
 
 @dataclass(frozen=True)
@@ -38,27 +38,35 @@ class Study:
     Args:
         question: in one sentence.
         source: where the paper asks it.
-        specs: the runs, from a scale, a data set and a number of seeds.
         draw: named charts of the finished runs.
         verdict: sentences computed from the finished runs, the first one the answer.
+        specs: the runs, from a scale, a data set and a number of seeds.
         table: lines to be read beside the charts, cells ready to print; None where charts say it all.
-        measure: what the study computes beside training, such as the size of a network, as records of JSON
-            values; done at each `shatterlab run`, kept in the store, handed back as `Tables.records`.
+        tasks: what the study computes beside training, from a scale, a data set and a number of seeds; what comes
+            out is kept in the store and handed back as `Tables.records`.
     """
 
     question: str
     source: str
-    specs: Callable[[Scale, str, int], list[Spec]]
     draw: Callable[[Tables], Mapping[str, Any]] = field(repr=False)
     verdict: Callable[[Tables], list[str]] = field(repr=False)
+    specs: Callable[[Scale, str, int], list[Spec]] = lambda scale, data, seeds: []
     table: Callable[[Tables], list[Cells]] | None = field(default=None, repr=False)
-    measure: Callable[[], list[dict[str, Any]]] | None = field(default=None, repr=False)
+    tasks: Callable[[Scale, str, int], list[Task]] = field(default=lambda scale, data, seeds: [], repr=False)
 
 
-def tables(store: Store, results: Sequence[Result], records: Sequence[Mapping[str, Any]] = ()) -> Tables:
+def tables(store: Store, results: Sequence[Result], measured: Sequence[Measurement] = ()) -> Tables:
     """The tables of some runs; the table of runs gains `overfit_step`, None where the loss never fell that far."""
     overfit = pl.Series("overfit_step", [overfit_step(store.rows(result.spec)) for result in results], pl.Int64)
-    return Tables(run_table(results).with_columns(overfit), epoch_table(store, results), records)
+    lines = [line for measurement in measured for line in measurement.lines()]
+    return Tables(run_table(results).with_columns(overfit), epoch_table(store, results), lines)
+
+
+def found_of(store: Store, asked: Asked, results: Sequence[Result]) -> tuple[list[Result], list[Measurement]]:
+    """What there is of what has been asked of a study: runs among `results`, and measurements in the store."""
+    by_id = {result.id: result for result in results}
+    runs = [by_id[id] for id in asked.run_ids if id in by_id]
+    return runs, [found for id in asked.measurement_ids if (found := store.measured(id))]
 
 
 def overfit_step(rows: Sequence[Row]) -> int | None:

@@ -1,0 +1,102 @@
+"""The lecture's first figure: as a model grows, bias falls and variance rises; their sum is U-shaped."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..figures.lines import lines
+from ..results import Task
+from .study import Cells, Scale, Study, Tables
+
+DEGREES = range(15)
+SETTINGS: dict[Scale, dict[str, Any]] = {
+    "demo": {"n": 60, "noise": 0.5, "repeats": 500},
+    "cpu": {"n": 60, "noise": 0.5, "repeats": 10_000},
+    "paper": {"n": 60, "noise": 0.5, "repeats": 10_000},
+}
+PARTS = {"bias2": "bias²", "variance": "variance", "noise": "noise", "total": "total, measured"}
+SIGMAS = 4
+"""Standard errors within which the measured total and the sum of the parts count as equal."""
+
+
+def tasks(scale: Scale, data: str, seeds: int) -> list[Task]:
+    """One sweep over the degrees a seed."""
+    return [
+        Task("bias-variance", "polynomials of degree 0 to 14",
+             SETTINGS[scale] | {"degrees": list(DEGREES), "seed": seed}, sweep)
+        for seed in range(seeds)
+    ]  # fmt: skip
+
+
+def sweep(degrees: list[int], n: int, noise: float, repeats: int, seed: int) -> list[dict[str, Any]]:
+    """The decomposition at each degree."""
+    from dataclasses import asdict
+
+    from ..theory import decompose
+
+    return [
+        {"degree": degree} | asdict(decompose(degree, n=n, noise=noise, repeats=repeats, seed=seed)) | {"sigma": noise}
+        for degree in degrees
+    ]
+
+
+def table(tables: Tables) -> list[Cells]:
+    """A line a degree, the first seed."""
+    return [
+        {"degree": r["degree"]}
+        | {name: f"{r[part]:.4f}" for part, name in PARTS.items()}
+        | {"sum of the parts": f"{_sum(r):.4f}"}
+        for r in tables.records
+        if r["seed"] == 0
+    ]
+
+
+def _sum(record: Mapping[str, Any]) -> float:
+    return record["bias2"] + record["variance"] + record["noise"]
+
+
+def draw(tables: Tables) -> Mapping[str, Any]:
+    """Bias², variance, noise and total against the degree."""
+    first = tables.records[0]
+    records = [
+        {"degree": r["degree"], "part": name, "error": max(r[part], 0.0)}
+        for r in tables.records
+        for part, name in PARTS.items()
+    ]
+    return {
+        "decomposition": lines(
+            records, "degree", "error", "part", x_format="d",
+            title="Expected squared error and its parts",
+            subtitle=f"polynomials through n = {first['n']} noisy points of a sine, {first['repeats']:,} training sets",
+            x_title="degree of the polynomial", y_title="squared error",
+        )
+    }  # fmt: skip
+
+
+def verdict(tables: Tables) -> list[str]:
+    """Where is the total least, is it U-shaped, and do the parts add up?"""
+    sentences = []
+    for seed in sorted({r["seed"] for r in tables.records}):
+        sweep = sorted((r for r in tables.records if r["seed"] == seed), key=lambda r: r["degree"])
+        best = min(sweep, key=lambda r: r["total"])
+        first, last = sweep[0], sweep[-1]
+        shaped = best["total"] < min(first["total"], last["total"]) and best not in (first, last)
+        shape = "U-shaped" if shaped else "not U-shaped"
+        off = max(abs(_sum(r) - r["total"]) / r["total_error"] for r in sweep)
+        adds = "add up to it" if off <= SIGMAS else "do not add up to it"
+        sentences.append(
+            f"The total error is {shape}: {first['total']:.3f} at degree {first['degree']}, least {best['total']:.3f} "
+            f"at degree {best['degree']}, {last['total']:.3f} at degree {last['degree']}; bias² falls from "
+            f"{first['bias2']:.3f} to {last['bias2']:.3f}, variance rises from {first['variance']:.3f} to "
+            f"{last['variance']:.3f}; bias², variance and noise {adds} (within {off:.1f} standard errors; seed {seed})."
+        )
+    return sentences
+
+
+STUDY = Study(
+    question="Must a model that is too large for its data overfit, as the classical picture says?",
+    source="the lecture's first figure, the bias-variance trade-off",
+    tasks=tasks,
+    draw=draw,
+    verdict=verdict,
+    table=table,
+)

@@ -1,0 +1,181 @@
+"""Beyond the classical picture: the test error peaks at as many features as points, and falls again."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..figures.lines import lines
+from ..results import Task
+from ..seeds import stream
+from .study import Cells, Scale, Study, Tables, percent
+
+# Multiples of n: dense around 1, where the peak is to be located.
+RATIOS = (0.1, 0.2, 1 / 3, 0.5, 0.67, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
+RIDGES = (0.0, *(10.0**k for k in range(-7, 3)))
+NOISE = 0.15
+PEAK = 0.1
+"""The peak lies at n if it is within this share of it."""
+SETTINGS: dict[Scale, dict[str, int]] = {
+    "demo": {"n": 300, "n_test": 600, "repeats": 5},
+    "cpu": {"n": 1_000, "n_test": 5_000, "repeats": 10},
+    "paper": {"n": 3_000, "n_test": 10_000, "repeats": 5},
+}
+KINDS = {"least norm": "least_norm", "best ridge": "ridged"}
+
+
+def tasks(scale: Scale, data: str, seeds: int) -> list[Task]:
+    """A sweep over the number of features a repeat; each has its own data, label noise and features."""
+    dials = {name: value for name, value in SETTINGS[scale].items() if name != "repeats"}
+    return [
+        Task("double-descent", f"draw {repeat + 1}", {"data": data, "noise": NOISE, "seed": repeat} | dials, sweep)
+        for repeat in range(SETTINGS[scale]["repeats"] * seeds)
+    ]
+
+
+def sweep(data: Any, n: int, n_test: int, noise: float, seed: int) -> list[dict[str, Any]]:
+    """Errors of the fit of least norm and of that with the ridge chosen on validation data.
+
+    Labels of the training points are replaced by a wrong class with probability `noise`; a validation set of n points,
+    noisy as well, chooses the ridge.
+    """
+    import numpy as np
+
+    from ..corruption import corrupt
+    from ..data import at_most, hold_out
+    from ..theory import random_relu_features, ridge_path
+
+    n = min(n, len(data.train) // 2)
+    some = hold_out(
+        corrupt(at_most(data, 2 * n, n_test, seed), "partial-labels", noise, seed, label_noise="symmetric"), n, seed
+    )
+    assert some.validation is not None
+    parts = [part.flat().astype(float) for part in (some.train, some.validation, some.test)]
+    mean, deviation = parts[0].mean(), parts[0].std()
+    X, X_validation, X_test = ((part - mean) / deviation for part in parts)
+    one_hot = np.eye(data.train.classes)
+    y, y_validation, y_test = (one_hot[part.labels] for part in (some.train, some.validation, some.test))
+
+    def scores(F: Any, w: Any, target: Any) -> tuple[float, float]:
+        fitted = F @ w
+        return (
+            float((fitted.argmax(axis=1) != target.argmax(axis=1)).mean()),
+            float(((fitted - target) ** 2).sum(axis=1).mean()),
+        )
+
+    records = []
+    weights_seed = int(stream(seed, "double-descent", "weights").integers(2**31))
+    counts = sorted({max(1, round(ratio * n)) for ratio in RATIOS})
+    most = counts[-1]
+    # A smaller model has the first features of a larger one.
+    every = [random_relu_features(part, most, weights_seed) * most**0.5 for part in (X, X_validation, X_test)]
+    for count in counts:
+        F, F_validation, F_test = (part[:, :count] / count**0.5 for part in every)
+        path = ridge_path(F, y, RIDGES)
+        chosen = min(range(len(RIDGES)), key=lambda i: scores(F_validation, path[i], y_validation)[1])
+        for kind, index in (("least norm", 0), ("best ridge", chosen)):
+            error, loss = scores(F_test, path[index], y_test)
+            records.append(
+                {
+                    "kind": kind,
+                    "features": count,
+                    "n": n,
+                    "ridge": RIDGES[index],
+                    "test_error": error,
+                    "test_loss": loss,
+                    "train_error": scores(F, path[index], y)[0],
+                    "norm": float(np.linalg.norm(path[index])),
+                }
+            )
+    return records
+
+
+def curve(tables: Tables, kind: str, quantity: str) -> dict[int, float]:
+    """Mean over draws at each number of features."""
+    found: dict[int, list[float]] = {}
+    for r in tables.records:
+        if r["kind"] == kind:
+            found.setdefault(r["features"], []).append(r[quantity])
+    return {features: sum(values) / len(values) for features, values in sorted(found.items())}
+
+
+def table(tables: Tables) -> list[Cells]:
+    """Test errors at each number of features, means over draws."""
+    bare, ridged = (curve(tables, kind, "test_error") for kind in KINDS)
+    losses, ridged_losses = (curve(tables, kind, "test_loss") for kind in KINDS)
+    n = tables.records[0]["n"]
+    return [
+        {
+            "features": features,
+            "features / n": f"{features / n:.2f}",
+            "least norm: test error": percent(bare[features]),
+            "squared loss": f"{losses[features]:.3g}",
+            "best ridge: test error": percent(ridged[features]),
+            "its squared loss": f"{ridged_losses[features]:.3g}",
+        }
+        for features in bare
+    ]
+
+
+def draw(tables: Tables) -> Mapping[str, Any]:
+    """Test error and squared loss against the number of features."""
+    first = tables.records[0]
+    draws = len({r["seed"] for r in tables.records})
+    shared: dict[str, Any] = {
+        "log_x": True,
+        "subtitle": f"{first['data']}, n = {first['n']:,}, {percent(first['noise'])} of labels wrong, {draws} draws",
+        "x_title": "random ReLU features",
+        "rules": {"n": first["n"]},
+    }
+    return {
+        "error": lines(tables.records, "features", "test_error", "kind", y_format="%",
+                       title="Test error against the size of the model", y_title="test error", **shared),
+        "loss": lines(tables.records, "features", "test_loss", "kind", log_y=True,
+                      title="Squared test loss against the size of the model", y_title="squared loss", **shared),
+    }  # fmt: skip
+
+
+def verdict(tables: Tables) -> list[str]:
+    """Where is the peak, does the error fall again, and does the best ridge remove the peak?"""
+    n = tables.records[0]["n"]
+    draws = len({r["seed"] for r in tables.records})
+    error, loss = curve(tables, "least norm", "test_error"), curve(tables, "least norm", "test_loss")
+    ridged = curve(tables, "best ridge", "test_loss")
+    ridged_error = curve(tables, "best ridge", "test_error")
+    peak = max(loss, key=loss.__getitem__)
+    largest = max(error)
+    where = "at" if abs(peak - n) <= PEAK * n else "not at"
+    before = min(value for features, value in error.items() if features < n)
+    again = "falls again" if error[largest] < error[peak] else "does not fall again"
+    sentences = [
+        f"The squared test loss of the least-norm fit peaks at {peak:,} features, {where} n = {n:,}: {loss[peak]:.3g} "
+        f"there against {loss[largest]:.3g} at {largest:,}; the test error {again}, "
+        f"{percent(before)} at best below n, {percent(error[peak])} at the peak, {percent(error[largest])} at "
+        f"{largest:,} (means of {draws} draws)."
+    ]
+    bumps = [later / earlier for earlier, later in _upward(ridged)]
+    worst = max(bumps, default=1.0)
+    sentences.append(
+        f"A ridge chosen on held-out data {'removes' if worst < 1 + PEAK else 'does not remove'} the peak: its squared "
+        f"loss rises by at most {percent(worst - 1)} as features are added, and its test error at {peak:,} features is "
+        f"{percent(ridged_error[peak])}."
+    )
+    return sentences
+
+
+def _upward(values: Mapping[int, float]) -> list[tuple[float, float]]:
+    """The least value so far and the next one, wherever it rises."""
+    least, found = float("inf"), []
+    for value in values.values():
+        if value > least:
+            found.append((least, value))
+        least = min(least, value)
+    return found
+
+
+STUDY = Study(
+    question="What becomes of the test error when a model grows beyond the point where it fits every label?",
+    source="Belkin et al. (2019), Nakkiran et al. (2021); the lecture's question after overparameterization",
+    tasks=tasks,
+    draw=draw,
+    verdict=verdict,
+    table=table,
+)

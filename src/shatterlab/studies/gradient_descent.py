@@ -1,0 +1,143 @@
+"""Nonconvex problems that plain gradient descent solves: phase retrieval, matrix completion, blind deconvolution."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..figures.lines import lines
+from ..results import Task
+from .study import Cells, Scale, Study, Tables
+
+GOAL = 1e-8
+ITERATIONS = 500
+LINEAR = 0.99
+"""R² of a straight line through the log error from which convergence counts as linear."""
+INCOHERENT = 2.0
+"""Incoherence, in the problem's own measure, up to which it counts as bounded."""
+
+SIZES: dict[Scale, dict[str, list[dict[str, Any]]]] = {
+    "demo": {"phase retrieval": [{"n": 100}], "matrix completion": [{"n": 300}], "blind deconvolution": [{"k": 50}]},
+    "cpu": {
+        "phase retrieval": [{"n": 100}, {"n": 200}, {"n": 400}],
+        "matrix completion": [{"n": 300}, {"n": 600}],
+        "blind deconvolution": [{"k": 50}, {"k": 100}, {"k": 200}],
+    },
+    "paper": {
+        "phase retrieval": [{"n": 100}, {"n": 1_000}],
+        "matrix completion": [{"n": 300}, {"n": 1_000}],
+        "blind deconvolution": [{"k": 50}, {"k": 200}],
+    },
+}
+
+
+def tasks(scale: Scale, data: str, seeds: int) -> list[Task]:
+    """Each problem at each size."""
+    return [
+        Task("gradient-descent", f"{problem}, {', '.join(f'{k} = {v:,}' for k, v in size.items())}",
+             {"problem": problem, "size": size, "iterations": ITERATIONS, "seed": seed}, solve)
+        for seed in range(seeds)
+        for problem, sizes in SIZES[scale].items()
+        for size in sizes
+    ]  # fmt: skip
+
+
+def solve(problem: str, size: dict[str, int], iterations: int, seed: int) -> list[dict[str, Any]]:
+    """Every fifth iteration down to rounding, with the summary of the path on each line."""
+    from ..theory.nonconvex import PROBLEMS
+
+    path = PROBLEMS[problem](**size, iterations=iterations, seed=seed)
+    slope, fit = path.linearity()
+    summary = {
+        "reached": path.iterations_to(GOAL),
+        "rate": slope,
+        "r2": fit,
+        "worst_incoherence": float(path.incoherence.max()),
+        "last_error": float(path.error[-1]),
+    }
+    return [
+        summary | {"iteration": i, "error": max(float(path.error[i]), 1e-16), "incoherence": float(path.incoherence[i])}
+        for i in range(0, iterations + 1, 5)
+    ]
+
+
+def _runs(tables: Tables) -> list[dict[str, Any]]:
+    return [r for r in tables.records if r["iteration"] == 0]
+
+
+def _size(record: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} = {value:,}" for name, value in record["size"].items())
+
+
+def table(tables: Tables) -> list[Cells]:
+    """A line a run."""
+    return [
+        {
+            "problem": r["problem"],
+            "size": _size(r),
+            "seed": r["seed"],
+            f"iterations to {GOAL:g}": r["reached"] if r["reached"] is not None else "not reached",
+            "error an iteration": f"x {2.718281828459045 ** r['rate']:.3f}",
+            "R² of the line": f"{r['r2']:.4f}",
+            "largest incoherence": f"{r['worst_incoherence']:.2f}",
+        }
+        for r in _runs(tables)
+    ]
+
+
+def draw(tables: Tables) -> Mapping[str, Any]:
+    """Relative error against iterations."""
+    records = [r | {"what": f"{r['problem']}, {_size(r)}"} for r in tables.records]
+    seeds = len({r["seed"] for r in records})
+    shared: dict[str, Any] = {
+        "dots": False,
+        "x_title": "iterations",
+        "subtitle": f"spectral start, no regularization; {seeds} seed{'s' * (seeds > 1)}",
+    }
+    return {
+        "error": lines(
+            records, "iteration", "error", "what", log_y=True, y_format=".0e", y_title="relative error",
+            title="Relative error of plain gradient descent", **shared,
+        ),
+        "incoherence": lines(
+            records, "iteration", "incoherence", "what", y_title="incoherence, each problem's own measure",
+            title="Incoherence of the iterates", **shared,
+        ),
+    }  # fmt: skip
+
+
+def verdict(tables: Tables) -> list[str]:
+    """Does each converge to 1e-8, linearly, and stay incoherent?"""
+    sentences = []
+    for problem in dict.fromkeys(r["problem"] for r in _runs(tables)):
+        runs = [r for r in _runs(tables) if r["problem"] == problem]
+        reached = [r["reached"] for r in runs if r["reached"] is not None]
+        if len(reached) < len(runs):
+            sentences.append(
+                f"{problem[0].upper()}{problem[1:]}: {len(reached)} of {len(runs)} runs reach an error of {GOAL:g} "
+                f"within {ITERATIONS} iterations."
+            )
+            continue
+        linear = min(r["r2"] for r in runs)
+        incoherence = max(r["worst_incoherence"] for r in runs)
+        sizes = len({_size(r) for r in runs})
+        sentences.append(
+            f"{problem[0].upper()}{problem[1:]}: error {GOAL:g} after "
+            f"{_iterations(reached)} iterations"
+            f"{f' over {sizes} sizes' if sizes > 1 else ''}, "
+            f"{'linearly' if linear >= LINEAR else 'not linearly'} (R² {linear:.4f}), iterates "
+            f"{'stay' if incoherence <= INCOHERENT else 'do not stay'} incoherent (at most {incoherence:.2f})."
+        )
+    return sentences
+
+
+def _iterations(reached: list[int]) -> str:
+    return str(reached[0]) if len(reached) == 1 else f"{min(reached)} to {max(reached)}"
+
+
+STUDY = Study(
+    question="Does gradient descent need regularization to solve nonconvex problems?",
+    source="Ma, Wang, Chi and Chen (2017), cited by the lecture",
+    tasks=tasks,
+    draw=draw,
+    verdict=verdict,
+    table=table,
+)

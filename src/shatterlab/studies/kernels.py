@@ -1,0 +1,244 @@
+"""Interpolation with kernels: every training label is fitted by one linear solve, and the test error is good."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..figures.lines import lines
+from ..paper import MNIST_GAMMA, SECTION_5
+from ..results import Task
+from .study import Cells, Scale, Study, Tables, mean_of, percent
+
+FULL = {"mnist": 60_000, "cifar10": 50_000}
+"""The paper's training sizes."""
+SIZES: dict[Scale, tuple[int, ...]] = {"demo": (300, 1_000), "cpu": (1_000, 3_000, 10_000), "paper": (60_000,)}
+# Training points and filters; about six features a training point, as the paper has five.
+FILTERS: dict[Scale, tuple[tuple[int, int], ...]] = {
+    "demo": ((500, 384),),
+    "cpu": ((1_000, 768), (3_000, 2_304), (10_000, 7_680), (20_000, 15_360)),
+    "paper": ((50_000, 32_000),),
+}
+TEST: dict[Scale, int] = {"demo": 1_000, "cpu": 10_000, "paper": 10_000}
+
+GAMMAS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+"""Candidates, in units of one over the mean squared distance of training points."""
+RIDGES = (0.0, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
+"""Candidates, beside kernels with values near 1 on the diagonal."""
+INTERPOLATES = 1e-2
+"""Residual of one-hot targets up to which a solve without ridge counts."""
+HELD_OUT = 1_000
+"""Training points at most on which gamma and ridge are chosen; as many as twice that are fitted for it."""
+TRAIN_SCORED = 5_000
+"""Training points at most on which the training error is measured."""
+
+
+def tasks(scale: Scale, data: str, seeds: int) -> list[Task]:
+    """Pixels and Gabor wavelets of MNIST and pixels and random filters of CIFAR-10; on other data all three."""
+    places = {"mnist": ("pixels", "gabor"), "cifar10": ("pixels",)} if data in FULL else {data: ("pixels", "gabor")}
+    found = []
+    for seed in range(seeds):
+        for source, kinds in places.items():
+            for features in kinds:
+                for n in dict.fromkeys(min(size, FULL.get(source, size)) for size in SIZES[scale]):
+                    settings = {"data": source, "features": features, "n": n, "n_test": TEST[scale],
+                                "dtype": "float32", "seed": seed}  # fmt: skip
+                    found.append(Task("kernels", f"{source}, {features}, n = {n:,}", settings, gaussian))
+        source = "cifar10" if data in FULL else data
+        for n, count in FILTERS[scale]:
+            settings = {"data": source, "features": "random filters", "n": n, "n_test": TEST[scale], "filters": count,
+                        "dtype": "float32", "seed": seed}  # fmt: skip
+            found.append(Task("kernels", f"{source}, {count:,} random filters, n = {n:,}", settings, filtered))
+    return found
+
+
+def gaussian(data: Any, features: str, n: int, n_test: int, dtype: Any, seed: int) -> list[dict[str, Any]]:
+    """A Gaussian kernel on pixels in [0, 1] or on Gabor features, without and with a ridge.
+
+    Gamma is chosen on held-out training points, without a ridge, then the ridge for that gamma.
+    """
+    import numpy as np
+
+    from ..data import at_most
+    from ..theory import KernelInterpolator, gabor_features
+
+    some = at_most(data, n, n_test, seed)
+    X, X_test = (
+        part.flat() if features == "pixels" else gabor_features(part.images) for part in (some.train, some.test)
+    )
+    y = some.train.labels
+    given = MNIST_GAMMA if features == "pixels" and data.train.shape == (28, 28, 1) else None
+    model = KernelInterpolator("gaussian", given, dtype=dtype, task="classification")
+    if given is None:
+        unit = 1 / (2 * float(X.var(axis=0, dtype=np.float64).sum()))
+        model = _best([clone(model, gamma=unit * multiple) for multiple in GAMMAS], X, y)
+    shared = {"gamma": model.gamma, "gamma_chosen": given is None, "n": len(X), "d": X.shape[1]}
+    return [shared | record for record in _with_and_without_ridge(model, X, y, X_test, some.test.labels)]
+
+
+def filtered(
+    data: Any, features: str, n: int, n_test: int, filters: int, dtype: Any, seed: int
+) -> list[dict[str, Any]]:
+    """A linear kernel on pooled responses of random filters, without and with a ridge chosen on training data."""
+    from ..data import at_most
+    from ..theory import KernelInterpolator, random_filter_grams
+
+    some = at_most(data, n, n_test, seed)
+    gram, against = random_filter_grams(some.train.images, some.test.images, filters, seed)
+    model = KernelInterpolator("precomputed", dtype=dtype, task="classification")
+    shared = {"n": len(gram), "d": 8 * filters}
+    scored = _with_and_without_ridge(model, gram, some.train.labels, against, some.test.labels)
+    return [shared | record for record in scored]
+
+
+def clone(model: Any, **changes: Any) -> Any:
+    """An unfitted copy with some dials changed."""
+    return type(model)(**(model.get_params() | changes))
+
+
+def _with_and_without_ridge(model: Any, X: Any, y: Any, X_test: Any, y_test: Any) -> list[dict[str, Any]]:
+    """Scores of the interpolant, and of the ridge that does best on held-out training points, if it is not 0."""
+    bare = {"ridge": "none", "ridge_used": 0.0} | _scores(model, X, y, X_test, y_test)
+    best = _best([clone(model, ridge=ridge) for ridge in RIDGES], X, y)
+    if best.ridge == 0:
+        return [bare, bare | {"ridge": "chosen"}]
+    return [bare, {"ridge": "chosen", "ridge_used": best.ridge} | _scores(best, X, y, X_test, y_test)]
+
+
+def _best(models: Sequence[Any], X: Any, y: Any) -> Any:
+    """The model with the least error on held-out training points, the first of equals; subsets are in random order."""
+    held = max(1, min(HELD_OUT, len(y) // 3))
+    fit, held_out = slice(0, min(2 * held, len(y) - held)), slice(len(y) - held, len(y))
+
+    def error(model: Any) -> float:
+        pairwise = model.kernel == "precomputed"
+        try:
+            model.fit(X[fit, fit] if pairwise else X[fit], y[fit])
+        except ValueError:  # not positive definite in this precision, so of no use
+            return float("inf")
+        if model.ridge == 0 and model.residual_ > INTERPOLATES:
+            return float("inf")
+        return float((model.predict(X[held_out, fit] if pairwise else X[held_out]) != y[held_out]).mean())
+
+    return min(models, key=error)
+
+
+def _scores(model: Any, X: Any, y: Any, X_test: Any, y_test: Any) -> dict[str, Any]:
+    from time import perf_counter
+
+    from ..theory.memory import peak_memory
+
+    with peak_memory() as peak:
+        start = perf_counter()
+        model.fit(X, y)
+        seconds = perf_counter() - start
+        memory = peak()
+    some = slice(0, TRAIN_SCORED)
+    return {
+        "test_error": float((model.predict(X_test) != y_test).mean()),
+        "train_error": float((model.predict(X[some]) != y[some]).mean()),
+        "norm": model.norm_,
+        "residual": model.residual_,
+        "solve_seconds": seconds,
+        "peak_memory": memory,
+        "tested": len(y_test),
+    }
+
+
+def _name(record: Mapping[str, Any]) -> str:
+    return f"{record['data']}, {record['features']}{' + ridge' if record['ridge'] == 'chosen' else ''}"
+
+
+def _stated(record: Mapping[str, Any]) -> str:
+    """The paper's number, and whether it is for another n."""
+    for entry in SECTION_5:
+        if (entry.data, entry.features, entry.regularized) == (
+            record["data"], record["features"], record["ridge"] == "chosen",
+        ):  # fmt: skip
+            size = FULL[entry.data]
+            return percent(entry.error) + ("" if record["n"] == size else f" at n = {size:,}")
+    return "—"
+
+
+def table(tables: Tables) -> list[Cells]:
+    """A line a fit, with the paper's number."""
+    return [
+        {
+            "data": r["data"],
+            "features": r["features"] + (f" ({r['filters']:,})" if "filters" in r else ""),
+            "n": r["n"],
+            "seed": r["seed"],
+            "gamma": "—" if "gamma" not in r else f"{r['gamma']:.3g}{'' if r['gamma_chosen'] else ' (given)'}",
+            "ridge": f"{r['ridge_used']:g}",
+            "train error": percent(r["train_error"]),
+            "test error": f"{100 * r['test_error']:.2f} %",
+            "paper": _stated(r),
+            "norm": f"{r['norm']:.1f}",
+            "solve s": f"{r['solve_seconds']:.1f}",
+            "GB": "—" if r["peak_memory"] is None else f"{r['peak_memory'] / 1e9:.1f}",
+        }
+        for r in sorted(tables.records, key=lambda r: (_name(r), r["n"], r["seed"]))
+    ]
+
+
+def draw(tables: Tables) -> Mapping[str, Any]:
+    """Test error against n for each data set."""
+    charts = {}
+    for data in dict.fromkeys(r["data"] for r in tables.records):
+        records = [r | {"kernel on": _name(r).partition(", ")[2]} for r in tables.records if r["data"] == data]
+        tested, seeds = max(r["tested"] for r in records), len({r["seed"] for r in records})
+        charts[data.replace(":", "-")] = lines(
+            records, "n", "test_error", "kernel on", log_x=True, log_y=True, y_format=".1~%",
+            title=f"Interpolation of {data} with kernels",
+            subtitle=f"{tested:,} test images, {seeds} seed{'s' * (seeds > 1)}; float32",
+            x_title="training points n", y_title="test error",
+        )  # fmt: skip
+    return charts
+
+
+def verdict(tables: Tables) -> list[str]:
+    """Is every label fitted, how good is the fit on new points, and does a larger norm mean a worse one?"""
+    sentences = []
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for r in tables.records:
+        groups.setdefault(_name(r), []).append(r)
+    largest: dict[str, list[Any]] = {
+        name: [r for r in group if r["n"] == max(g["n"] for g in group)] for name, group in groups.items()
+    }
+    for name, runs in largest.items():
+        error = mean_of([r["test_error"] for r in runs], lambda share: f"{100 * share:.2f} %")
+        train = max(r["train_error"] for r in runs)
+        fits = "fits every label" if train == 0 else f"has a training error of {percent(train)}"
+        stated = _stated(runs[0])
+        beside = "" if stated == "—" else f" (paper: {stated})"
+        sentences.append(
+            f"{name}, n = {runs[0]['n']:,}: {fits}, test error {error}{beside}, norm {runs[0]['norm']:.1f}."
+        )
+    for data in dict.fromkeys(r["data"] for r in tables.records):
+        gabor, pixels = (largest.get(f"{data}, {features}", [None])[0] for features in ("gabor", "pixels"))
+        if gabor and pixels and gabor["n"] == pixels["n"]:
+            sentences.append(_gabor_against_pixels(data, gabor, pixels))
+    return sentences
+
+
+def _gabor_against_pixels(data: str, gabor: Mapping[str, Any], pixels: Mapping[str, Any]) -> str:
+    """Whether the better features have the larger norm, as in the paper."""
+    if gabor["test_error"] < pixels["test_error"] and gabor["norm"] > pixels["norm"]:
+        return (
+            f"On {data}, n = {gabor['n']:,}, Gabor features lower the test error while the norm grows, as in the paper: "
+            "the least norm does not predict which features generalize. (Norms are sqrt(sum alpha y) in each kernel's "
+            "own space; the paper does not say which it means.)"
+        )
+    return (
+        f"On {data}, n = {gabor['n']:,}, Gabor features have test error {percent(gabor['test_error'])} and norm "
+        f"{gabor['norm']:.1f}, pixels {percent(pixels['test_error'])} and {pixels['norm']:.1f}: unlike in the paper, "
+        "not a lower error with a larger norm."
+    )
+
+
+STUDY = Study(
+    question="Does a kernel machine that fits every label without regularization generalize?",
+    source="Zhang et al. (2017), section 5",
+    tasks=tasks,
+    draw=draw,
+    verdict=verdict,
+    table=table,
+)

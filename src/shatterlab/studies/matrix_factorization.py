@@ -1,0 +1,134 @@
+"""Implicit bias on a factored matrix: the start decides which of many exact solutions gradient descent finds."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..figures.lines import lines
+from ..results import Task
+from .study import Cells, Scale, Study, Tables, mean_of, percent
+
+STARTS = (1e-3, 1e-2, 1e-1, 1.0, 5.0)
+PROBLEMS: dict[Scale, dict[str, int]] = {
+    "demo": {"n": 50, "rank": 2, "measurements": 300},
+    "cpu": {"n": 50, "rank": 2, "measurements": 300},
+    "paper": {"n": 50, "rank": 2, "measurements": 300},
+}
+FITTED = 2e-3
+"""Residual relative to the measurements up to which they count as fitted."""
+FOUND, MISSED = 0.01, 0.5
+"""Reconstruction errors that count as found and as missed."""
+
+
+def tasks(scale: Scale, data: str, seeds: int) -> list[Task]:
+    """Gradient descent from each size of start, and the convex programme."""
+    return [
+        Task("matrix-factorization", f"start {start:g}", PROBLEMS[scale] | {"start": start, "seed": seed}, reconstruct)
+        for seed in range(seeds)
+        for start in (*STARTS, 0.0)
+    ]
+
+
+def reconstruct(n: int, rank: int, measurements: int, start: float, seed: int) -> list[dict[str, Any]]:
+    """The matrix found from a start of this Frobenius norm; 0 stands for the convex programme."""
+    import numpy as np
+
+    from ..theory import descend_factored, minimum_nuclear_norm, sensing_problem
+    from ..theory.matrix_factorization import nuclear_norm
+
+    problem = sensing_problem(n, rank, measurements, seed)
+    if start == 0:
+        found, steps = minimum_nuclear_norm(problem), None
+        residual = float(np.linalg.norm(problem.operator @ found.ravel() - problem.y) / np.linalg.norm(problem.y))
+    else:
+        descent = descend_factored(problem, start, seed=seed)
+        found, residual, steps = descent.X, descent.residual, descent.steps
+    return [
+        {
+            "method": "gradient descent" if start else "least nuclear norm, convex programme",
+            "error": float(np.linalg.norm(found - problem.truth) / np.linalg.norm(problem.truth)),
+            "nuclear_norm": nuclear_norm(found),
+            "true_nuclear_norm": nuclear_norm(problem.truth),
+            "residual": residual,
+            "steps": steps,
+        }
+    ]
+
+
+def table(tables: Tables) -> list[Cells]:
+    """A line a start."""
+    return [
+        {
+            "method": r["method"],
+            "start |U|": f"{r['start']:g}" if r["start"] else "—",
+            "seed": r["seed"],
+            "steps": "—" if r["steps"] is None else r["steps"],
+            "residual": f"{r['residual']:.1e}",
+            "error": percent(r["error"]) if r["error"] >= 0.1 else f"{100 * r['error']:.2g} %",
+            "nuclear norm": f"{r['nuclear_norm']:.3f}",
+            "of the truth": f"{r['true_nuclear_norm']:.3f}",
+        }
+        for r in tables.records
+    ]
+
+
+def draw(tables: Tables) -> Mapping[str, Any]:
+    """Reconstruction error and nuclear norm against the size of the start."""
+    records = [r | {"what": "gradient descent"} for r in tables.records if r["start"]]
+    if not records:
+        return {}
+    first = records[0]
+    subtitle = f"n = {first['n']}, rank {first['rank']}, {first['measurements']} Gaussian measurements, all fitted"
+    return {
+        "error": lines(
+            records, "start", "error", "what", log_x=True, log_y=True, x_format="~g", y_format="~%",
+            title="Reconstruction error against the size of the start", subtitle=subtitle,
+            x_title="Frobenius norm of U at the start", y_title="relative error of U U'",
+        )
+    }  # fmt: skip
+
+
+def verdict(tables: Tables) -> list[str]:
+    """Is the truth found from a tiny start and missed from a large one, and is what is found of least nuclear norm?"""
+    descents = [r for r in tables.records if r["start"]]
+    ends = {size: [r for r in descents if r["start"] == size] for size in {min(STARTS), max(STARTS)}}
+    sentences = []
+    for size in sorted(ends):
+        if not ends[size]:
+            continue
+        errors = [r["error"] for r in ends[size]]
+        fits = "fits" if all(r["residual"] <= FITTED for r in ends[size]) else "does not fit"
+        outcome = (
+            "finds the matrix"
+            if max(errors) < FOUND
+            else "misses the matrix"
+            if min(errors) > MISSED
+            else "comes near to the matrix"
+        )
+        norms = mean_of([r["nuclear_norm"] / r["true_nuclear_norm"] for r in ends[size]], "{:.3f}".format)
+        error = mean_of(errors, lambda share: f"{100 * share:.2g} %")
+        sentences.append(
+            f"From |U| = {size:g} gradient descent {fits} the measurements and {outcome}: error {error}, nuclear norm "
+            f"{norms} times that of the truth."
+        )
+    convex = {r["seed"]: r["nuclear_norm"] for r in tables.records if not r["start"]}
+    tiny = [r for r in ends[min(STARTS)] if r["seed"] in convex]
+    if not sentences:
+        return ["Neither the smallest nor the largest start has been run yet."]
+    if tiny:
+        excess = max(abs(r["nuclear_norm"] / convex[r["seed"]] - 1) for r in tiny)
+        agrees = "consistent with" if excess < FOUND else "not consistent with"
+        sentences.append(
+            f"The nuclear norm from the tiny start is within {100 * excess:.2g} % of the least possible, which is "
+            f"{agrees} Gunasekar's conjecture and no proof of it: in special cases it is refuted."
+        )
+    return sentences
+
+
+STUDY = Study(
+    question="Does gradient descent itself prefer matrices of low nuclear norm?",
+    source="Gunasekar et al. (2017), cited by the lecture",
+    tasks=tasks,
+    draw=draw,
+    verdict=verdict,
+    table=table,
+)

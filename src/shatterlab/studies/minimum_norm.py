@@ -1,0 +1,259 @@
+"""Linear models: descent from zero finds the solution of least norm, and curvature cannot tell optima apart."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..figures.lines import lines
+from ..results import Task
+from ..seeds import stream
+from .study import Cells, Scale, Study, Tables, mean_of, percent
+
+ARRIVED = 0.01
+"""Distance to where theory sends gradient descent, relative to the start's, at which it counts as arrived."""
+SAME = 1e-6
+"""Relative difference up to which two curvatures count as the same."""
+
+# Points whose path is followed, steps of it, and training sets whose minimum-norm solution is scored.
+SIZES: dict[Scale, tuple[int, int, list[int]]] = {
+    "demo": (30, 10_000, [30, 100, 300, 1_000]),
+    "cpu": (100, 200_000, [30, 100, 300, 1_000, 2_000, 3_000]),
+    "paper": (100, 1_000_000, [30, 100, 300, 1_000, 2_000, 3_000]),
+}
+TEST = 2_000
+OPTIMA = 1.0
+"""Size of the step from the minimum-norm solution to another optimum, relative to its norm."""
+DIRECTIONS = 5
+"""Random directions along which curvature is measured."""
+SNAPSHOTS = 40
+
+
+def tasks(scale: Scale, data: str, seeds: int) -> list[Task]:
+    """Paths of descent, curvature at several optima, and the minimum-norm solution at several n."""
+    n, steps, sizes = SIZES[scale]
+    found = []
+    for seed in range(seeds):
+        shared = {"data": data, "seed": seed}
+        for batch, start in ((None, "zero"), (1, "zero"), (None, "random")):
+            name = f"{'gradient descent' if batch is None else 'SGD'} from {start}"
+            settings = shared | {"n": n, "steps": steps, "batch_size": batch, "start": start}
+            found.append(Task("minimum-norm", name, settings, follow))
+        found.append(Task("minimum-norm", "curvature at two optima", shared | {"n": n, "optima": 2}, compare_optima))
+        found += [
+            Task("minimum-norm", f"least norm, n = {size:,}", shared | {"n": size, "n_test": TEST}, solve)
+            for size in sizes
+        ]
+    return found
+
+
+def _linear(data: Any, n: int, n_test: int, seed: int) -> tuple[Any, Any, Any]:
+    """Standardized pixels (by the training set's one mean and deviation) of train and test, and the subset.
+
+    n is cut to the number of pixels, above which not every labelling can be fitted.
+    """
+    from ..data import at_most
+
+    d = data.train.flat().shape[1]
+    some = at_most(data, min(n, d), n_test, seed)
+    X, X_test = some.train.flat().astype(float), some.test.flat().astype(float)
+    mean, deviation = X.mean(), X.std()
+    return (X - mean) / deviation, (X_test - mean) / deviation, some
+
+
+def _signs(labels: Any, classes: int) -> Any:
+    """Targets of a regression: +1 for the upper half of the classes, -1 for the others."""
+    return (labels >= classes / 2) * 2.0 - 1.0
+
+
+def follow(data: Any, n: int, steps: int, batch_size: int | None, start: str, seed: int) -> list[dict[str, Any]]:
+    """Distances along a path of descent, at steps that lie evenly on a logarithmic scale."""
+    import numpy as np
+
+    from ..theory import MinimumNormRegressor, descend, span_angle
+
+    X, _, some = _linear(data, n, 1, seed)
+    y = _signs(some.train.labels, data.train.classes)
+    least = MinimumNormRegressor().fit(X, y).coef_
+    first = np.zeros(X.shape[1])
+    if start == "random":
+        first = stream(seed, "minimum-norm", "start").standard_normal(X.shape[1])
+        first *= np.linalg.norm(least) / np.linalg.norm(first)
+    # The projection of the start onto all solutions; from zero it is the solution of least norm.
+    limit = first + MinimumNormRegressor().fit(X, y - X @ first).coef_
+    marks = set(np.unique(np.geomspace(1, steps, SNAPSHOTS).round().astype(int)).tolist())
+    records = []
+    for step, w in enumerate(descend(X, y, first, steps=steps, batch_size=batch_size, random_state=seed), 1):
+        if step in marks:
+            records.append(
+                {
+                    "what": f"{'gradient descent' if batch_size is None else 'SGD'} from {start}",
+                    "step": step,
+                    "to_limit": float(np.linalg.norm(w - limit) / np.linalg.norm(first - limit)),
+                    "to_least_norm": float(np.linalg.norm(w - least) / np.linalg.norm(least)),
+                    "norm": float(np.linalg.norm(w)),
+                    "least_norm": float(np.linalg.norm(least)),
+                    "span_angle": span_angle(X, w),
+                    "n": len(X),
+                    "d": X.shape[1],
+                }
+            )
+    return records
+
+
+def compare_optima(data: Any, n: int, optima: int, seed: int) -> list[dict[str, Any]]:
+    """Loss, norm and measured curvature at the minimum-norm solution and at other points that fit as well."""
+    import numpy as np
+
+    from ..theory import MinimumNormRegressor, curvature
+
+    X, X_test, some = _linear(data, n, TEST, seed)
+    y, y_test = (_signs(part.labels, data.train.classes) for part in (some.train, some.test))
+    least = MinimumNormRegressor().fit(X, y).coef_
+    rng = stream(seed, "minimum-norm", "optima")
+    directions = rng.standard_normal((DIRECTIONS, X.shape[1]))
+    expected = ((X @ directions.T) ** 2).mean(axis=0)  # v' X'X v / n
+
+    def loss(w: Any) -> float:
+        return float(((X @ w - y) ** 2).mean() / 2)
+
+    records = []
+    for number in range(optima):
+        off = rng.standard_normal(X.shape[1]) if number else np.zeros(X.shape[1])
+        off -= MinimumNormRegressor().fit(X, X @ off).coef_  # what the data cannot see
+        w = least + OPTIMA * number * np.linalg.norm(least) * off / max(np.linalg.norm(off), 1e-300)
+        # The loss is quadratic, so second differences are exact but for rounding at any step.
+        seen = np.array([loss(w + v) + loss(w - v) - 2 * loss(w) for v in directions])
+        records.append(
+            {
+                "what": "optimum",
+                "optimum": "least norm" if number == 0 else "another",
+                "norm": float(np.linalg.norm(w)),
+                "train_loss": loss(w),
+                "test_accuracy": float((np.sign(X_test @ w) == y_test).mean()),
+                "curvature_difference": float(np.abs(seen / expected - 1).max()),
+                "largest_curvature": float(curvature(X)[-1]),
+                "flat_directions": X.shape[1] - len(X),
+                "n": len(X),
+                "d": X.shape[1],
+            }
+        )
+    return records
+
+
+def solve(data: Any, n: int, n_test: int, seed: int) -> list[dict[str, Any]]:
+    """Scores of the minimum-norm solution of one-hot targets."""
+    import numpy as np
+
+    from ..theory import MinimumNormRegressor
+
+    X, X_test, some = _linear(data, n, n_test, seed)
+    model = MinimumNormRegressor().fit(X, np.eye(data.train.classes)[some.train.labels])
+    return [
+        {
+            "what": "solution",
+            "train_accuracy": float((model.predict(X).argmax(axis=1) == some.train.labels).mean()),
+            "test_accuracy": float((model.predict(X_test).argmax(axis=1) == some.test.labels).mean()),
+            "norm": model.norm_,
+            "route": model.route_,
+            "n": len(X),
+            "d": X.shape[1],
+        }
+    ]
+
+
+def _paths(tables: Tables) -> list[dict[str, Any]]:
+    return [r for r in tables.records if "step" in r]
+
+
+def table(tables: Tables) -> list[Cells]:
+    """The optima, and the solutions at each n."""
+    return [
+        {
+            "what": r.get("optimum", "least norm, one-hot"),
+            "n": r["n"],
+            "d": r["d"],
+            "seed": r["seed"],
+            "norm": f"{r['norm']:.3g}",
+            "train": percent(r["train_accuracy"]) if "train_accuracy" in r else f"loss {r['train_loss']:.1e}",
+            "test": percent(r["test_accuracy"]),
+        }
+        for r in tables.records
+        if "step" not in r
+    ]
+
+
+def draw(tables: Tables) -> Mapping[str, Any]:
+    """Distance to the minimum-norm solution along each path; test accuracy and norm against n."""
+    charts = {}
+    paths = _paths(tables)
+    if paths:
+        where = f"{paths[0]['data']}, n = {paths[0]['n']:,}, d = {paths[0]['d']:,}"
+        charts["paths"] = lines(
+            paths, "step", "to_least_norm", "what", log_x=True, log_y=True, dots=False,
+            title="Descent from zero goes to the solution of least norm", subtitle=f"{where}; default learning rates",
+            x_title="steps", y_title="|w - w*| / |w*|, w* of least norm",
+        )  # fmt: skip
+    solutions = [r | {"score": "test accuracy"} for r in tables.records if r["what"] == "solution"]
+    if solutions:
+        where = f"{solutions[0]['data']}, d = {solutions[0]['d']:,}, one-hot targets, all training labels fitted"
+        charts["accuracy"] = lines(
+            solutions, "n", "test_accuracy", "score", log_x=True, y_format="%",
+            title="Test accuracy of the linear model of least norm", subtitle=where, x_title="training points n",
+            y_title="test accuracy",
+        )  # fmt: skip
+    return charts
+
+
+def verdict(tables: Tables) -> list[str]:
+    """Where does each path end, are optima of one curvature, and does the norm tell which generalizes?"""
+    sentences = []
+    paths = _paths(tables)
+    for what in dict.fromkeys(r["what"] for r in paths):
+        last = [max((r for r in paths if r["what"] == what and r["seed"] == s), key=lambda r: r["step"])
+                for s in sorted({r["seed"] for r in paths if r["what"] == what})]  # fmt: skip
+        arrived = "arrives at" if all(r["to_limit"] <= ARRIVED for r in last) else "is still on its way to"
+        goal = "the solution of least norm" if "zero" in what else "the solution nearest to its start"
+        gap = mean_of([r["to_limit"] for r in last], lambda share: f"{100 * share:.2g} %")
+        angle = max(r["span_angle"] for r in last)
+        outside = "in" if angle < SAME else f"{angle:.2g} rad from"
+        sentences.append(
+            f"{what[0].upper()}{what[1:]} {arrived} {goal}: {gap} of the way is left after {last[0]['step']:,} steps, "
+            f"{outside} the span of the data."
+        )
+    optima = [r for r in tables.records if r["what"] == "optimum"]
+    least = [r for r in optima if r["optimum"] == "least norm"]
+    others = [r for r in optima if r["optimum"] != "least norm"]
+    if least and others:
+        most = max(r["curvature_difference"] for r in optima)
+        same = "the same" if most <= SAME else "not the same"
+        sentences.append(
+            f"Two optima with norms {least[0]['norm']:.3g} and {others[0]['norm']:.3g} have {same} curvature (largest "
+            f"relative difference {most:.0e}), test accuracy "
+            f"{mean_of([r['test_accuracy'] for r in least], percent)} and "
+            f"{mean_of([r['test_accuracy'] for r in others], percent)}: curvature cannot tell them apart."
+            if most <= SAME
+            else f"Two optima have curvatures that differ by {most:.0e}, which contradicts theory."
+        )
+    solutions = sorted((r for r in tables.records if r["what"] == "solution"), key=lambda r: r["n"])
+    if solutions:
+        first, last = solutions[0], solutions[-1]
+        sentences.append(
+            f"The least-norm fit of {last['n']:,} labels has test accuracy {percent(last['test_accuracy'])} and norm "
+            f"{last['norm']:.3g}, that of {first['n']:,} labels {percent(first['test_accuracy'])} and norm "
+            f"{first['norm']:.3g}: "
+            + (
+                "the larger norm generalizes better here, so norms alone do not predict it."
+                if last["norm"] > first["norm"] and last["test_accuracy"] > first["test_accuracy"]
+                else "in this comparison norm and test accuracy do not contradict each other."
+            )
+        )
+    return sentences
+
+
+STUDY = Study(
+    question="Which of the many solutions of a linear model does descent find, and is it the norm that matters?",
+    source="Zhang et al. (2017), section 5",
+    tasks=tasks,
+    draw=draw,
+    verdict=verdict,
+    table=table,
+)

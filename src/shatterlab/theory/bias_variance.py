@@ -1,0 +1,94 @@
+"""Bias, variance and noise by repeated sampling: the decomposition of the expected squared error.
+
+    E (y - f_D(x))² = (E_D f_D(x) - f(x))² + Var_D f_D(x) + sigma²
+
+for y = f(x) + noise and a fit f_D to a random training set D.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Decomposition:
+    """Each a mean over x, in squared units of y.
+
+    Args:
+        bias2: squared bias, without the part that the finite number of repeats adds.
+        variance: over training sets.
+        noise: sigma².
+        total: the expected squared error, measured on noisy test points of its own and not summed from the parts.
+        total_error: standard error of `total` over the repeats.
+    """
+
+    bias2: float
+    variance: float
+    noise: float
+    total: float
+    total_error: float
+
+
+def sine(x: NDArray) -> NDArray:
+    """The function to be learned, sin(2 pi x) on [-1, 1]."""
+    return np.sin(2 * np.pi * x)
+
+
+def polynomial_fits(degree: int, x: NDArray, y: NDArray, at: NDArray) -> NDArray:
+    """Least-squares polynomials in Legendre's basis, of least norm where the degree exceeds what n can tell.
+
+    Args:
+        degree: 0 or more.
+        x, y: (repeats, n) training sets.
+        at: (points,) or (repeats, points) in [-1, 1].
+
+    Returns:
+        (repeats, points).
+    """
+    basis = np.polynomial.legendre.legvander
+    coefficients = np.linalg.pinv(basis(x, degree)) @ y[..., None]
+    return (basis(at, degree) @ coefficients)[..., 0]
+
+
+def decompose(
+    degree: int,
+    *,
+    n: int = 60,
+    noise: float = 0.5,
+    repeats: int = 1_000,
+    points: int = 200,
+    seed: int = 0,
+    truth: Callable[[NDArray], NDArray] = sine,
+) -> Decomposition:
+    """Fits a polynomial to `repeats` training sets and takes the error apart.
+
+    Args:
+        degree: of the polynomial, the complexity.
+        n: points of a training set, drawn as cos(pi u) with uniform u, as are the test points: towards the ends of
+            [-1, 1] they are denser, where a polynomial of high degree would otherwise be free to explode.
+        noise: standard deviation sigma of the Gaussian noise on y.
+        repeats: training sets, at least 2.
+        points: test points.
+        seed: of everything.
+        truth: f, on arrays.
+
+    Raises:
+        ValueError: fewer than two repeats.
+    """
+    if repeats < 2:
+        raise ValueError(f"repeats must be at least 2 to tell variance from bias, got {repeats}.")
+    rng = np.random.default_rng([seed, degree])
+    x = np.cos(np.pi * rng.random((repeats, n)))
+    y = truth(x) + noise * rng.standard_normal((repeats, n))
+    grid = np.cos(np.pi * (np.arange(points) + 0.5) / points)
+    fits = polynomial_fits(degree, x, y, np.broadcast_to(grid, (repeats, points)))
+    variance = fits.var(axis=0, ddof=1).mean()
+    bias2 = ((fits.mean(axis=0) - truth(grid)) ** 2).mean() - variance / repeats
+    fresh = np.cos(np.pi * rng.random((repeats, points)))
+    seen = truth(fresh) + noise * rng.standard_normal((repeats, points))
+    errors = ((seen - polynomial_fits(degree, x, y, fresh)) ** 2).mean(axis=1)
+    return Decomposition(
+        float(bias2), float(variance), noise**2, float(errors.mean()), float(errors.std(ddof=1) / np.sqrt(repeats))
+    )

@@ -1,0 +1,374 @@
+"""Interpolation with kernels: solve K alpha = y for all points at once, without regularization.
+
+Zhang et al. (2017), section 5: on MNIST and CIFAR-10 this fits every training label and generalizes, although
+nothing but the norm it minimizes holds it back.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from time import monotonic
+from typing import Literal, Self
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from .cholesky import factor_in_place, multiply_upper, solve_factored
+from .conjugate_gradients import conjugate_gradients, nystrom
+from .memory import free_memory
+from .targets import AnyTarget, Task, numbers
+
+Kernel = Callable[[NDArray, NDArray], NDArray]
+"""k(X, Z): (n, d), (m, d) -> (n, m)."""
+
+BLOCK = 1_024
+"""Rows and columns of the Gram matrix computed at a time."""
+MEMORY_SHARE = 0.95
+"""Of the free memory that a solve may be estimated to take."""
+WORTH_SAYING = 2.0
+"""Seconds from which a solve announces itself."""
+SMALL = 1_000
+"""Points up to which a singular Gram matrix is solved by its eigenvectors."""
+SOLVED = 1e-3
+"""Residual relative to the targets that is not refined further."""
+UNSOLVED = 1e-2
+"""Residual relative to the targets above which a factor is taken for that of a singular matrix."""
+REFINEMENTS = 5
+"""Refinements tried at most; each has to halve the residual."""
+
+
+def gaussian(X: NDArray, Z: NDArray, gamma: float) -> NDArray:
+    """exp(-gamma |x - z|²)."""
+    exponents = scaled_distances(X, Z, -gamma)
+    return np.exp(exponents, out=exponents)
+
+
+def laplace(X: NDArray, Z: NDArray, gamma: float) -> NDArray:
+    """exp(-gamma |x - z|), the distance not squared."""
+    exponents = scaled_distances(X, Z, -(gamma**2))
+    np.sqrt(np.negative(exponents, out=exponents), out=exponents)
+    return np.exp(np.negative(exponents, out=exponents), out=exponents)
+
+
+def linear(X: NDArray, Z: NDArray) -> NDArray:
+    """x'z."""
+    return X @ Z.T
+
+
+def scaled_distances(X: NDArray, Z: NDArray, scale: float) -> NDArray:
+    """scale |x - z|², (n, m), for a negative scale; rounding never makes it positive."""
+    # One matrix product of [x, |x|², 1] and scale [-2 z, 1, |z|²]: a pass over the result saved is worth the copies.
+    X = np.column_stack([X, np.einsum("ij,ij->i", X, X), np.ones(len(X), X.dtype)])
+    Z = np.column_stack([-2 * Z, np.ones(len(Z), Z.dtype), np.einsum("ij,ij->i", Z, Z)]) * Z.dtype.type(scale)
+    distances = X @ Z.T
+    return np.minimum(distances, 0, out=distances)
+
+
+KERNELS: dict[str, tuple[Callable[..., NDArray], bool]] = {
+    "gaussian": (gaussian, True),
+    "laplace": (laplace, True),
+    "linear": (linear, False),
+}
+"""Name to kernel and whether it depends on distances alone, and so on gamma."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a solve will take at most.
+
+    Args:
+        memory: bytes beside the data.
+        seconds: guessed from the speed of a small matrix product on this machine.
+    """
+
+    memory: float
+    seconds: float
+
+
+class KernelInterpolator(AnyTarget):
+    """f(x) = sum_i alpha_i k(x, x_i) with (K + ridge I) alpha = y; without ridge, f goes through every point.
+
+    Of all functions in the kernel's space that do, it is the one of least norm.
+
+    Args:
+        kernel: "gaussian" exp(-gamma |x - z|²), "laplace" exp(-gamma |x - z|), "linear" x'z, "precomputed" (X is the
+            Gram matrix, at predict (m, n)), or a function of two arrays (n, d), (m, d) that returns (n, m).
+        gamma: inverse squared width (gaussian) or inverse width (laplace); default 1 / (d times the variance of X).
+        ridge: added to the diagonal of K, at least 0; not scaled by n.
+        dtype: "float32" or "float64", of the Gram matrix and its factor.
+        solver: "direct" factors the Gram matrix in place, n² numbers of memory and n³/3 operations; "cg" never
+            stores it: preconditioned conjugate gradients, O(n) memory beside the preconditioner, n² a step.
+        task: "auto" fits numbers as numbers and strings as classes; "classification" fits one-hot targets and
+            predicts the class of the largest output.
+        tolerance: "cg" stops at this residual relative to |y|.
+        max_iterations: of "cg".
+
+    Attributes:
+        dual_coef_: alpha, (n,) or (n, outputs).
+        norm_: sqrt(sum alpha * K alpha), the norm of f in the kernel's space; several outputs are summed under the
+            root. Where f fits exactly this is sqrt(sum alpha * y).
+        residual_: the largest |f(x_i) + ridge alpha_i - y_i|: what the solve left over.
+        route_: "cholesky", "eigenvectors" (a singular Gram matrix: of all least-squares solutions the one of least
+            norm) or "cg".
+        iterations_: steps of "cg", refinements of "direct".
+        gamma_: the gamma used.
+        classes_: sorted classes, or None for numbers.
+        X_fit_: the training points, centred for kernels of distances.
+
+    Raises:
+        MemoryError: at fit, before anything is computed, if the solve is estimated not to fit into the free memory.
+        ValueError: at fit, if the Gram matrix is not positive definite in this precision and too large for the
+            route by eigenvectors; the message says what helps.
+
+    A solve that is estimated to take more than two seconds says so on standard error, with its memory.
+
+    Source: Zhang et al. (2017), section 5.
+
+    >>> KernelInterpolator(gamma=1.0).fit([[0.0], [1.0], [3.0]], [5.0, -1.0, 2.0]).predict([[1.0]]).round(9)
+    array([-1.])
+    """
+
+    def __init__(
+        self,
+        kernel: Literal["gaussian", "laplace", "linear", "precomputed"] | Kernel = "gaussian",
+        gamma: float | None = None,
+        ridge: float = 0.0,
+        dtype: Literal["float32", "float64"] = "float64",
+        *,
+        solver: Literal["direct", "cg"] = "direct",
+        task: Task = "auto",
+        tolerance: float = 1e-6,
+        max_iterations: int = 1_000,
+    ) -> None:
+        self.kernel = kernel
+        self.gamma = gamma
+        self.ridge = ridge
+        self.dtype = dtype
+        self.solver = solver
+        self.task = task
+        self.tolerance = tolerance
+        self.max_iterations = max_iterations
+
+    def __sklearn_tags__(self) -> Tags:
+        """Pairwise where X is a Gram matrix, so that cross-validation cuts rows and columns."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.pairwise = isinstance(self.kernel, str) and self.kernel == "precomputed"
+        return tags
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Solves for alpha.
+
+        Args:
+            X: (n, d) finite numbers, or the Gram matrix (n, n) if precomputed. It is not written to.
+            y: (n,) or (n, outputs) numbers, or (n,) class labels.
+        """
+        self._check()
+        dtype = np.dtype(self.dtype).type
+        X, y = self._read(X, y, dtype)
+        n = len(X)
+        if self.kernel == "precomputed" and X.shape != (n, n):
+            raise ValueError(f"a precomputed Gram matrix must be square, got shape {X.shape}.")
+        self.classes_ = self._classes_of(y)
+        targets = numbers(y) if self.classes_ is None else (y.reshape(-1, 1) == self.classes_).astype(np.float64)
+        # Distances do not change, and lose fewer digits between points near zero.
+        self._centre = X.mean(axis=0, dtype=np.float64).astype(dtype) if self._of_distances else None
+        self.X_fit_ = X - self._centre if self._of_distances else X
+        self.gamma_ = self._width(self.X_fit_)
+        self._announce(n, X.shape[1], targets.shape[1])
+        solve = self._direct if self.solver == "direct" else self._iterative
+        alpha, fitted = solve(targets)
+        self.residual_ = float(np.abs(targets - fitted - self.ridge * alpha).max())
+        self.norm_ = float(np.sqrt(max(0.0, float((alpha * fitted).sum()))))
+        self._one_output = y.ndim == 1 and self.classes_ is None
+        self.dual_coef_ = alpha[:, 0] if self._one_output else alpha
+        return self
+
+    def predict(self, X: ArrayLike) -> NDArray:
+        """f(x), (n,) or (n, outputs), or the class of the largest output."""
+        values = self._evaluate(X)
+        if self.classes_ is not None:
+            return self.classes_[values.argmax(axis=1)]
+        return values[:, 0] if self._one_output else values
+
+    def _evaluate(self, X: ArrayLike) -> NDArray[np.float64]:
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.dtype(self.dtype).type, reset=False)
+        if self._centre is not None:
+            X = X - self._centre
+        alpha = self.dual_coef_.reshape(len(self.X_fit_), -1)
+        values = np.zeros((len(X), alpha.shape[1]))
+        for rows in blocks(len(X)):
+            for columns in blocks(len(self.X_fit_)):
+                values[rows] += self._k(X[rows], columns) @ alpha[columns].astype(self.dtype)
+        return values
+
+    def _check(self) -> None:
+        if self.dtype not in ("float32", "float64"):
+            raise ValueError(f"dtype must be 'float32' or 'float64', got {self.dtype!r}.")
+        if self.solver not in ("direct", "cg"):
+            raise ValueError(f"solver must be 'direct' or 'cg', got {self.solver!r}.")
+        if not (np.isfinite(self.ridge) and self.ridge >= 0):
+            raise ValueError(f"ridge must be a finite number of at least 0, got {self.ridge}.")
+        if self.gamma is not None and not (np.isfinite(self.gamma) and self.gamma > 0):
+            raise ValueError(f"gamma must be a positive finite number, got {self.gamma}.")
+        if not callable(self.kernel) and self.kernel not in (*KERNELS, "precomputed"):
+            raise ValueError(f"kernel must be a function or one of {[*KERNELS, 'precomputed']}, got {self.kernel!r}.")
+
+    @property
+    def _of_distances(self) -> bool:
+        return isinstance(self.kernel, str) and self.kernel in KERNELS and KERNELS[self.kernel][1]
+
+    def _width(self, X: NDArray) -> float:
+        if self.gamma is not None:
+            return float(self.gamma)
+        variance = float(np.var(X, dtype=np.float64)) if self._of_distances else 0.0
+        return 1 / (X.shape[1] * variance) if variance > 0 else 1.0
+
+    def _k(self, X: NDArray, columns: slice) -> NDArray:
+        """The kernel between given points and some of the training points."""
+        if self.kernel == "precomputed":
+            return X[:, columns]
+        if callable(self.kernel):
+            return np.asarray(self.kernel(X, self.X_fit_[columns]), dtype=self.dtype)
+        kernel, distances = KERNELS[self.kernel]
+        return (partial(kernel, gamma=self.gamma_) if distances else kernel)(X, self.X_fit_[columns])
+
+    def cost(self, n: int, d: int, outputs: int = 1) -> Cost:
+        """What fitting n points of d features will take at most."""
+        size = np.dtype(self.dtype).itemsize
+        rate = matrix_rate(self.dtype)
+        if self.solver == "cg":
+            kept = min(n, preconditioner_size(n))
+            memory = size * (2 * n * kept + 3 * BLOCK**2) + 8 * 6 * n * outputs
+            return Cost(memory, (2 * n**2 * d * self.max_iterations + 4 * n * kept**2) / rate)
+        beside = 4 * BLOCK * min(n, 8_192) + (n**2 if n <= SMALL else 0)
+        memory = size * (n**2 + beside + n * d) + 8 * 6 * n * outputs
+        return Cost(memory, (n**3 / 3 + n**2 * d) / rate)
+
+    def _announce(self, n: int, d: int, outputs: int) -> None:
+        cost, free = self.cost(n, d, outputs), free_memory()
+        if cost.memory > MEMORY_SHARE * free:
+            half = " dtype='float32' takes half of it;" if self.dtype == "float64" else ""
+            most = int(np.sqrt(MEMORY_SHARE * free / np.dtype(self.dtype).itemsize))
+            other = "" if self.solver == "cg" else f" about n={most:,} would fit; solver='cg' needs no Gram matrix."
+            raise MemoryError(
+                f"solving for n={n:,} in {self.dtype} takes about {cost.memory / 1e9:.1f} GB and {free / 1e9:.1f} GB "
+                f"are free:{half}{other}"
+            )
+        if cost.seconds > WORTH_SAYING:
+            most_of = " at most" if self.solver == "cg" else ""
+            print(
+                f"kernel solve, n={n:,}, d={d:,}, {self.dtype}: about {cost.memory / 1e9:.1f} GB,"
+                f"{most_of} about {cost.seconds:.0f} s",
+                file=sys.stderr,
+            )
+
+    def _direct(self, targets: NDArray) -> tuple[NDArray, NDArray]:
+        """alpha and K alpha by Cholesky, refined; by eigenvectors where the matrix is singular and small."""
+        gram = self._gram()
+        small = gram.copy() if len(gram) <= SMALL else None
+        gram.flat[:: len(gram) + 1] += self.ridge
+        try:
+            diagonal = factor_in_place(gram)
+        except np.linalg.LinAlgError:
+            if small is None:
+                raise ValueError(
+                    f"the Gram matrix of these {len(gram):,} points is not positive definite in {self.dtype}: some "
+                    "points are equal or too near for this kernel; drop duplicates, raise gamma, "
+                    f"{'use dtype=float64 ' if self.dtype == 'float32' else ''}or give a small ridge such as 1e-6."
+                ) from None
+            self.route_, self.iterations_ = "eigenvectors", 0
+            return _by_eigenvectors(small, targets, self.ridge)
+        alpha = solve_factored(gram, targets).astype(np.float64)
+        left = targets - multiply_upper(gram, diagonal, alpha)
+        self.route_, self.iterations_ = "cholesky", 0
+        for _ in range(REFINEMENTS):
+            if np.abs(left).max() <= SOLVED * np.abs(targets).max():
+                break
+            refined = alpha + solve_factored(gram, left)
+            left_then = targets - multiply_upper(gram, diagonal, refined)
+            if not np.abs(left_then).max() < np.abs(left).max() / 2:
+                break
+            alpha, left = refined, left_then
+            self.iterations_ += 1
+        if small is not None and not np.abs(left).max() <= UNSOLVED * np.abs(targets).max():
+            self.route_ = "eigenvectors"
+            return _by_eigenvectors(small, targets, self.ridge)
+        return alpha, targets - left - self.ridge * alpha
+
+    def _gram(self) -> NDArray:
+        """The whole Gram matrix, of which only one triangle is computed."""
+        n = len(self.X_fit_)
+        if self.kernel == "precomputed":
+            return np.array(self.X_fit_)
+        gram = np.empty((n, n), dtype=self.dtype)
+        for rows in blocks(n):
+            for columns in blocks(n, first=rows.start):
+                part = self._k(self.X_fit_[rows], columns)
+                gram[rows, columns] = part
+                if columns.start > rows.start:
+                    # Transposed while it is in the cache: a column of the whole matrix touches a page a number.
+                    gram[columns, rows] = np.ascontiguousarray(part.T)
+        return gram
+
+    def _iterative(self, targets: NDArray) -> tuple[NDArray, NDArray]:
+        """alpha and K alpha by conjugate gradients."""
+        n = len(self.X_fit_)
+        rng = np.random.default_rng(0)  # of the preconditioner, which decides the speed and not the solution
+        landmarks = np.sort(rng.choice(n, preconditioner_size(n), replace=False))
+
+        def apply(vectors: NDArray) -> NDArray[np.float64]:
+            product = np.zeros(vectors.shape)
+            factor = vectors.astype(self.dtype)
+            for rows in blocks(n):
+                for columns in blocks(n, first=rows.start):
+                    part = self._k(self.X_fit_[rows], columns)
+                    product[rows] += part @ factor[columns]
+                    if columns.start > rows.start:
+                        product[columns] += part.T @ factor[rows]
+            return product
+
+        some = self._k(self.X_fit_[landmarks], slice(None)).T
+        precondition = nystrom(some, landmarks, self.ridge)
+        alpha, self.iterations_ = conjugate_gradients(
+            lambda vectors: apply(vectors) + self.ridge * vectors,
+            targets,
+            precondition,
+            tolerance=self.tolerance,
+            max_iterations=self.max_iterations,
+        )
+        self.route_ = "cg"
+        return alpha, apply(alpha)
+
+
+def _by_eigenvectors(gram: NDArray, targets: NDArray, ridge: float) -> tuple[NDArray, NDArray]:
+    """The least-squares solution of least norm, through the eigenvectors above rounding."""
+    values, vectors = scipy.linalg.eigh(gram.astype(np.float64))
+    kept = values > values.max(initial=0) * len(gram) * np.finfo(gram.dtype).eps
+    values, vectors = values[kept], vectors[:, kept]
+    coordinates = vectors.T @ targets
+    alpha = vectors @ (coordinates / (values + ridge)[:, None])
+    return alpha, vectors @ (coordinates * (values / (values + ridge))[:, None])
+
+
+def blocks(n: int, first: int = 0, size: int = BLOCK) -> Iterator[slice]:
+    """Slices of 0..n-1, from `first`."""
+    return (slice(start, min(start + size, n)) for start in range(first, n, size))
+
+
+def preconditioner_size(n: int) -> int:
+    """Landmarks of the preconditioner: many enough for the large eigenvalues, few enough to be cheap beside n²."""
+    return int(min(n, 2_000, max(10, n // 4)))
+
+
+def matrix_rate(dtype: str) -> float:
+    """Operations a second of a matrix product that a solve comes near to, measured in a few milliseconds."""
+    a = np.ones((1_024, 1_024), dtype=dtype)
+    a @ a
+    start = monotonic()
+    a @ a
+    return 0.6 * 2 * len(a) ** 3 / max(monotonic() - start, 1e-4)

@@ -1,0 +1,177 @@
+"""Linear models with more weights than points: the solution of least norm, and where gradient descent goes.
+
+Zhang et al. (2017), section 5: with d >= n every labelling is fitted by many w, all of them optima with the same
+curvature. Gradient descent from zero stays in the span of the data, w = X' alpha, and there X X' alpha = y has one
+solution: the w of least l2 norm.
+"""
+
+from collections.abc import Iterator
+from typing import Self
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_array, check_is_fitted, check_X_y, validate_data
+
+SINGULAR = 1e-9
+"""Reciprocal condition number of the Gram matrix below which Cholesky would leave fewer than seven digits."""
+
+
+class MinimumNormRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
+    """w = X' (X X' + ridge I)^-1 y: of all w that minimize |X w - y|² + ridge |w|², the one of least l2 norm.
+
+    Without ridge this is the pseudoinverse solution, and the limit of gradient descent and of SGD from zero where
+    n <= d. The smaller of X X' and X'X is factored by Cholesky; where that is singular, X by SVD. There is no
+    intercept: centre X and y, or give X a column of ones.
+
+    Args:
+        ridge: weight decay, at least 0, in units of the sum of squares (not of its mean).
+
+    Attributes:
+        coef_: w, (d,) or (outputs, d) float64.
+        dual_coef_: alpha with w = X' alpha, (n,) or (n, outputs).
+        norm_: l2 norm of w; of several outputs the root of the sum of squares.
+        rank_: of X, as far as float64 can tell.
+        route_: "cholesky" or "svd".
+
+    Source: Zhang et al. (2017), section 5.
+
+    >>> MinimumNormRegressor().fit([[1.0, 1.0]], [2.0]).coef_
+    array([1., 1.])
+    """
+
+    def __init__(self, ridge: float = 0.0) -> None:
+        self.ridge = ridge
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Solves for w.
+
+        Args:
+            X: (n, d) finite numbers.
+            y: (n,) or (n, outputs) numbers.
+        """
+        X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
+        if not np.isfinite(self.ridge) or self.ridge < 0:
+            raise ValueError(f"ridge must be a finite number of at least 0, got {self.ridge}.")
+        targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        solved = _by_cholesky(X, targets, self.ridge)
+        self.route_ = "svd" if solved is None else "cholesky"
+        alpha, self.rank_ = solved or _by_svd(X, targets, self.ridge)
+        weights = X.T @ alpha
+        self.norm_ = float(np.linalg.norm(weights))
+        self.coef_ = weights[:, 0] if y.ndim == 1 else weights.T
+        self.dual_coef_ = alpha[:, 0] if y.ndim == 1 else alpha
+        return self
+
+    def predict(self, X: ArrayLike) -> NDArray[np.float64]:
+        """X w, (n,) or (n, outputs)."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        return X @ self.coef_.T
+
+
+def _by_cholesky(X: NDArray, y: NDArray, ridge: float) -> tuple[NDArray, int] | None:
+    """alpha and the rank, or None where the Gram matrix is too close to singular."""
+    wide = X.shape[0] <= X.shape[1]
+    gram = X @ X.T if wide else X.T @ X
+    gram.flat[:: len(gram) + 1] += ridge
+    size = np.abs(gram).sum(axis=0).max()  # the 1-norm
+    try:
+        factor = scipy.linalg.cho_factor(gram, lower=True, overwrite_a=True)
+    except np.linalg.LinAlgError:
+        return None
+    reciprocal_condition, _ = scipy.linalg.lapack.dpocon(factor[0], size, uplo="L")
+    if not reciprocal_condition >= SINGULAR:
+        return None
+    if wide:
+        return scipy.linalg.cho_solve(factor, y), len(X)
+    weights = scipy.linalg.cho_solve(factor, X.T @ y)
+    # X' alpha = w; (X'X)^-1 w in place of alpha keeps it in the span of X.
+    alpha = (y - X @ weights) / ridge if ridge else X @ scipy.linalg.cho_solve(factor, weights)
+    return alpha, X.shape[1]
+
+
+def _by_svd(X: NDArray, y: NDArray, ridge: float) -> tuple[NDArray, int]:
+    left, singular, _ = scipy.linalg.svd(X, full_matrices=False)
+    # Below this a singular value is rounding; the convention of numpy.linalg.matrix_rank.
+    kept = singular > singular.max(initial=0) * max(X.shape) * np.finfo(np.float64).eps
+    left, singular = left[:, kept], singular[kept]
+    return (left / (singular**2 + ridge)) @ (left.T @ y), int(kept.sum())
+
+
+def curvature(X: ArrayLike) -> NDArray[np.float64]:
+    """Eigenvalues of the Hessian X'X / n of the mean of half the squared residuals, ascending: (d,).
+
+    The Hessian does not depend on w, so it is the same at every optimum: curvature cannot tell them apart.
+    At least d - n of its eigenvalues are zero.
+
+    Source: Zhang et al. (2017), section 5.
+    """
+    X = check_array(X, dtype=np.float64)
+    n, d = X.shape
+    # The non-zero eigenvalues of the smaller of X'X and X X' are those of both.
+    values = scipy.linalg.eigvalsh(X.T @ X if d <= n else X @ X.T) / n
+    return np.concatenate([np.zeros(max(0, d - n)), np.maximum(values, 0)])
+
+
+def descend(
+    X: ArrayLike,
+    y: ArrayLike,
+    start: ArrayLike | None = None,
+    *,
+    steps: int,
+    learning_rate: float | None = None,
+    batch_size: int | None = None,
+    random_state: int | None = 0,
+) -> Iterator[NDArray[np.float64]]:
+    """Gradient descent or SGD on mean_i (x_i'w - y_i)² / 2.
+
+    Every step adds a combination of rows of X, so w - start stays in their span. With n <= d and rows that are
+    linearly independent the limit is start + X^+ (y - X start): of all w that fit, the one nearest to the start, and
+    from zero the one of least norm.
+
+    Args:
+        X: (n, d) finite numbers.
+        y: (n,) numbers.
+        start: (d,); default zero.
+        steps: updates, at least 1.
+        learning_rate: default 1 / the largest eigenvalue of X'X / n for gradient descent and 1 / the largest |x_i|²
+            for SGD, at which both converge on data that can be fitted.
+        batch_size: examples a step, drawn with replacement; default all of them, gradient descent.
+        random_state: seed of the draws.
+
+    Yields:
+        w after each step, (d,) float64; a new array each.
+
+    Source: Zhang et al. (2017), section 5.
+    """
+    X, y = check_X_y(X, y, dtype=np.float64, y_numeric=True)
+    n, d = X.shape
+    w = np.zeros(d) if start is None else np.array(start, dtype=np.float64)
+    if w.shape != (d,):
+        raise ValueError(f"start must have shape ({d},), got {w.shape}.")
+    if batch_size is not None and not batch_size >= 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}.")
+    if learning_rate is None:
+        learning_rate = 1 / (curvature(X)[-1] if batch_size is None else (X**2).sum(axis=1).max())
+    rng = check_random_state(random_state)
+    for _ in range(steps):
+        rows = slice(None) if batch_size is None else rng.randint(n, size=batch_size)
+        chosen = X[rows]
+        w = w - learning_rate / len(chosen) * (chosen.T @ (chosen @ w - y[rows]))
+        yield w
+
+
+def span_angle(X: ArrayLike, w: ArrayLike) -> float:
+    """The angle in radians between w and the span of the rows of X: 0 for w inside it, pi / 2 for w orthogonal.
+
+    Args:
+        X: (n, d).
+        w: (d,), not zero.
+    """
+    X, w = check_array(X, dtype=np.float64), np.asarray(w, dtype=np.float64)
+    basis = scipy.linalg.orth(X.T)
+    inside = basis @ (basis.T @ w)
+    return float(np.arctan2(np.linalg.norm(w - inside), np.linalg.norm(inside)))

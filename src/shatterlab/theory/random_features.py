@@ -1,0 +1,44 @@
+"""Random ReLU features and ridge regression on them: the smallest model that shows double descent.
+
+Belkin et al. (2019): the test error of the minimum-norm fit peaks where there are as many features as training points,
+and falls again beyond. Nakkiran et al. (2021): the right ridge removes the peak.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+
+def random_relu_features(X: NDArray, count: int, seed: int = 0) -> NDArray[np.float64]:
+    """max(X W, 0) / sqrt(count) with Gaussian W of variance 1 / d; the same seed, the same W.
+
+    Args:
+        X: (n, d).
+        count: features.
+        seed: of W.
+
+    Returns:
+        (n, count).
+    """
+    weights = np.random.default_rng(seed).standard_normal((X.shape[1], count)) / np.sqrt(X.shape[1])
+    return np.maximum(X @ weights, 0) / np.sqrt(count)
+
+
+def ridge_path(features: NDArray, targets: NDArray, ridges: Sequence[float]) -> NDArray[np.float64]:
+    """Weights that minimize |F w - y|² + ridge |w|² for each ridge; for 0 the one of least norm.
+
+    Args:
+        features: F, (n, count).
+        targets: (n, outputs).
+        ridges: at least 0 each.
+
+    Returns:
+        (len(ridges), count, outputs).
+    """
+    left, singular, right = scipy.linalg.svd(features, full_matrices=False)
+    kept = singular > singular.max(initial=0) * max(features.shape) * np.finfo(np.float64).eps
+    left, singular, right = left[:, kept], singular[kept], right[kept]
+    along = left.T @ targets
+    return np.stack([right.T @ ((singular / (singular**2 + ridge))[:, None] * along) for ridge in ridges])
