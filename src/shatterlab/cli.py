@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import field, make_dataclass
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -172,6 +173,9 @@ def show(
         table = tables(opened, results).runs
         if results:
             table = table.sort(*RUN_ORDER)
+        if (json or csv) and not results:
+            # A study that only computes: its records in place of runs.
+            table = _records(opened, study)
         if json:
             _print_json(table.to_dicts())
         elif csv:
@@ -201,6 +205,23 @@ def report(store: StoreDir = DEFAULT_STORE, out: Path | None = None) -> None:
     print(f"Report: {path.resolve()}")
     if errors:
         raise errors[0]
+
+
+def _records(store: Store, study: str | None) -> "pl.DataFrame":
+    """What studies computed, a line a record; values that are no single number or word as JSON."""
+    import polars as pl
+
+    from .studies import found_of
+
+    lines = [
+        {"study": asked.study, "scale": asked.scale}
+        | {k: dumps(v) if isinstance(v, list | dict) else v for k, v in line.items()}
+        for asked in store.asked()
+        if study in (None, "all", asked.study)
+        for measurement in found_of(store, asked, [])[1]
+        for line in measurement.lines()
+    ]
+    return pl.DataFrame(lines, infer_schema_length=None)
 
 
 def _print_runs(table: "pl.DataFrame") -> None:

@@ -24,6 +24,8 @@ from .terminal import print_study
 from .theory.memory import free_memory
 
 OUT = Console(soft_wrap=True, highlight=False)
+VALIDATION_PART = 5
+"""Of a data set smaller than a study asks for, one part in this many at most is held out."""
 MEMORY_SHARE = 0.8
 """Of the free memory that runs side by side may take together."""
 
@@ -135,7 +137,7 @@ def _compute_all(wanted: Mapping[str, Sequence[Task]], store: Store, scale: Scal
 
 def sized(spec: Spec, data: Data) -> Spec:
     """A study's run cut to a smaller data set, where it has one, and pinned to its content."""
-    sizes = {
+    sizes: dict[str, int | None] = {
         name: None
         for name, wanted, part in (
             ("n", (spec.n or 0) + spec.n_validation, data.train),
@@ -143,6 +145,9 @@ def sized(spec: Spec, data: Data) -> Spec:
         )
         if wanted > len(part)
     }
+    if "n" in sizes and spec.n_validation:
+        # What is left to train on has to be most of it.
+        sizes["n_validation"] = min(spec.n_validation, max(1, len(data.train) // VALIDATION_PART))
     return pin(spec.model_copy(update=sizes))
 
 

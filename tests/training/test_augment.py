@@ -174,16 +174,35 @@ def test_whitening_comes_last() -> None:
 def test_floats_and_grey_images_are_augmented_too() -> None:
     images = torch.rand(6, 9, 7, 1)
     spec = make_spec(data="mnist", crop=6, random_crop=True, rotation=10, contrast=0.3, brightness=0.3, flip=1)
-    check(spec, (9, 7, 1))
+    check(spec, images.numpy())
     assert augment(images, draw(spec, 6, (9, 7, 1), 1, CPU), spec).shape == (6, 6, 6, 1)
 
 
 def test_what_cannot_be_augmented_is_one_sentence() -> None:
     with pytest.raises(ShatterlabError, match="crop=8 leaves a random crop no room to move in images of 8 x 8; ask"):
-        check(make_spec(data="digits", crop=8, random_crop=True), (8, 8, 1))
+        check(make_spec(data="digits", crop=8, random_crop=True), np.zeros((1, 8, 8, 1), np.uint8))
     with pytest.raises(
         ShatterlabError, match="images of digits have 1 channel and not 3, so that there is no hue to change"
     ):
-        check(make_spec(data="digits", hue=0.1), (8, 8, 1))
+        check(make_spec(data="digits", hue=0.1), np.zeros((1, 8, 8, 1), np.uint8))
     with pytest.raises(ShatterlabError, match="random_crop needs to know the side of the crop on digits; write crop=K"):
         make_spec(data="digits", random_crop=True)
+
+
+def test_colours_of_pixels_beyond_one_are_refused_before_they_are_clipped() -> None:
+    bright = np.full((2, 8, 8, 3), 255, np.float32)
+    with pytest.raises(ShatterlabError, match=r"brightness clips pixels to \[0, 1\], but those of own lie in 255..255"):
+        check(make_spec(data="own", brightness=0.1), bright)
+    check(make_spec(data="own", brightness=0.1), bright / 255)
+    check(make_spec(data="own", flip=0.5), bright)
+
+
+def test_a_batch_goes_through_every_change_in_the_order_that_is_documented(photographs: np.ndarray) -> None:
+    spec = make_spec(data="cifar10", random_crop=True, flip=0.5, rotation=25, brightness=0.4, contrast=0.4,
+                     saturation=0.4, hue=0.2)  # fmt: skip
+    images = torch.from_numpy(photographs)
+    changes = draw(spec, len(images), images.shape[1:], 1, CPU)
+    expected = place(images, changes, spec.crop)
+    for name in ("brightness", "contrast", "saturation", "hue"):
+        expected = COLOURS[name](expected, changes[name])
+    torch.testing.assert_close(augment(images, changes, spec), whiten(expected))

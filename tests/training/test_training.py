@@ -10,6 +10,7 @@ from shatterlab import ShatterlabError, build, load, make_spec
 from shatterlab.data import Data, subset
 from shatterlab.seeds import stream
 from shatterlab.training import MomentumSGD, evaluation_interval, train
+from shatterlab.training.augment import augment, draw
 from shatterlab.training.evaluate import logits, loss_and_accuracy
 from shatterlab.training.loop import EVALUATION_SHARE, learning_rate
 from shatterlab.training.preprocess import preprocess, whiten
@@ -156,3 +157,47 @@ def test_bf16_trains_and_differs() -> None:
     assert exact.train_loss is not None
     assert rough.train_loss != exact.train_loss
     assert rough.train_loss == pytest.approx(exact.train_loss, rel=0.05)
+
+
+class Witness(torch.nn.Module):
+    """A linear model that keeps what it was shown in training."""
+
+    def __init__(self, inputs: int, classes: int) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(inputs, classes)
+        self.shown: list[torch.Tensor] = []
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            self.shown.append(images.detach().permute(0, 2, 3, 1).clone())
+        return self.layer(images.flatten(1))
+
+
+def test_the_loop_shows_the_network_augmented_batches_drawn_anew_each_epoch() -> None:
+    data = noise_data(n=10, n_test=5)
+    spec = make_spec(model="mlp-1x4", data="noise", crop=6, random_crop=True, flip=0.5, hue=0.2, batch_size=4, epochs=2)
+    model = Witness(6 * 6 * 3, 4)
+    rows_of(spec, data, model)
+    stored = torch.from_numpy(data.train.images.copy())
+    epochs = [torch.cat(model.shown[:3]), torch.cat(model.shown[3:])]
+    for epoch, shown in enumerate(epochs, 1):
+        order = torch.from_numpy(stream(0, "order", epoch).permutation(10))
+        changes = draw(spec, 10, data.train.shape, epoch, torch.device("cpu"))
+        torch.testing.assert_close(shown, augment(stored[order], changes, spec))
+    back = [epochs[i][torch.from_numpy(np.argsort(stream(0, "order", i + 1).permutation(10)))] for i in (0, 1)]
+    assert not torch.allclose(back[0], back[1])
+
+
+def test_validation_and_test_are_scored_on_their_own_examples() -> None:
+    data = noise_data(n=30, n_test=12, seed=1)
+    held = Data(data.train, data.test, noise_data(n=20, n_test=1, seed=2).train)
+    spec = make_spec(model="mlp-1x8", data="noise", batch_size=10, epochs=1)
+    model = build(spec.model, (8, 8, 3), 4, 0)
+    row = rows_of(spec, held, model)[-1]
+    for part, found in ((held.test, (row.test_loss, row.test_accuracy)),
+                        (held.validation, (row.validation_loss, row.validation_accuracy)),
+                        (held.train, (row.train_loss, row.train_accuracy))):  # fmt: skip
+        seen = preprocess(part.images, None, "whiten", torch.device("cpu"))
+        expected = loss_and_accuracy(logits(model, seen), torch.from_numpy(part.labels.copy()))
+        assert found == pytest.approx(expected, rel=1e-5)
+    assert row.validation_loss != pytest.approx(row.test_loss, rel=1e-3)

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from ..data import Data, load
-from ..spec import Spec
+from ..spec import AUGMENTATIONS, Spec
 from ..spine import model_for, pick_device
 from ..training import MomentumSGD, evaluation_interval
 from ..training.augment import augment, check, draw
@@ -58,7 +58,8 @@ def _estimate(specs: Sequence[Spec], target: torch.device, data_dir: Path | None
     for spec in specs:
         data = load(spec.data, data_dir)
         n, n_test = spec.n or len(data.train) - spec.n_validation, spec.n_test or len(data.test)
-        kind = spec.model, spec.data, spec.batch_size, spec.precision, spec.crop, spec.augments
+        on = tuple(getattr(spec, dial) > 0 for dial in ("random_crop", *AUGMENTATIONS))
+        kind = spec.model, spec.data, spec.batch_size, spec.precision, spec.crop, on
         if kind not in timed:
             timed[kind] = _time(spec, data, target)
         step, evaluation, activations = timed[kind]
@@ -81,7 +82,7 @@ def _seen_size(spec: Spec, data: Data) -> int:
 
 def _time(spec: Spec, data: Data, device: torch.device) -> tuple[float, float, float]:
     """Seconds of a training step, seconds of evaluating an image, bytes of a step's activations and weights."""
-    check(spec, data.train.shape)
+    check(spec, data.train.images)
     model = model_for(spec, data).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = MomentumSGD(model.parameters(), spec.momentum, spec.weight_decay)
     height, width, channels = data.train.shape

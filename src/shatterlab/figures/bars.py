@@ -12,14 +12,14 @@ def parameter_bars(counts: pl.DataFrame, *, sets: dict[str, int], title: str, su
     """Numbers of parameters on a logarithmic scale, with lines at the sizes of training sets.
 
     Args:
-        counts: columns network, parameters, counted by (`here` or `lecture`).
+        counts: columns network, parameters, counted by (`here`, or by whom it is stated).
         sets: name of a training set to its number of images.
         title, subtitle: say what was counted.
 
     Returns:
         An altair chart.
     """
-    order = counts.filter(pl.col("counted by") == "lecture").sort("parameters")["network"].to_list()
+    order = counts.filter(pl.col("counted by") != "here").sort("parameters")["network"].to_list()
     y = alt.Y("network:N", sort=order, title=None, axis=alt.Axis(labelLimit=220))
     x = alt.X("parameters:Q", scale=alt.Scale(type="log"), title="trainable parameters", axis=alt.Axis(format="~s"))
     base = alt.Chart(counts).encode(y=y, tooltip=["network:N", alt.Tooltip("parameters:Q", format=","), "counted by:N"])
@@ -29,7 +29,7 @@ def parameter_bars(counts: pl.DataFrame, *, sets: dict[str, int], title: str, su
         .encode(x=x, x2=alt.datum(10_000))
     )
     lecture = (
-        base.transform_filter("datum['counted by'] == 'lecture'")
+        base.transform_filter("datum['counted by'] != 'here'")
         .mark_tick(color="#D55E00", thickness=3, size=22)
         .encode(x=x)
     )

@@ -1,4 +1,4 @@
-"""Accuracies by row: dots for each measured run, rings for a number to compare with, in bands."""
+"""Accuracies by row: circles for each measured run, diamonds for a number to compare with, in bands."""
 
 from typing import Any
 

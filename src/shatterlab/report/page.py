@@ -78,7 +78,8 @@ def _section(
         "source": study.source,
         "scale": asked.scale,
         "seconds": sum(result.seconds for result in results) + sum(done.seconds for done in measured),
-        "at_paper_size": all(result.n == PAPER_TRAINING_SIZE for result in results) and asked.scale == "paper",
+        "at_paper_size": all(result.n + result.spec.n_validation == PAPER_TRAINING_SIZE for result in results)
+        and asked.scale == "paper",
         "data": asked.data,
         "command": f"shatterlab run {asked.study} --scale {asked.scale} --data {asked.data}{seeds}",
         "missing": len(asked.run_ids) + len(asked.measurement_ids) - len(results) - len(measured),
@@ -118,7 +119,8 @@ def _fingerprints(results: Sequence[Result]) -> list[str]:
     """What the data were before training: equal digits, equal tensors."""
     return sorted(
         {
-            f"{result.spec.data}, n = {result.n:,}, seed {result.spec.seed}: train {p.train_fingerprint[:16]}, "
+            f"{result.spec.data}, n = {result.n:,}, {result.n_test:,} test and {result.spec.n_validation:,} validation "
+            f"examples, seed {result.spec.seed}: train {p.train_fingerprint[:16]}, "
             f"test {p.test_fingerprint[:16]}"
             for result in results
             if result.spec.corruption == "true-labels"

@@ -197,7 +197,9 @@ class Store:
                     f"{path} is damaged; delete it and run the study again: its runs are kept."
                 ) from None
         order = {"paper": 0, "cpu": 1, "demo": 2}
-        return sorted(found, key=lambda asked: (asked.study, order.get(asked.scale, 3)))
+        found.sort(key=lambda asked: (asked.study, order.get(asked.scale, 3)))
+        # What is the same at every scale is there once.
+        return list({(a.study, a.data, *a.run_ids, *a.measurement_ids): a for a in reversed(found)}.values())[::-1]
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -214,14 +216,17 @@ class Store:
 def _read_result(path: Path) -> Result:
     try:
         result = Result.model_validate_json(path.read_text())
-        if result.id != path.parent.name:
-            raise ValueError("of another version")
-        return result
     except (ValueError, OSError):
         raise ShatterlabError(
             f"{path} is cut short, damaged or of another version; delete that file and run the same command again: "
             "the run goes on from its checkpoint."
         ) from None
+    if result.id != path.parent.name:
+        raise ShatterlabError(
+            f"{path.parent} was written by a version that named its runs otherwise; move the folder out of the store "
+            f"or rename it to {result.id}, which keeps the run."
+        )
+    return result
 
 
 def _replace(path: Path, text: str) -> None:

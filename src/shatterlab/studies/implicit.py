@@ -92,8 +92,9 @@ def verdict(tables: Tables) -> list[str]:
             low, high = (100 * gain for gain in FIGURE_2B_BN_GAIN)
             last, best = (gain(runs, bare[0], column) for column in ("test_accuracy", "best_test_accuracy"))
             sentences.append(
-                f"Batch normalization adds {last} points of test accuracy in the last epoch and {best} at the best "
-                f"one, n = {runs['n'][0]:,}{unlike(runs, bare[0])} (paper, 50,000 of CIFAR-10: {low:g} to {high:g})."
+                f"Batch normalization adds {last} points of test accuracy in the last epoch and {best} at the one "
+                f"that is best on the test set, n = {runs['n'][0]:,}{unlike(runs, bare[0])} "
+                f"(paper, 50,000 of CIFAR-10: {low:g} to {high:g})."
             )
     return sentences
 

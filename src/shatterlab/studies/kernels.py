@@ -223,9 +223,9 @@ def _gabor_against_pixels(data: str, gabor: Mapping[str, Any], pixels: Mapping[s
     """Whether the better features have the larger norm, as in the paper."""
     if gabor["test_error"] < pixels["test_error"] and gabor["norm"] > pixels["norm"]:
         return (
-            f"On {data}, n = {gabor['n']:,}, Gabor features lower the test error while the norm grows, as in the paper: "
-            "the least norm does not predict which features generalize. (Norms are sqrt(sum alpha y) in each kernel's "
-            "own space; the paper does not say which it means.)"
+            f"On {data}, n = {gabor['n']:,}, Gabor features lower the test error while the norm grows, as in the "
+            "paper: the least norm does not predict which features generalize. (Norms are sqrt(sum alpha y) in each "
+            "kernel's own space; the paper does not say which it means.)"
         )
     return (
         f"On {data}, n = {gabor['n']:,}, Gabor features have test error {percent(gabor['test_error'])} and norm "

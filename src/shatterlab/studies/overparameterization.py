@@ -75,7 +75,7 @@ def draw(tables: Tables) -> Mapping[str, Any]:
     """Bars, with the stated figures as ticks."""
     built = [record for record in tables.records if record["parameters"] is not None]
     lines = [{"network": r["network"], "parameters": float(r["parameters"]), "counted by": "here"} for r in built]
-    lines += [{"network": name, "parameters": stated, "counted by": "lecture"} for name, (stated, _) in STATED.items()]
+    lines += [{"network": name, "parameters": stated, "counted by": by} for name, (stated, by) in STATED.items()]
     return {
         "parameters": parameter_bars(
             pl.DataFrame(lines),

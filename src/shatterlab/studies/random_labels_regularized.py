@@ -6,18 +6,14 @@ from typing import Any
 import polars as pl
 
 from ..figures.curves import online_accuracy
-from ..paper import TABLE_4, TABLE_4_DECAY, TABLE_4_ROTATION, Table4Row
-from ..spec import PAPER_TRAINING_SIZE, WEIGHT_DECAY, Spec, make_spec
+from ..paper import TABLE_4, TABLE_4_CHANGES, Table4Row
+from ..spec import PAPER_TRAINING_SIZE, Spec, make_spec
 from .learning_curves import FITS
 from .study import Cells, Scale, Study, Tables, mean_of, percent, points, setting
 from .table1 import CROPS, DIGITS, SETTINGS, compared
 
-CHANGES: dict[str, dict[str, Any]] = {
-    "weight decay": {"weight_decay": WEIGHT_DECAY},
-    "random crop": {"random_crop": True, "decay": TABLE_4_DECAY},
-    "augmentation": {"flip": 0.5, "rotation": TABLE_4_ROTATION, "decay": TABLE_4_DECAY},
-}
-"""By the paper's name of the regularizer: the dials it turns."""
+NEAR_CHANCE = 2
+"""A train accuracy below this many times chance counts as a failure to converge."""
 
 # Every epoch shows other images, so that fitting them takes longer; the paper says no more than that.
 LONGER = 4
@@ -42,7 +38,7 @@ def _dials(row: Table4Row, scale: Scale, data: str) -> dict[str, Any]:
         # The paper's decay of 0.999 is for each pass, and says that the rate hardly falls.
         dials |= {"epochs": LONGER * dials["epochs"], "decay_every": dials.get("n", PAPER_TRAINING_SIZE)}
     # A clean pass can be perfect long before the augmented batches are, on which the paper scores that row.
-    return dials | {"stop": "never" if row.online else "fit"} | CHANGES[row.regularizer]
+    return dials | {"stop": "never" if row.online else "fit"} | TABLE_4_CHANGES[row.regularizer]
 
 
 def done(runs: pl.DataFrame) -> list[tuple[Table4Row, pl.DataFrame]]:
@@ -69,10 +65,19 @@ def table(tables: Tables) -> list[Cells]:
             "online %": points(runs["online_accuracy"]),
             "test %": points(runs["test_accuracy"]),
             "paper": _stated(row),
-            "compared": "no number" if row.train is None else compared(runs),
+            "compared": compared(runs)
+            if row.train is not None
+            else "no number"
+            if at_full_size(runs)
+            else "no: other n",
         }
         for row, runs in done(tables.runs)
     ]
+
+
+def at_full_size(runs: pl.DataFrame) -> bool:
+    """Whether the runs have the paper's n."""
+    return bool(runs["n"][0] == PAPER_TRAINING_SIZE)
 
 
 def _stated(row: Table4Row) -> str:
@@ -99,19 +104,27 @@ def verdict(tables: Tables) -> list[str]:
     fitted = [(row, runs) for row, runs in rows if _reached(row, runs) >= FITS]
     sentences = [
         f"{len(fitted)} of {len(rows)} regularized networks fit random labels all the same "
-        f"(at least {percent(FITS)}): {_listed(fitted)}."
+        f"(at least {percent(FITS)}; the paper's n is {PAPER_TRAINING_SIZE:,}): {_listed(fitted)}."
     ]
     if held:
         sentences.append(f"Not fitted within the epochs given: {_listed(held)}.")
     for row, runs in rows:
         if row.train is None:
-            does = "fits them here" if (row, runs) in fitted else "does not fit them here either"
             sentences.append(
-                f"{row.model} with {row.regularizer}, which fails to converge in the paper, {does}: "
+                f"{row.model} with {row.regularizer}, which fails to converge in the paper at n = "
+                f"{PAPER_TRAINING_SIZE:,}, {_outcome(row, runs)}: "
                 f"{mean_of(runs['train_accuracy'].to_list(), percent)} train at n = {runs['n'][0]:,}, "
                 f"weight decay {runs['weight_decay'][0]:g} (an assumption: the paper does not give it)."
             )
     return sentences
+
+
+def _outcome(row: Table4Row, runs: pl.DataFrame) -> str:
+    """Three cases, as a network that is still learning has not failed to converge."""
+    if _reached(row, runs) >= FITS:
+        return "fits them here"
+    near_chance = _reached(row, runs) < NEAR_CHANCE / runs["classes"][0]
+    return "stays near chance here too" if near_chance else "learns here but does not finish"
 
 
 def _accuracies(row: Table4Row, runs: pl.DataFrame) -> list[float]:
@@ -128,7 +141,7 @@ def _listed(rows: list[tuple[Table4Row, pl.DataFrame]]) -> str:
     return (
         ", ".join(
             f"{row.model} with {row.regularizer} {mean_of(_accuracies(row, runs), percent)}"
-            f"{' online' if row.online else ''}"
+            f"{' online' if row.online else ''} at n = {runs['n'][0]:,}"
             for row, runs in rows
         )
         or "none"

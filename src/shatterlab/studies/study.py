@@ -89,16 +89,36 @@ def mean_of(values: Sequence[float], form: Callable[[float], str]) -> str:
 
 
 def gain(runs: pl.DataFrame, base: pl.DataFrame, column: str = "test_accuracy") -> str:
-    """Percentage points of `column` that `runs` have over `base`, between runs of the same seed, with the spread."""
+    """Percentage points of `column` that `runs` have over `base`, between runs of the same seed.
+
+    With the standard deviation over seeds; of one seed with the standard error that its test sets leave.
+    """
     pairs = runs.join(base, on="seed", suffix="_base")
     differences = (100 * (pairs[column] - pairs[f"{column}_base"])).to_list()
-    return mean_of(differences, "{:+.2f}".format) if differences else "an unknown number of"
+    if not differences:
+        return "an unknown number of"
+    if len(differences) > 1:
+        return mean_of(differences, "{:+.2f}".format)
+    # One seed has no spread, but a test set of this size has an error of its own; as if the two were independent.
+    shares = [pairs[column][0], pairs[f"{column}_base"][0]]
+    error = 100 * (sum(share * (1 - share) for share in shares) / pairs["n_test"][0]) ** 0.5
+    return f"{differences[0]:+.2f} (1 seed, test set ± {error:.2f})"
+
+
+TRAINING_DIALS = {
+    "learning_rate": "learning rates",
+    "decay_every": "images between decays",
+    "decay": "decays",
+    "batch_size": "batch sizes",
+}
 
 
 def unlike(runs: pl.DataFrame, base: pl.DataFrame) -> str:
-    """A reservation where two groups of runs that are compared were not trained at one learning rate."""
-    rates = [group["learning_rate"][0] for group in (runs, base)]
-    return "" if rates[0] == rates[1] else f" and learning rates {rates[0]:g} and {rates[1]:g}"
+    """A reservation where two groups of runs that are compared were not trained alike."""
+    pairs = {text: (runs[dial][0], base[dial][0]) for dial, text in TRAINING_DIALS.items()}
+    pairs["epochs"] = max(runs["epochs"].to_list()), max(base["epochs"].to_list())
+    apart = [f"{text} {ours:,g} and {theirs:,g}" for text, (ours, theirs) in pairs.items() if ours != theirs]
+    return f", not trained alike: {', '.join(apart)}" if apart else ""
 
 
 def points(values: pl.Series) -> str:

@@ -28,17 +28,18 @@ Changes = dict[str, torch.Tensor]
 LUMA = (0.299, 0.587, 0.114)
 
 
-def check(spec: Spec, shape: tuple[int, int, int]) -> None:
-    """Whether images of this shape can be augmented as asked.
+def check(spec: Spec, images: np.ndarray) -> None:
+    """Whether these images can be augmented as asked.
 
     Args:
         spec: the dials.
-        shape: height, width, channels of the stored images.
+        images: as stored, (n, height, width, channels).
 
     Raises:
-        ShatterlabError: a crop without room to move, or colour dials on images without colours.
+        ShatterlabError: a crop without room to move, colour dials on images without colours, or on pixels outside
+            [0, 1], which the changes would clip.
     """
-    height, width, channels = shape
+    height, width, channels = images.shape[1:]
     if spec.random_crop and spec.crop is not None and spec.crop == max(height, width):
         raise ShatterlabError(
             f"crop={spec.crop} leaves a random crop no room to move in images of {height} x {width}; ask for less."
@@ -48,6 +49,12 @@ def check(spec: Spec, shape: tuple[int, int, int]) -> None:
         raise ShatterlabError(
             f"images of {spec.data} have {channels} channel{'s' * (channels > 1)} and not 3, so that there is no "
             f"{' and no '.join(coloured)} to change; leave the dial at 0."
+        )
+    clipping = [name for name in COLOURS if getattr(spec, name) > 0]
+    if clipping and images.dtype.kind == "f" and not (images.min() >= 0 and images.max() <= 1):
+        raise ShatterlabError(
+            f"{clipping[0]} clips pixels to [0, 1], but those of {spec.data} lie in {images.min():g}..{images.max():g}"
+            "; scale them to [0, 1], or store them as uint8."
         )
 
 

@@ -62,7 +62,7 @@ def train(spec: Spec, data: Data, model: nn.Module, optimizer: MomentumSGD, *, s
     Raises:
         ShatterlabError: the loss is not finite, or crop or augmentation do not fit the images.
     """
-    check(spec, data.train.shape)
+    check(spec, data.train.images)
     keep_freed_memory()
     device = next(model.parameters()).device
     train_set, test_set = (_Prepared(part, spec, device) for part in (data.train, data.test))
