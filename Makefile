@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test lint bench install
 
-demo: install  ## the randomization tests and the label-noise sweep on real images, then one HTML page
+demo: install  ## every study at its smallest size on real images, then one HTML page
 	$(BIN)/shatterlab run all --scale demo --store demo-runs
 	$(BIN)/shatterlab report --store demo-runs
 

@@ -23,9 +23,9 @@ WHITENING = 0.1
 """Added to the eigenvalues of the patches' covariance before whitening (Coates and Ng, 2012)."""
 SAMPLE = 20_000
 """Patches from which the covariance is estimated."""
-FILTERS = 256
+FILTERS = 768
 """Filters whose features are held at a time: 2 signs x CELLS² numbers each an image."""
-ACTIVATIONS = 2**24
+ACTIVATIONS = 2**22
 """Numbers of activations held at a time."""
 
 
@@ -95,21 +95,25 @@ def pooled_activations(images: NDArray, filters: Filters) -> NDArray[np.float32]
     """
     n, height, width, channels = images.shape
     rows, columns = height - PATCH + 1, width - PATCH + 1
-    count = filters.v.shape[1]
+    pixels, count = filters.v.shape
     average = _cells(rows, columns)
+    weights = np.concatenate([filters.v, -filters.c[None]])
     features = np.empty((n, len(average), 2 * count), dtype=np.float32)
     step = max(1, ACTIVATIONS // (rows * columns * count))
+    clipped = np.empty((step, rows * columns, count), dtype=np.float32)
     for start in range(0, n, step):
-        pixels = images[start : start + step].astype(np.float32) * np.float32(_scale(images))
-        patches = np.lib.stride_tricks.sliding_window_view(pixels, (PATCH, PATCH), axis=(1, 2))
-        flat = patches.transpose(0, 1, 2, 4, 5, 3).reshape(-1, PATCH * PATCH * channels)
-        response = flat @ filters.v
-        response /= np.sqrt(flat.var(axis=1) + np.float32(CONTRAST))[:, None]
-        response -= filters.c
-        response = response.reshape(len(pixels), rows * columns, count)
-        features[start : start + step, :, :count] = average @ np.maximum(response - THRESHOLD, 0)
-        np.negative(response, out=response)
-        features[start : start + step, :, count:] = average @ np.maximum(response - THRESHOLD, 0)
+        part = images[start : start + step].astype(np.float32) * np.float32(_scale(images))
+        patches = np.lib.stride_tricks.sliding_window_view(part, (PATCH, PATCH), axis=(1, 2))
+        flat = np.ones((len(part) * rows * columns, pixels + 1), dtype=np.float32)
+        flat[:, :pixels] = patches.transpose(0, 1, 2, 4, 5, 3).reshape(-1, pixels)
+        flat[:, :pixels] /= np.sqrt(flat[:, :pixels].var(axis=1) + np.float32(CONTRAST))[:, None]
+        response = (flat @ weights).reshape(len(part), rows * columns, count)
+        # max(r - b, 0) = max(r, b) - b, and averages keep the b: two passes over the activations are enough.
+        out, above = features[start : start + step], clipped[: len(part)]
+        np.maximum(response, THRESHOLD, out=above)
+        out[:, :, :count] = average @ above - THRESHOLD
+        np.minimum(response, -THRESHOLD, out=above)
+        out[:, :, count:] = -(average @ above) - THRESHOLD
     return features.reshape(n, -1)
 
 
