@@ -7,7 +7,6 @@ nothing but the norm it minimizes holds it back.
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from time import monotonic
 from typing import Literal, Self
 
@@ -117,7 +116,7 @@ class KernelInterpolator(AnyTarget):
         iterations_: steps of "cg", refinements of "direct".
         gamma_: the gamma used.
         classes_: sorted classes, or None for numbers.
-        X_fit_: the training points, centred for kernels of distances.
+        X_fit_: the training points.
 
     Raises:
         MemoryError: at fit, before anything is computed, if the solve is estimated not to fit into the free memory.
@@ -174,9 +173,9 @@ class KernelInterpolator(AnyTarget):
             raise ValueError(f"a precomputed Gram matrix must be square, got shape {X.shape}.")
         self.classes_ = self._classes_of(y)
         targets = numbers(y) if self.classes_ is None else (y.reshape(-1, 1) == self.classes_).astype(np.float64)
+        self.X_fit_ = X
         # Distances do not change, and lose fewer digits between points near zero.
         self._centre = X.mean(axis=0, dtype=np.float64).astype(dtype) if self._of_distances else None
-        self.X_fit_ = X - self._centre if self._of_distances else X
         self.gamma_ = self._width(self.X_fit_)
         self._announce(n, X.shape[1], targets.shape[1])
         solve = self._direct if self.solver == "direct" else self._iterative
@@ -197,8 +196,6 @@ class KernelInterpolator(AnyTarget):
     def _evaluate(self, X: ArrayLike) -> NDArray[np.float64]:
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.dtype(self.dtype).type, reset=False)
-        if self._centre is not None:
-            X = X - self._centre
         alpha = self.dual_coef_.reshape(len(self.X_fit_), -1)
         values = np.zeros((len(X), alpha.shape[1]))
         for rows in blocks(len(X)):
@@ -235,7 +232,10 @@ class KernelInterpolator(AnyTarget):
         if callable(self.kernel):
             return np.asarray(self.kernel(X, self.X_fit_[columns]), dtype=self.dtype)
         kernel, distances = KERNELS[self.kernel]
-        return (partial(kernel, gamma=self.gamma_) if distances else kernel)(X, self.X_fit_[columns])
+        if not distances:
+            return kernel(X, self.X_fit_[columns])
+        # Block by block, as a centred copy of all points would take as much memory as the points.
+        return kernel(X - self._centre, self.X_fit_[columns] - self._centre, self.gamma_)
 
     def cost(self, n: int, d: int, outputs: int = 1) -> Cost:
         """What fitting n points of d features will take at most."""
@@ -246,7 +246,7 @@ class KernelInterpolator(AnyTarget):
             memory = size * (2 * n * kept + 3 * BLOCK**2) + 8 * 6 * n * outputs
             return Cost(memory, (2 * n**2 * d * self.max_iterations + 4 * n * kept**2) / rate)
         beside = 4 * BLOCK * min(n, 8_192) + (n**2 if n <= SMALL else 0)
-        memory = size * (n**2 + beside + n * d) + 8 * 6 * n * outputs
+        memory = size * (n**2 + beside) + 8 * 6 * n * outputs
         return Cost(memory, (n**3 / 3 + n**2 * d) / rate)
 
     def _announce(self, n: int, d: int, outputs: int) -> None:

@@ -93,7 +93,7 @@ def pooled_activations(images: NDArray, filters: Filters) -> NDArray[np.float32]
     Returns:
         (n, CELLS² * 2 * count) float32.
     """
-    n, height, width, channels = images.shape
+    n, height, width, _ = images.shape
     rows, columns = height - PATCH + 1, width - PATCH + 1
     pixels, count = filters.v.shape
     average = _cells(rows, columns)
