@@ -19,7 +19,7 @@ SIGNIFICANCE = 5
 # every few passes: once a pass it would die, and once per 50,000 images it would never fall.
 SETTINGS: dict[Scale, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
     "demo": {
-        "alexnet": ({"n": 500, "n_test": 1_000, "batch_size": 32, "epochs": 35}, {"epochs": 50}),
+        "alexnet": ({"n": 500, "n_test": 1_000, "batch_size": 32, "epochs": 45}, {"epochs": 50}),
         "mlp-1x512": ({"n": 2_000, "n_test": 1_000, "epochs": 60}, {"epochs": 100}),
     },
     "cpu": {
