@@ -174,6 +174,7 @@ def test_idx_files_load_gzipped_or_not(only_here: Path, gz: bool) -> None:
         (idx(np.zeros((5, 28, 28)))[:-1], "is truncated: 3,919 bytes where its header says 3,920"),
         (gzip.compress(idx(np.zeros((5, 28, 28))))[:-9], "truncated or damaged"),
     ],
+    ids=["no IDX file", "truncated", "truncated inside gzip"],  # gzip's bytes hold the time
 )
 def test_a_damaged_idx_file_is_one_sentence(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "train-images-idx3-ubyte"

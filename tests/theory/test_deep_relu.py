@@ -21,6 +21,19 @@ def test_every_depth_fits_with_width_n_over_k_and_order_n_plus_d_weights(n: int,
     assert net.n_weights <= 4 * n + d + 9 * depth
 
 
+@pytest.mark.parametrize(("n", "d", "depth"), [(10, 3, 2), (50, 4, 3), (80, 4, 7), (300, 2, 30)])
+def test_the_weights_are_counted_as_they_stand_in_the_layers(n: int, d: int, depth: int) -> None:
+    rng = np.random.default_rng(0)
+    net = deep_relu_interpolator(rng.standard_normal((n, d)), rng.standard_normal(n), depth)
+    module = net.to_torch()
+    every = [*module.parameters(), *module.buffers()]
+    # No dense layer hides behind the count: what is stored is what is counted, but for weights fixed at 0 and 1, and
+    # for where the line begins.
+    assert n <= sum(parameter.numel() for parameter in module.parameters()) <= net.n_weights + 1
+    assert net.n_weights >= 2 * n + d
+    assert sum(values.numel() for values in every) <= net.n_weights + 6 * depth
+
+
 def test_depth_two_is_the_theorem() -> None:
     rng = np.random.default_rng(0)
     X, y, new = rng.standard_normal((50, 4)), rng.standard_normal(50), rng.standard_normal((100, 4))

@@ -103,3 +103,18 @@ def test_a_start_of_another_shape_is_refused() -> None:
     X, y = wide()
     with pytest.raises(ValueError, match=r"start must have shape \(60,\), got \(3,\)"):
         next(descend(X, y, np.zeros(3), steps=1))
+
+
+@pytest.mark.parametrize("ridge", [1e-14, 1e-10, 1e-6, 1e-2, 10.0])
+@pytest.mark.parametrize(("n", "d"), [(200, 5), (5, 200), (30, 30)])
+def test_a_small_ridge_loses_no_digits(n: int, d: int, ridge: float) -> None:
+    rng = np.random.default_rng(n)
+    X, y = rng.standard_normal((n, d)), 1_000 * rng.standard_normal(n)
+    # The least-squares problem of [X; sqrt(ridge) I], which never forms a Gram matrix.
+    stacked = np.concatenate([X, np.sqrt(ridge) * np.eye(d)])
+    expected = np.linalg.lstsq(stacked, np.concatenate([y, np.zeros(d)]), rcond=None)[0]
+    np.testing.assert_allclose(MinimumNormRegressor(ridge).fit(X, y).coef_, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_points_at_the_origin_move_nothing() -> None:
+    assert [w.tolist() for w in descend(np.zeros((3, 2)), [1.0, 2.0, 3.0], steps=2)] == [[0.0, 0.0]] * 2

@@ -75,8 +75,10 @@ def decompose(
         truth: f, on arrays.
 
     Raises:
-        ValueError: fewer than two repeats.
+        ValueError: fewer than two repeats, or no points.
     """
+    if n < 1 or points < 1 or degree < 0:
+        raise ValueError(f"n and points must be at least 1 and degree at least 0, got {n}, {points} and {degree}.")
     if repeats < 2:
         raise ValueError(f"repeats must be at least 2 to tell variance from bias, got {repeats}.")
     rng = np.random.default_rng([seed, degree])

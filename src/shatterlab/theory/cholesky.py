@@ -9,24 +9,21 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-PANEL = 4_096
-"""Columns that receive the products of all columns before them at once; a wide product is a fast one."""
-BLOCK = 1_024
-"""Columns from which halving a panel hands over to LAPACK."""
-ROWS = 4_096
-"""Rows updated at a time, which bounds the memory beside the matrix to ROWS * PANEL numbers."""
+BLOCK = 2_560
+"""Columns factored at once: enough for fast products and solves, few enough to be little beside the matrix."""
+TALL = 4
+"""Blocks of rows updated at once."""
 
 
-def factor_in_place(matrix: NDArray, panel: int = PANEL, block: int = BLOCK) -> NDArray:
+def factor_in_place(matrix: NDArray, block: int = BLOCK) -> NDArray:
     """Overwrites the lower triangle of a symmetric positive definite matrix with L, matrix = L L'.
 
-    Left-looking: a panel of columns first receives the products of all columns before it, then is factored by halves,
-    so that nearly all work is in large matrix products.
+    Left-looking: a block of columns first receives the products of all columns before it, so that nearly all work is
+    in large matrix products, and then is factored.
 
     Args:
         matrix: (n, n) float32 or float64, C-contiguous; both triangles filled in.
-        panel: columns at a time.
-        block: columns from which the halves are left to LAPACK.
+        block: columns at a time.
 
     Returns:
         The diagonal the matrix had, (n,); the strict upper triangle is untouched.
@@ -37,68 +34,32 @@ def factor_in_place(matrix: NDArray, panel: int = PANEL, block: int = BLOCK) -> 
     diagonal = np.diagonal(matrix).copy()
     n = len(matrix)
     # One place for all products: fresh memory for each would cost a tenth of the time in page faults.
-    spare = np.empty(min(n, ROWS) * min(n, panel), matrix.dtype)
-    for start in range(0, n, panel):
-        end = min(start + panel, n)
-        if start:
-            before = matrix[start:end, :start]
-            _subtract_square(matrix[start:end, start:end], before, block, spare)
-            for row in range(end, n, ROWS):
-                below = slice(row, row + ROWS)
-                _subtract_product(matrix[below, start:end], matrix[below, :start], before, spare)
-        _factor(matrix[start:end, start:end], block, spare)
-        for row in range(end, n, ROWS):
-            _divide(matrix[row : row + ROWS, start:end], matrix[start:end, start:end], block, spare)
+    tall = TALL * block
+    spare = np.empty(min(n, tall) * min(n, block), matrix.dtype)
+    # BLAS counts by columns: what is L here is L' to it. What it is given is contiguous, or f2py would copy it
+    # element by element.
+    (divide,) = scipy.linalg.get_blas_funcs(("trsm",), (matrix,))
+    for start in range(0, n, block):
+        end = min(start + block, n)
+        before = matrix[start:end, :start]
+        corner = matrix[start:end, start:end] - before @ before.T
+        upper = scipy.linalg.cholesky(corner.T, overwrite_a=True, check_finite=False)
+        np.copyto(matrix[start:end, start:end], upper.T, where=np.tri(end - start, dtype=bool))
+        for row in range(end, n, tall):
+            target = matrix[row : row + tall, start:end]
+            rows = spare[: target.size].reshape(target.shape)
+            np.matmul(matrix[row : row + tall, :start], before.T, out=rows)
+            np.subtract(target, rows, out=rows)
+            target[:] = divide(1.0, upper, rows.T, trans_a=1, overwrite_b=1).T
     return diagonal
 
 
-def _subtract_product(target: NDArray, left: NDArray, right: NDArray, spare: NDArray) -> None:
-    """target <- target - left right', in place."""
-    target -= np.matmul(left, right.T, out=spare[: target.size].reshape(target.shape))
+def numbers_beside(n: int) -> int:
+    """Numbers that factoring n rows and solving with them holds beside the matrix, at most."""
+    return min(n, BLOCK) * (min(n, TALL * BLOCK) + 3 * min(n, BLOCK))
 
 
-def _factor(corner: NDArray, block: int, spare: NDArray) -> None:
-    """Cholesky of the lower triangle of `corner`, in place."""
-    if len(corner) <= block:
-        lower = scipy.linalg.cholesky(np.tril(corner), lower=True, overwrite_a=True, check_finite=False)
-        keep = np.tril_indices(len(corner))
-        corner[keep] = lower[keep]
-        return
-    half = len(corner) // 2
-    _factor(corner[:half, :half], block, spare)
-    _divide(corner[half:, :half], corner[:half, :half], block, spare)
-    _subtract_square(corner[half:, half:], corner[half:, :half], block, spare)
-    _factor(corner[half:, half:], block, spare)
-
-
-def _divide(rows: NDArray, lower: NDArray, block: int, spare: NDArray) -> None:
-    """rows <- rows L'^-1 for L in the lower triangle of `lower`, in place."""
-    if len(lower) <= block:
-        (solve,) = scipy.linalg.get_blas_funcs(("trsm",), (rows,))
-        # BLAS counts by columns: to it these are L' and rows', and only L' 's upper triangle is read.
-        right = spare[: rows.size].reshape(rows.shape)
-        right[:] = rows
-        rows[:] = solve(1.0, lower.T, right.T, lower=0, trans_a=1, overwrite_b=1).T
-        return
-    half = len(lower) // 2
-    _divide(rows[:, :half], lower[:half, :half], block, spare)
-    _subtract_product(rows[:, half:], rows[:, :half], lower[half:, :half], spare)
-    _divide(rows[:, half:], lower[half:, half:], block, spare)
-
-
-def _subtract_square(corner: NDArray, rows: NDArray, block: int, spare: NDArray) -> None:
-    """Lower triangle of corner - rows rows', in place."""
-    if len(corner) <= block:
-        keep = np.tril_indices(len(corner))
-        corner[keep] -= (rows @ rows.T)[keep]
-        return
-    half = len(corner) // 2
-    _subtract_square(corner[:half, :half], rows[:half], block, spare)
-    _subtract_product(corner[half:, :half], rows[half:], rows[:half], spare)
-    _subtract_square(corner[half:, half:], rows[half:], block, spare)
-
-
-def solve_factored(matrix: NDArray, right: NDArray, block: int = PANEL) -> NDArray:
+def solve_factored(matrix: NDArray, right: NDArray, block: int = BLOCK) -> NDArray:
     """L'^-1 L^-1 right for L in the lower triangle of `matrix`.
 
     Args:
@@ -127,7 +88,7 @@ def solve_factored(matrix: NDArray, right: NDArray, block: int = PANEL) -> NDArr
     return solution
 
 
-def multiply_upper(matrix: NDArray, diagonal: NDArray, right: NDArray, block: int = PANEL) -> NDArray[np.float64]:
+def multiply_upper(matrix: NDArray, diagonal: NDArray, right: NDArray, block: int = BLOCK) -> NDArray[np.float64]:
     """The product of the matrix itself with `right`, read from its diagonal and strict upper triangle.
 
     Args:

@@ -22,25 +22,29 @@ def conjugate_gradients(
         max_iterations: stops here at the latest.
 
     Returns:
-        x, (n, outputs) float64, and the number of iterations.
+        x, (n, outputs) float64, of all steps the one with the least residual, and the number of iterations.
     """
     right = np.asarray(right, dtype=np.float64)
     solution, left = np.zeros_like(right), right.copy()
     goal = tolerance * np.linalg.norm(right, axis=0)
+    # A matrix that is singular to rounding can drive the iterates away from where they have been.
+    best, least = solution.copy(), np.linalg.norm(left)
     search = towards = precondition(left)
     slope = (left * towards).sum(axis=0)
     for iteration in range(max_iterations):
         if (np.linalg.norm(left, axis=0) <= goal).all():
-            return solution, iteration
+            return best, iteration
         image = apply(search)
         # A column that has converged stays where it is.
         step = _ratio(slope, (search * image).sum(axis=0))
         solution += step * search
         left -= step * image
+        if (size := np.linalg.norm(left)) < least:
+            best, least = solution.copy(), size
         towards = precondition(left)
         slope, before = (left * towards).sum(axis=0), slope
         search = towards + _ratio(slope, before) * search
-    return solution, max_iterations
+    return best, max_iterations
 
 
 def _ratio(above: NDArray, below: NDArray) -> NDArray:

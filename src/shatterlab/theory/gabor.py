@@ -61,12 +61,14 @@ def gabor_features(
         (n, features) float32.
 
     Raises:
-        ValueError: images of another shape.
+        ValueError: images of another shape or type.
     """
     if images.ndim == 3:
         images = images[..., None]
     if images.ndim != 4:
         raise ValueError(f"images must be (n, height, width[, channels]), got shape {images.shape}.")
+    if images.dtype.kind in "iub" and images.dtype != np.uint8:
+        raise ValueError(f"images must be uint8 or floats in [0, 1], got {images.dtype}.")
     n, height, width, channels = images.shape
     bank = gabor_bank(height, width, wavelengths=wavelengths, orientations=orientations, stride=stride)
     real, imaginary = np.ascontiguousarray(bank.real), np.ascontiguousarray(bank.imag)

@@ -5,18 +5,21 @@ nothing but the norm it minimizes holds it back.
 """
 
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from numbers import Real
 from time import monotonic
 from typing import Literal, Self
 
 import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .cholesky import factor_in_place, multiply_upper, solve_factored
+from .cholesky import factor_in_place, multiply_upper, numbers_beside, solve_factored
 from .conjugate_gradients import conjugate_gradients, nystrom
 from .memory import free_memory
 from .targets import AnyTarget, Task, numbers
@@ -26,6 +29,8 @@ Kernel = Callable[[NDArray, NDArray], NDArray]
 
 BLOCK = 1_024
 """Rows and columns of the Gram matrix computed at a time."""
+LINE = 16
+"""Rows transposed at a time: what a line of the cache holds, which is eight times as fast as all at once."""
 MEMORY_SHARE = 0.95
 """Of the free memory that a solve may be estimated to take."""
 WORTH_SAYING = 2.0
@@ -36,6 +41,8 @@ SOLVED = 1e-3
 """Residual relative to the targets that is not refined further."""
 UNSOLVED = 1e-2
 """Residual relative to the targets above which a factor is taken for that of a singular matrix."""
+SYMMETRIC = 1e-5
+"""Difference of a precomputed Gram matrix to its transpose, over its largest entry, that is taken for rounding."""
 REFINEMENTS = 5
 """Refinements tried at most; each has to halve the residual."""
 
@@ -96,7 +103,8 @@ class KernelInterpolator(AnyTarget):
     Args:
         kernel: "gaussian" exp(-gamma |x - z|²), "laplace" exp(-gamma |x - z|), "linear" x'z, "precomputed" (X is the
             Gram matrix, at predict (m, n)), or a function of two arrays (n, d), (m, d) that returns (n, m).
-        gamma: inverse squared width (gaussian) or inverse width (laplace); default 1 / (d times the variance of X).
+        gamma: inverse squared width (gaussian) or inverse width (laplace); default 1 / (d times the variance of X), of
+            laplace its square root, so that scaling X changes nothing.
         ridge: added to the diagonal of K, at least 0; not scaled by n.
         dtype: "float32" or "float64", of the Gram matrix and its factor.
         solver: "direct" factors the Gram matrix in place, n² numbers of memory and n³/3 operations; "cg" never
@@ -121,7 +129,10 @@ class KernelInterpolator(AnyTarget):
     Raises:
         MemoryError: at fit, before anything is computed, if the solve is estimated not to fit into the free memory.
         ValueError: at fit, if the Gram matrix is not positive definite in this precision and too large for the
-            route by eigenvectors; the message says what helps.
+            route by eigenvectors, or the kernel is not positive semidefinite; the message says what helps.
+
+    Where f does not go through every point after all (equal points with different targets, conjugate gradients that
+    did not arrive) a ConvergenceWarning says so.
 
     A solve that is estimated to take more than two seconds says so on standard error, with its memory.
 
@@ -169,8 +180,8 @@ class KernelInterpolator(AnyTarget):
         dtype = np.dtype(self.dtype).type
         X, y = self._read(X, y, dtype)
         n = len(X)
-        if self.kernel == "precomputed" and X.shape != (n, n):
-            raise ValueError(f"a precomputed Gram matrix must be square, got shape {X.shape}.")
+        if self.kernel == "precomputed":
+            _check_symmetric(X)
         self.classes_ = self._classes_of(y)
         targets = numbers(y) if self.classes_ is None else (y.reshape(-1, 1) == self.classes_).astype(np.float64)
         self.X_fit_ = X
@@ -180,6 +191,8 @@ class KernelInterpolator(AnyTarget):
         self._announce(n, X.shape[1], targets.shape[1])
         solve = self._direct if self.solver == "direct" else self._iterative
         alpha, fitted = solve(targets)
+        if np.abs(targets - fitted - self.ridge * alpha).max() > UNSOLVED * np.abs(targets).max():
+            warnings.warn(self._unsolved(), ConvergenceWarning, stacklevel=2)
         self.residual_ = float(np.abs(targets - fitted - self.ridge * alpha).max())
         self.norm_ = float(np.sqrt(max(0.0, float((alpha * fitted).sum()))))
         self._one_output = y.ndim == 1 and self.classes_ is None
@@ -208,10 +221,10 @@ class KernelInterpolator(AnyTarget):
             raise ValueError(f"dtype must be 'float32' or 'float64', got {self.dtype!r}.")
         if self.solver not in ("direct", "cg"):
             raise ValueError(f"solver must be 'direct' or 'cg', got {self.solver!r}.")
-        if not (np.isfinite(self.ridge) and self.ridge >= 0):
-            raise ValueError(f"ridge must be a finite number of at least 0, got {self.ridge}.")
-        if self.gamma is not None and not (np.isfinite(self.gamma) and self.gamma > 0):
-            raise ValueError(f"gamma must be a positive finite number, got {self.gamma}.")
+        if not (isinstance(self.ridge, Real) and np.isfinite(self.ridge) and self.ridge >= 0):
+            raise ValueError(f"ridge must be a finite number of at least 0, got {self.ridge!r}.")
+        if self.gamma is not None and not (isinstance(self.gamma, Real) and np.isfinite(self.gamma) and self.gamma > 0):
+            raise ValueError(f"gamma must be a positive finite number or None, got {self.gamma!r}.")
         if not callable(self.kernel) and self.kernel not in (*KERNELS, "precomputed"):
             raise ValueError(f"kernel must be a function or one of {[*KERNELS, 'precomputed']}, got {self.kernel!r}.")
 
@@ -222,15 +235,26 @@ class KernelInterpolator(AnyTarget):
     def _width(self, X: NDArray) -> float:
         if self.gamma is not None:
             return float(self.gamma)
-        variance = float(np.var(X, dtype=np.float64)) if self._of_distances else 0.0
-        return 1 / (X.shape[1] * variance) if variance > 0 else 1.0
+        squared_length = X.shape[1] * float(np.var(X, dtype=np.float64)) if self._of_distances else 0.0
+        if not squared_length > 0:
+            return 1.0
+        width = 1 / squared_length if self.kernel == "gaussian" else squared_length**-0.5
+        if not width < np.finfo(self.dtype).max:
+            raise ValueError(f"the points of X lie too near to zero for {self.dtype}; multiply X by a large number.")
+        return width
 
     def _k(self, X: NDArray, columns: slice) -> NDArray:
         """The kernel between given points and some of the training points."""
         if self.kernel == "precomputed":
             return X[:, columns]
         if callable(self.kernel):
-            return np.asarray(self.kernel(X, self.X_fit_[columns]), dtype=self.dtype)
+            values = np.asarray(self.kernel(X, self.X_fit_[columns]), dtype=self.dtype)
+            if values.shape != (len(X), len(self.X_fit_[columns])) or not np.isfinite(values).all():
+                raise ValueError(
+                    f"the kernel must return finite numbers of shape (n, m) for arrays (n, d) and (m, d); it returned "
+                    f"shape {values.shape}{'' if np.isfinite(values).all() else ' with values that are not finite'}."
+                )
+            return values
         kernel, distances = KERNELS[self.kernel]
         if not distances:
             return kernel(X, self.X_fit_[columns])
@@ -243,9 +267,10 @@ class KernelInterpolator(AnyTarget):
         rate = matrix_rate(self.dtype)
         if self.solver == "cg":
             kept = min(n, preconditioner_size(n))
-            memory = size * (2 * n * kept + 3 * BLOCK**2) + 8 * 6 * n * outputs
+            # The preconditioner is made in float64, four arrays of its size at a time.
+            memory = size * (n * kept + 3 * BLOCK**2) + 8 * (4 * n * kept + 8 * n * outputs)
             return Cost(memory, (2 * n**2 * d * self.max_iterations + 4 * n * kept**2) / rate)
-        beside = 4 * BLOCK * min(n, 8_192) + (n**2 if n <= SMALL else 0)
+        beside = 4 * BLOCK**2 + numbers_beside(n) + (n**2 if n <= SMALL else 0)
         memory = size * (n**2 + beside) + 8 * 6 * n * outputs
         return Cost(memory, (n**3 / 3 + n**2 * d) / rate)
 
@@ -276,11 +301,7 @@ class KernelInterpolator(AnyTarget):
             diagonal = factor_in_place(gram)
         except np.linalg.LinAlgError:
             if small is None:
-                raise ValueError(
-                    f"the Gram matrix of these {len(gram):,} points is not positive definite in {self.dtype}: some "
-                    "points are equal or too near for this kernel; drop duplicates, raise gamma, "
-                    f"{'use dtype=float64 ' if self.dtype == 'float32' else ''}or give a small ridge such as 1e-6."
-                ) from None
+                raise ValueError(self._singular(len(gram))) from None
             self.route_, self.iterations_ = "eigenvectors", 0
             return _by_eigenvectors(small, targets, self.ridge)
         alpha = solve_factored(gram, targets).astype(np.float64)
@@ -295,10 +316,41 @@ class KernelInterpolator(AnyTarget):
                 break
             alpha, left = refined, left_then
             self.iterations_ += 1
-        if small is not None and not np.abs(left).max() <= UNSOLVED * np.abs(targets).max():
+        if not np.abs(left).max() <= UNSOLVED * np.abs(targets).max():
+            if small is None:  # rounding has hidden from Cholesky that the matrix is singular
+                raise ValueError(self._singular(len(gram)))
             self.route_ = "eigenvectors"
             return _by_eigenvectors(small, targets, self.ridge)
         return alpha, targets - left - self.ridge * alpha
+
+    def _unsolved(self) -> str:
+        """What is said where the equations are solved only in part."""
+        if self.route_ == "cg":
+            return (
+                f"conjugate gradients stopped after {self.iterations_} steps with a residual above {UNSOLVED:.0%} of "
+                "the targets: raise max_iterations or ridge, use dtype='float64', or solver='direct'."
+            )
+        return (
+            "the Gram matrix is singular in this precision and the targets do not lie in its range, so f is the "
+            "least-squares fit of least norm and does not go through every point: drop duplicates, raise gamma, or use "
+            "dtype='float64'."
+        )
+
+    def _singular(self, n: int) -> str:
+        """What to do about a Gram matrix that is not positive definite in this precision."""
+        precise = "use dtype='float64' " if self.dtype == "float32" else ""
+        ridge = max(10 * self.ridge, 1e-6)
+        if self.kernel == "linear":
+            return (
+                f"the Gram matrix of these {n:,} points is not positive definite in {self.dtype}: a linear kernel of "
+                f"{self.X_fit_.shape[1]:,} features has no larger rank; MinimumNormRegressor takes such data, or "
+                f"{precise and precise + 'or '}give a ridge such as {ridge:g}."
+            )
+        wider = "raise gamma, " if self._of_distances else ""
+        return (
+            f"the Gram matrix of these {n:,} points is not positive definite in {self.dtype}: some points are equal or "
+            f"too near for this kernel; drop duplicates, {wider}{precise}or give a ridge such as {ridge:g}."
+        )
 
     def _gram(self) -> NDArray:
         """The whole Gram matrix, of which only one triangle is computed."""
@@ -311,8 +363,9 @@ class KernelInterpolator(AnyTarget):
                 part = self._k(self.X_fit_[rows], columns)
                 gram[rows, columns] = part
                 if columns.start > rows.start:
-                    # Transposed while it is in the cache: a column of the whole matrix touches a page a number.
-                    gram[columns, rows] = np.ascontiguousarray(part.T)
+                    for row in range(0, len(part), LINE):
+                        some = slice(rows.start + row, rows.start + row + LINE)
+                        gram[columns, some] = part[row : row + LINE].T
         return gram
 
     def _iterative(self, targets: NDArray) -> tuple[NDArray, NDArray]:
@@ -333,7 +386,10 @@ class KernelInterpolator(AnyTarget):
             return product
 
         some = self._k(self.X_fit_[landmarks], slice(None)).T
-        precondition = nystrom(some, landmarks, self.ridge)
+        try:
+            precondition = nystrom(some, landmarks, self.ridge)
+        except np.linalg.LinAlgError:
+            raise ValueError(self._singular(n)) from None
         alpha, self.iterations_ = conjugate_gradients(
             lambda vectors: apply(vectors) + self.ridge * vectors,
             targets,
@@ -345,10 +401,29 @@ class KernelInterpolator(AnyTarget):
         return alpha, apply(alpha)
 
 
+def _check_symmetric(gram: NDArray) -> None:
+    """Refuses what is no Gram matrix, block by block."""
+    n = len(gram)
+    if gram.shape != (n, n):
+        raise ValueError(f"a precomputed Gram matrix must be square, got shape {gram.shape}.")
+    size = max((float(np.abs(gram[rows]).max()) for rows in blocks(n)), default=0.0)
+    for rows in blocks(n):
+        for columns in blocks(n, first=rows.start):
+            if np.abs(gram[rows, columns] - gram[columns, rows].T).max() > SYMMETRIC * size:
+                raise ValueError("a precomputed Gram matrix must be symmetric; give (K + K.T) / 2 if it nearly is.")
+
+
 def _by_eigenvectors(gram: NDArray, targets: NDArray, ridge: float) -> tuple[NDArray, NDArray]:
     """The least-squares solution of least norm, through the eigenvectors above rounding."""
     values, vectors = scipy.linalg.eigh(gram.astype(np.float64))
-    kept = values > values.max(initial=0) * len(gram) * np.finfo(gram.dtype).eps
+    rounding = np.abs(values).max(initial=0) * len(gram) * np.finfo(gram.dtype).eps
+    # Half the digits: the root in a distance doubles the rounding error's exponent.
+    if values.min(initial=0) < -np.sqrt(np.finfo(gram.dtype).eps) * np.abs(values).max(initial=0):
+        raise ValueError(
+            f"the kernel is not positive semidefinite: its Gram matrix has the eigenvalue {values.min():.3g} beside "
+            f"{values.max():.3g}; only a positive semidefinite kernel has a space in which norms exist."
+        )
+    kept = values > rounding
     values, vectors = values[kept], vectors[:, kept]
     coordinates = vectors.T @ targets
     alpha = vectors @ (coordinates / (values + ridge)[:, None])

@@ -112,9 +112,15 @@ def minimum_nuclear_norm(problem: Sensing, *, tolerance: float = 1e-9, max_steps
 
     Returns:
         (n, n) positive semidefinite; agrees with the measurements to about the tolerance.
+
+    Raises:
+        ValueError: the measurements are linearly dependent.
     """
     n = len(problem.truth)
-    gram = scipy.linalg.cho_factor(problem.operator @ problem.operator.T)
+    try:
+        gram = scipy.linalg.cho_factor(problem.operator @ problem.operator.T)
+    except np.linalg.LinAlgError:
+        raise ValueError("some measurements repeat others; leave those out.") from None
 
     def agree(X: NDArray) -> NDArray:
         """The nearest matrix that agrees with the measurements."""

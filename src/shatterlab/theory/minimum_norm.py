@@ -31,7 +31,7 @@ class MinimumNormRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     Attributes:
         coef_: w, (d,) or (outputs, d) float64.
-        dual_coef_: alpha with w = X' alpha, (n,) or (n, outputs).
+        dual_coef_: alpha with w = X' alpha, (n,) or (n, outputs); of a tiny ridge and n > d less exact than w.
         norm_: l2 norm of w; of several outputs the root of the sum of squares.
         rank_: of X, as far as float64 can tell.
         route_: "cholesky" or "svd".
@@ -58,8 +58,7 @@ class MinimumNormRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
         solved = _by_cholesky(X, targets, self.ridge)
         self.route_ = "svd" if solved is None else "cholesky"
-        alpha, self.rank_ = solved or _by_svd(X, targets, self.ridge)
-        weights = X.T @ alpha
+        weights, alpha, self.rank_ = solved or _by_svd(X, targets, self.ridge)
         self.norm_ = float(np.linalg.norm(weights))
         self.coef_ = weights[:, 0] if y.ndim == 1 else weights.T
         self.dual_coef_ = alpha[:, 0] if y.ndim == 1 else alpha
@@ -72,8 +71,8 @@ class MinimumNormRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return X @ self.coef_.T
 
 
-def _by_cholesky(X: NDArray, y: NDArray, ridge: float) -> tuple[NDArray, int] | None:
-    """alpha and the rank, or None where the Gram matrix is too close to singular."""
+def _by_cholesky(X: NDArray, y: NDArray, ridge: float) -> tuple[NDArray, NDArray, int] | None:
+    """w, alpha and the rank, or None where the Gram matrix is too close to singular."""
     wide = X.shape[0] <= X.shape[1]
     gram = X @ X.T if wide else X.T @ X
     gram.flat[:: len(gram) + 1] += ridge
@@ -86,19 +85,22 @@ def _by_cholesky(X: NDArray, y: NDArray, ridge: float) -> tuple[NDArray, int] | 
     if not reciprocal_condition >= SINGULAR:
         return None
     if wide:
-        return scipy.linalg.cho_solve(factor, y), len(X)
+        alpha = scipy.linalg.cho_solve(factor, y)
+        return X.T @ alpha, alpha, len(X)
     weights = scipy.linalg.cho_solve(factor, X.T @ y)
-    # X' alpha = w; (X'X)^-1 w in place of alpha keeps it in the span of X.
+    # Without ridge many alpha have X' alpha = w; X (X'X)^-1 w is the one in the span of X. With one, w itself must not
+    # be taken from alpha, whose rounding error is divided by the ridge.
     alpha = (y - X @ weights) / ridge if ridge else X @ scipy.linalg.cho_solve(factor, weights)
-    return alpha, X.shape[1]
+    return weights, alpha, X.shape[1]
 
 
-def _by_svd(X: NDArray, y: NDArray, ridge: float) -> tuple[NDArray, int]:
-    left, singular, _ = scipy.linalg.svd(X, full_matrices=False)
+def _by_svd(X: NDArray, y: NDArray, ridge: float) -> tuple[NDArray, NDArray, int]:
+    left, singular, right = scipy.linalg.svd(X, full_matrices=False)
     # Below this a singular value is rounding; the convention of numpy.linalg.matrix_rank.
     kept = singular > singular.max(initial=0) * max(X.shape) * np.finfo(np.float64).eps
-    left, singular = left[:, kept], singular[kept]
-    return (left / (singular**2 + ridge)) @ (left.T @ y), int(kept.sum())
+    left, singular, right = left[:, kept], singular[kept][:, None], right[kept]
+    coordinates = left.T @ y / (singular**2 + ridge)
+    return right.T @ (singular * coordinates), left @ coordinates, int(kept.sum())
 
 
 def curvature(X: ArrayLike) -> NDArray[np.float64]:
@@ -155,7 +157,8 @@ def descend(
     if batch_size is not None and not batch_size >= 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}.")
     if learning_rate is None:
-        learning_rate = 1 / (curvature(X)[-1] if batch_size is None else (X**2).sum(axis=1).max())
+        steepest = curvature(X)[-1] if batch_size is None else (X**2).sum(axis=1).max()
+        learning_rate = 1 / steepest if steepest > 0 else 1.0  # rows of zeros move nothing
     rng = check_random_state(random_state)
     for _ in range(steps):
         rows = slice(None) if batch_size is None else rng.randint(n, size=batch_size)

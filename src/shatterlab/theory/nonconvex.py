@@ -46,19 +46,25 @@ class Path:
 
 
 def _path(steps: Iterator[tuple[float, float]]) -> Path:
-    error, incoherence = zip(*steps, strict=True)
-    return Path(np.array(error), np.array(incoherence))
+    error, incoherence = (np.array(values) for values in zip(*steps, strict=True))
+    if not (np.isfinite(error).all() and np.isfinite(incoherence).all()):
+        raise FloatingPointError("gradient descent diverged; try half the step.")
+    return Path(error, incoherence)
 
 
-def phase_retrieval(n: int = 100, m: int | None = None, *, iterations: int = 500, seed: int = 0) -> Path:
+def phase_retrieval(
+    n: int = 100, m: int | None = None, *, iterations: int = 500, step: float = 0.1, seed: int = 0
+) -> Path:
     """x from y_j = (a_j'x)², up to its sign; a_j Gaussian.
 
-    f(x) = sum_j ((a_j'x)² - y_j)² / (4m), step 0.1 / |x_0|². Incoherence: max_j |a_j'(x - x*)| / (sqrt(log n) |x*|).
+    f(x) = sum_j ((a_j'x)² - y_j)² / (4m), updates of `step` / |x_0|². Incoherence:
+    max_j |a_j'(x - x*)| / (sqrt(log n) |x*|).
 
     Args:
         n: unknowns.
         m: measurements, default 10n.
         iterations: of gradient descent.
+        step: see above.
         seed: of x and the a_j.
     """
     m = 10 * n if m is None else m
@@ -69,7 +75,7 @@ def phase_retrieval(n: int = 100, m: int | None = None, *, iterations: int = 500
     def steps() -> Iterator[tuple[float, float]]:
         values, vectors = scipy.linalg.eigh((a * y[:, None]).T @ a / m, subset_by_index=[n - 1, n - 1])
         x = np.sqrt(values[0] / 3) * vectors[:, 0]  # E[Y] = |x|² I + 2 x x', largest eigenvalue 3 |x|²
-        rate = 0.1 / (x @ x)
+        rate = step / (x @ x)
         size = np.linalg.norm(truth)
         for _ in range(iterations + 1):
             apart = min(x - truth, x + truth, key=np.linalg.norm)
@@ -81,11 +87,11 @@ def phase_retrieval(n: int = 100, m: int | None = None, *, iterations: int = 500
 
 
 def matrix_completion(
-    n: int = 300, rank: int = 5, observed: float = 0.3, *, iterations: int = 500, seed: int = 0
+    n: int = 300, rank: int = 5, observed: float = 0.3, *, iterations: int = 500, step: float = 0.2, seed: int = 0
 ) -> Path:
     """X (n, rank) from a part of the entries of X X', up to a rotation.
 
-    f(X) = |P(X X' - M)|² / (4p), step 0.2 / the largest eigenvalue of M, whose nonzero eigenvalues are all 1.
+    f(X) = |P(X X' - M)|² / (4p), updates of `step` / the largest eigenvalue of M, whose nonzero eigenvalues are all 1.
     Incoherence: the largest row of X H - X* over the largest row of X*, H the best rotation.
 
     Args:
@@ -93,6 +99,7 @@ def matrix_completion(
         rank: columns.
         observed: share of the entries seen, symmetric, each by itself.
         iterations: of gradient descent.
+        step: see above.
         seed: of X and of what is seen.
     """
     rng = np.random.default_rng(seed)
@@ -108,21 +115,25 @@ def matrix_completion(
         for _ in range(iterations + 1):
             apart = X @ scipy.linalg.orthogonal_procrustes(X, truth)[0] - truth
             yield float(np.linalg.norm(apart) / size), float(np.linalg.norm(apart, axis=1).max() / widest)
-            X = X - 0.2 * (seen * (X @ X.T) - entries) @ X
+            X = X - step * (seen * (X @ X.T) - entries) @ X
 
     return _path(steps())
 
 
-def blind_deconvolution(k: int = 50, m: int | None = None, *, iterations: int = 500, seed: int = 0) -> Path:
+def blind_deconvolution(
+    k: int = 50, m: int | None = None, *, iterations: int = 500, step: float = 0.25, seed: int = 0
+) -> Path:
     """h and x from y_j = (b_j* h)(x* a_j), up to a complex factor; b_j Fourier rows, a_j complex Gaussian.
 
-    f(h, x) = sum_j |b_j* h x* a_j - y_j|², steps 0.5 / |x|² for h and 0.5 / |h|² for x. The error is that of h x*.
+    f(h, x) = sum_j |b_j* h x* a_j - y_j|², updates of `step` / |x|² for h and `step` / |h|² for x. The
+    error is that of h x*. At a step of 0.5, which is faster where it works, k = 200 diverges.
     Incoherence: sqrt(m) max_j |b_j* h| / (|h| log m), of h scaled as the truth.
 
     Args:
         k: unknowns in each of h and x.
         m: measurements, default 10k.
         iterations: of gradient descent.
+        step: see above.
         seed: of h, x and the a_j.
     """
     m = 10 * k if m is None else m
@@ -147,7 +158,7 @@ def blind_deconvolution(k: int = 50, m: int | None = None, *, iterations: int = 
             wrong = from_h * from_x - y
             along_h = b.conj().T @ (wrong * from_x.conj())
             along_x = a.T @ (wrong.conj() * from_h)
-            rates = 0.5 / np.linalg.norm(x) ** 2, 0.5 / np.linalg.norm(h) ** 2
+            rates = step / np.linalg.norm(x) ** 2, step / np.linalg.norm(h) ** 2
             h, x = h - rates[0] * along_h, x - rates[1] * along_x
 
     return _path(steps())

@@ -116,7 +116,12 @@ class ReLUInterpolator(AnyTarget):
         targets = numbers(y) if self.classes_ is None else numbers(np.searchsorted(self.classes_, y.ravel()))
         self._one_output = y.ndim == 1 or self.classes_ is not None
         line = sorted_line(X, targets, self.random_state)
-        self._knots, self._slopes = line.knots, line.slopes
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._knots, self._slopes = line.knots, line.slopes
+        if not np.isfinite(self._slopes).all():
+            raise ValueError(
+                "two rows of X lie so near to each other that the slope between them overflows; scale X up."
+            )
         self._values = np.concatenate([np.zeros((1, targets.shape[1])), line.y])
         self.weights_ = Weights(line.a, self._knots[:-1], np.diff(self._slopes, axis=0, prepend=0.0))
         self.n_weights_ = self.weights_.count
