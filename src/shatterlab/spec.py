@@ -63,9 +63,9 @@ ASSUMPTIONS = {
     "partially corrupted labels": "half of the labels are redrawn where no amount is named.",
     "kernels": "MNIST's pixels take gamma 0.02, the first author's recipe; any other gamma is chosen on held-out "
     "training points without a ridge, then the ridge for that gamma, on at most 2,000 points fitted and 1,000 held "
-    "out. The paper gives neither the widths nor its Gabor wavelets: ours have wavelengths 4, 6 and 9 pixels, 8 "
-    "orientations, magnitudes every 4 pixels. Random filters are whitened 6 x 6 patches, threshold 1, averaged over "
-    "quadrants, with a constant feature beside them.",
+    "out; gamma is doubled where float32 cannot solve for all points. The paper gives neither the widths nor its "
+    "Gabor wavelets: ours have wavelengths 4, 6 and 9 pixels, 8 orientations, magnitudes every 4 pixels. Random "
+    "filters are whitened 6 x 6 patches, threshold 1, averaged over quadrants, with a constant feature beside them.",
     "number of epochs": "chosen for each study so that the slowest condition ends; the paper gives none. "
     "Table 4's crop and augmentation rows run four times as long as the others: the paper says longer.",
     "training loss of a curve": "the average over the batches of an epoch as they are trained on "

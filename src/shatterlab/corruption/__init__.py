@@ -13,6 +13,7 @@ import numpy as np
 from ..data.dataset import Data
 from ..errors import ShatterlabError, unknown
 from ..seeds import stream
+from ..spec import AMOUNTS
 from .labels import LabelNoise, corrupt_labels
 from .pixels import gaussian_pixels, randomize_pixels, shuffle_pixels
 
@@ -81,21 +82,28 @@ CORRUPTIONS = {
 }
 
 
-def corrupt(data: Data, name: str, amount: float, seed: int = 0, *, label_noise: LabelNoise = "uniform") -> Data:
+def corrupt(
+    data: Data, name: str, amount: float | None = None, seed: int = 0, *, label_noise: LabelNoise = "uniform"
+) -> Data:
     """Applies a condition; the same arguments give the same data, bit for bit.
 
     Args:
         data: train and test set.
         name: a key of `CORRUPTIONS`.
-        amount: probability in [0, 1] that an example is touched.
+        amount: probability in [0, 1] that an example is touched; default: the condition's own, see `AMOUNTS`.
         seed: of the named streams.
         label_noise: convention for labels, see `corrupt_labels`.
 
     Raises:
-        ShatterlabError: no such condition, whose message names the nearest; or a validation set is held out already.
+        ShatterlabError: no such condition, whose message names the nearest; an amount outside [0, 1]; or a
+            validation set is held out already.
     """
     if name not in CORRUPTIONS:
         raise unknown("corruption", name, CORRUPTIONS)
     if data.validation is not None:
         raise ShatterlabError("corrupt the data first and hold out validation examples then; they share it.")
+    if amount is None:
+        amount = AMOUNTS.get(name, 1.0)
+    if not 0 <= amount <= 1:
+        raise ShatterlabError(f"amount must lie in [0, 1], got {amount:g}; for twenty percent write 0.2.")
     return CORRUPTIONS[name].apply(data, amount, seed, label_noise)

@@ -42,6 +42,8 @@ class Source:
     downloads: tuple[Download, ...] = ()
     other_files: tuple[Download, ...] = ()
     """Published files that are read where present but not fetched."""
+    names: tuple[str, ...] = ()
+    """Of the classes, from 0; empty where the classes are numbers."""
 
 
 DATASETS = {
@@ -51,6 +53,7 @@ DATASETS = {
         cifar10.load,
         cifar10.DOWNLOADS,
         (cifar10.PYTHON_ARCHIVE,),
+        cifar10.NAMES,
     ),
     "mnist": Source(
         "60,000 + 10,000 handwritten digits, 28 x 28, 10 classes", mnist.find_mnist, mnist.load, mnist.MNIST_DOWNLOADS
@@ -60,6 +63,7 @@ DATASETS = {
         mnist.find_fashion_mnist,
         mnist.load,
         mnist.FASHION_DOWNLOADS,
+        names=mnist.FASHION_NAMES,
     ),
     "digits": Source(
         "1,437 + 360 handwritten digits, 8 x 8, 10 classes; bundled with scikit-learn",

@@ -26,6 +26,7 @@ PYTHON_ARCHIVE = Download(
     "md5:c58f30108f718f92721af3b95e74349a",
 )
 
+NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 TRAIN = [f"data_batch_{i}" for i in range(1, 6)]
 TEST = ["test_batch"]
 # Where the data may lie below a data folder, best first; an archive is read without unpacking it.

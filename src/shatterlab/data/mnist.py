@@ -8,6 +8,7 @@ from .download import Download
 from .formats import read_idx
 
 FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+FASHION_NAMES = ("T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 
 
 def _downloads(base: str, checksums: tuple[str, ...]) -> tuple[Download, ...]:

@@ -56,8 +56,11 @@ def do_tasks(
 def do_task(task: Task, data_dir: Path | None = None) -> Measurement:
     """Loads the task's data, computes, and notes the circumstances."""
     arguments: Mapping[str, Any] = {k: v for k, v in task.settings.items() if k != "data_version"}
+    fingerprints = {}
     if "data" in arguments:
-        arguments = {**arguments, "data": load(arguments["data"], data_dir)}
+        data = load(arguments["data"], data_dir)
+        arguments = {**arguments, "data": data}
+        fingerprints = {"train": data.train.fingerprint(), "test": data.test.fingerprint()}
     started, start = datetime.now(UTC).isoformat(timespec="seconds"), monotonic()
     records = task.compute(**arguments)
     return Measurement(
@@ -69,4 +72,5 @@ def do_task(task: Task, data_dir: Path | None = None) -> Measurement:
         versions=versions(),
         hardware=processor(),
         started=started,
+        fingerprints=fingerprints,
     )

@@ -48,6 +48,8 @@ class Measurement(BaseModel):
     hardware: str
     started: str
     """ISO 8601, UTC."""
+    fingerprints: dict[str, str] = {}
+    """SHA-256 of the training and the test set that was handed in, whole (see `Dataset.fingerprint`)."""
 
     def lines(self) -> list[dict[str, Any]]:
         """The records, each with the settings."""

@@ -1,5 +1,8 @@
 """What a finished run leaves: the spec, its last and best epoch, and the circumstances."""
 
+from collections.abc import Sequence
+from html import escape
+
 from pydantic import BaseModel, ConfigDict
 
 from ..row import Row
@@ -70,3 +73,31 @@ class Result(BaseModel):
             "seconds": self.seconds,
             "device": self.provenance.device,
         }
+
+    def brief(self) -> dict[str, str | int]:
+        """The run as a line for people: heading to cell."""
+        spec = self.spec
+        return {
+            "model": spec.model,
+            "condition": spec.corruption + ("" if spec.amount in (0, 1) else f" {spec.amount:g}"),
+            "regularizers": spec.regularizers,
+            "data": spec.data,
+            "seed": spec.seed,
+            "n": self.n,
+            "epochs": self.last.epoch,
+            "train %": f"{100 * (self.last.train_accuracy or 0):.2f}",
+            "test %": f"{100 * (self.last.test_accuracy or 0):.2f}",
+            "run": self.id,
+        }
+
+    def _repr_html_(self) -> str:
+        return html_table([self])
+
+
+def html_table(results: Sequence[Result]) -> str:
+    """Finished runs as an HTML table, a line each; what users named is escaped."""
+    lines = [result.brief() for result in results]
+    rows = [[f"{cell:,}" if isinstance(cell, int) else escape(cell) for cell in line.values()] for line in lines]
+    head = "".join(f"<th>{escape(name)}</th>" for name in lines[0])
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

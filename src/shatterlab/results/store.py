@@ -11,9 +11,13 @@
 import hashlib
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import escape
 from pathlib import Path
+from time import time
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -22,9 +26,13 @@ from ..errors import ShatterlabError
 from ..row import Row
 from ..spec import Spec
 from .measurement import Measurement
-from .result import Result
+from .result import Result, html_table
+
+if TYPE_CHECKING:
+    import polars as pl
 
 DEFAULT_STORE = Path("shatterlab-runs")
+PAPER_DATA = "cifar10"
 
 
 class Asked(BaseModel):
@@ -140,6 +148,21 @@ class Store:
         path = self.folder(spec) / "result.json"
         return _read_result(path) if path.exists() else None
 
+    def unfinished(self) -> list[tuple[Spec, list[Row], float]]:
+        """The runs that have begun and not ended: spec, epochs so far, and seconds since the last sign of life."""
+        found = []
+        for path in sorted(self.path.glob("*/spec.json")):
+            if (path.parent / "result.json").exists():
+                continue
+            try:
+                spec, rows = Spec.model_validate_json(path.read_text()), path.parent / "rows.jsonl"
+                seen = (rows if rows.exists() else path).stat().st_mtime
+            except (ValueError, OSError):
+                continue  # of another version, or just being taken away
+            if spec.id == path.parent.name:
+                found.append((spec, self.rows(spec), time() - seen))
+        return found
+
     def results(self) -> tuple[list[Result], list[ShatterlabError]]:
         """All finished runs, and an error for each result file that cannot be read."""
         results, errors = [], []
@@ -149,6 +172,32 @@ class Store:
             except ShatterlabError as error:
                 errors.append(error)
         return results, errors
+
+    def table(self) -> "pl.DataFrame":
+        """One line a finished run: every dial of its spec, and what came out in the last epoch.
+
+        A result file that cannot be read is left out with a warning.
+        """
+        from .table import run_table  # here, as polars takes a while to import
+
+        return run_table(self._readable())
+
+    def epochs(self) -> "pl.DataFrame":
+        """One line an epoch of each finished run: losses, accuracies and seconds, beside the run's condition."""
+        from .table import epoch_table
+
+        return epoch_table(self, self._readable())
+
+    def _readable(self) -> list[Result]:
+        results, errors = self.results()
+        for error in errors:
+            warnings.warn(str(error), stacklevel=3)
+        return results
+
+    def _repr_html_(self) -> str:
+        results = self._readable()
+        head = f"<p>{len(results)} finished runs in <code>{escape(str(self.path))}</code></p>"
+        return head + (html_table(results) if results else "")
 
     def measured(self, id: str) -> Measurement | None:
         """A finished measurement, or None.
@@ -187,7 +236,7 @@ class Store:
             _replace(folder / f"{asked.study}.{asked.scale}.{data}.json", asked.model_dump_json(indent=1))
 
     def asked(self) -> list[Asked]:
-        """What has been asked of studies, the largest scale first."""
+        """What has been asked of studies, the largest scale first, and of one scale the paper's data first."""
         found = []
         for path in sorted(self.path.glob("studies/*.json")):
             try:
@@ -197,7 +246,7 @@ class Store:
                     f"{path} is damaged; delete it and run the study again: its runs are kept."
                 ) from None
         order = {"paper": 0, "cpu": 1, "demo": 2}
-        found.sort(key=lambda asked: (asked.study, order.get(asked.scale, 3)))
+        found.sort(key=lambda a: (a.study, order.get(a.scale, 3), a.data != PAPER_DATA, a.data))
         # What is the same at every scale is there once.
         return list({(a.study, a.data, *a.run_ids, *a.measurement_ids): a for a in reversed(found)}.values())[::-1]
 

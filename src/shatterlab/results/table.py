@@ -1,12 +1,15 @@
 """Results as polars tables: the face of the store for figures, verdicts and users."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from ..errors import ShatterlabError
 from .result import Result
-from .store import Store
+
+if TYPE_CHECKING:
+    from .store import Store
 
 RUN_ORDER = ("model", "corruption", "amount", "regularizers", "n", "seed")
 """Columns by which a table of runs is sorted for reading."""
@@ -17,7 +20,7 @@ def run_table(results: Sequence[Result]) -> pl.DataFrame:
     return pl.DataFrame([result.summary() for result in results], infer_schema_length=None)
 
 
-def epoch_table(store: Store, results: Sequence[Result]) -> pl.DataFrame:
+def epoch_table(store: "Store", results: Sequence[Result]) -> pl.DataFrame:
     """One line an epoch of each run, columns of `Row` beside those of the run that charts need."""
     keys = ("run_id", "model", "data", "corruption", "amount", "regularizers", "seed", "n")
     records = []
