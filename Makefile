@@ -2,7 +2,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench install
+.PHONY: demo test lint bench docs install
 
 demo: install  ## every study at its smallest size on real images, then one HTML page
 	$(BIN)/shatterlab run all --scale demo --store demo-runs
@@ -26,6 +26,10 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(VENV)/installed  ## the site, in site/
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[docs]"
+	$(BIN)/mkdocs build --strict --quiet
 
 bench: $(VENV)/installed-dev  ## needs CIFAR-10 where shatterlab finds it
 	$(BIN)/python bench/epoch.py

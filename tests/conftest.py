@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers import every_study_small
 
 from shatterlab.data import find
+from shatterlab.results import Store
 
 torch.set_num_threads(1)
 
@@ -51,3 +53,9 @@ def mnist() -> str:
     if find("mnist") is None:
         pytest.skip(f"needs MNIST in $SHATTERLAB_DATA (now {os.environ.get('SHATTERLAB_DATA', 'unset')})")
     return "mnist"
+
+
+@pytest.fixture(scope="session")
+def small_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Every study, done small; only to be read."""
+    return every_study_small(tmp_path_factory.mktemp("store"))

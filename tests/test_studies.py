@@ -1,21 +1,16 @@
-"""Studies: their runs, their verdicts on results made by hand, their charts, and the page."""
+"""Studies: their runs, their verdicts on results made by hand, and their charts."""
 
 import json
-import re
-from pathlib import Path
 
 import polars as pl
 import pytest
+from helpers import found
 
 from shatterlab import ShatterlabError, Store, make_spec
-from shatterlab.engines import Settings, run_all
-from shatterlab.engines.tasks import do_tasks
 from shatterlab.paper import TARGETS, targets_for
-from shatterlab.report import write
-from shatterlab.results import Asked, Task
 from shatterlab.row import Row
 from shatterlab.spec import Spec
-from shatterlab.studies import SCALES, STUDIES, Study, Tables, chosen, found_of, tables
+from shatterlab.studies import SCALES, STUDIES, Study, Tables, chosen, tables
 from shatterlab.studies.label_noise import with_slowdown
 from shatterlab.studies.learning_curves import fits_random_labels, order_of_conditions
 from shatterlab.studies.study import mean_of, overfit_step, percent
@@ -112,49 +107,6 @@ def test_a_misspelt_study_suggests_the_nearest() -> None:
         chosen("label-nose")
 
 
-# What makes a task take a moment; a task takes those of these dials that it has.
-SMALL_TASKS = {
-    "bias-variance": {"repeats": 20, "degrees": [0, 1, 3, 5]},
-    "expressivity": {"n": 40},
-    "minimum-norm": {"n": 20, "n_test": 30, "steps": 60},
-    "kernels": {"n": 60, "n_test": 30, "filters": 12},
-    "matrix-factorization": {"n": 10, "rank": 1, "measurements": 40},
-    "gradient-descent": {"iterations": 30},
-    "double-descent": {"n": 30, "n_test": 40},
-}
-
-
-def small_task(task: Task) -> Task:
-    small = {k: v for k, v in SMALL_TASKS.get(task.study, {}).items() if k in task.settings}
-    return Task(task.study, task.title, {**task.settings, **small}, task.compute)
-
-
-@pytest.fixture(scope="module")
-def small_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """Every study at a size that takes seconds, on the digits, two seeds, two processes."""
-    store = Store(tmp_path_factory.mktemp("store"))
-    for name, study in STUDIES.items():
-        small = {"n": 60, "n_test": 30, "n_validation": 20, "epochs": 3, "batch_size": 20, "evaluate_every": 1}
-        if name in ("learning-curves", "label-noise"):
-            small["model"] = "mlp-1x16"
-        specs = list(
-            {spec.id: spec for spec in (s.model_copy(update=small) for s in study.specs("demo", "digits", 2))}.values()
-        )
-        run_all(specs, Settings(store.path, "cpu"), jobs=2 if name == "label-noise" else 1)
-        tasks = [small_task(task) for task in study.tasks("demo", "digits", 2)]
-        do_tasks(tasks, store)
-        run_ids, task_ids = [spec.id for spec in specs], [task.id for task in tasks]
-        store.ask(Asked(study=name, scale="demo", data="digits", seeds=2, run_ids=run_ids, measurement_ids=task_ids))
-    return store
-
-
-def found(store: Store, name: str) -> Tables:
-    results, errors = store.results()
-    assert not errors
-    asked = next(asked for asked in store.asked() if asked.study == name)
-    return tables(store, *found_of(store, asked, results))
-
-
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_study_draws_and_judges_its_runs(small_store: Store, name: str) -> None:
     result = found(small_store, name)
@@ -196,44 +148,3 @@ def test_a_study_with_any_one_run_is_judged_too(small_store: Store, name: str) -
         assert verdicts
         assert all(verdicts)
         assert STUDIES[name].draw(one)
-
-
-def test_the_page_is_whole_and_asks_the_network_for_nothing(small_store: Store, tmp_path: Path) -> None:
-    results, _ = small_store.results()
-    page = write(small_store, results, tmp_path / "deep" / "page.html").read_text()
-    outside_scripts = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
-    assert not re.search(r"""(src|href)\s*=|url\(|@import""", outside_scripts)
-    for name in STUDIES:
-        assert f"shatterlab run {name} --scale demo --data digits --seeds 2" in page
-    charts = json.loads(re.search(r'id="charts">(.*?)</script>', page, re.DOTALL)[1])  # type: ignore[index]
-    assert len(charts) == sum(len(study.draw(found(small_store, name))) for name, study in STUDIES.items())
-    assert "fails to converge" in page
-    assert "DenseNet-BC-190 (k = 40)" in page
-    assert all(f'id="{id}"' in page for id in charts)
-    assert "a scaled run and not a reproduction" in page
-
-
-def test_names_from_users_are_escaped(tmp_path: Path) -> None:
-    import numpy as np
-
-    path = tmp_path / "<script>alert(1)<"
-    path.mkdir()
-    arrays = {
-        "x_train": np.zeros((8, 4, 4), np.uint8),
-        "y_train": np.arange(8) % 2,
-        "x_test": np.zeros((4, 4, 4), np.uint8),
-        "y_test": np.arange(4) % 2,
-    }
-    np.savez(path / "own.npz", **arrays)  # type: ignore[arg-type]
-    store = Store(tmp_path / "store")
-    spec = make_spec(model="mlp-1x4", data=f"npz:{path / 'own.npz'}", corruption="random-labels", epochs=1)
-    run_all([spec], Settings(store.path, "cpu"))
-    store.ask(Asked(study="learning-curves", scale="demo", data=spec.data, seeds=1, run_ids=[spec.id]))
-    page = write(store, store.results()[0], tmp_path / "page.html").read_text()
-    assert "<script>alert" not in page
-    assert "alert(1)" in page
-
-
-def test_an_empty_store_says_how_to_start(tmp_path: Path) -> None:
-    with pytest.raises(ShatterlabError, match="holds no finished runs; start with 'shatterlab run learning-curves'"):
-        write(Store(tmp_path), [], tmp_path / "page.html")

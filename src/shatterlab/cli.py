@@ -29,6 +29,8 @@ DataDir = Annotated[
 ]
 Json = Annotated[bool, tyro.conf.arg(help="Print JSON instead of text.")]
 
+QUESTION = "Does this network memorize or does it generalize, and why?"
+
 app = tyro.extras.SubcommandApp()
 
 
@@ -42,7 +44,10 @@ def list_(
     /,
     json: Json = False,
 ) -> None:
-    """Show what there is: data sets and where they were found, corruptions, models with parameter counts, studies."""
+    """Show what there is: data sets and where they were found, corruptions, models with parameter counts, studies.
+
+    Example: shatterlab list models
+    """
     from .listing import LISTS
 
     chosen = {name: make() for name, make in LISTS.items() if what in ("all", name)}
@@ -64,6 +69,8 @@ def data(
     data_dir: DataDir = None,
 ) -> None:
     """Download a data set, or check one on disk.
+
+    Example: shatterlab data fetch cifar10
 
     Args:
         action: fetch downloads (with checksum); verify reads everything and compares published checksums.
@@ -90,6 +97,8 @@ def run(
     data_dir: DataDir = None,
 ) -> None:
     """Do all missing runs of a study, then say what came out. Ctrl-C loses nothing.
+
+    Examples: shatterlab run all; shatterlab run table1 --scale cpu --seeds 3
 
     Args:
         study: A study, see `shatterlab list studies`, or all.
@@ -130,7 +139,10 @@ def train(
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Train one model once; print its last epoch. Every dial of the run is a flag."""
+    """Train one model once; print its last epoch. Every dial of the run is a flag.
+
+    Example: shatterlab train --model alexnet --data cifar10 --corruption random-labels --n 1000 --stop fit
+    """
     from .commands import train_one
 
     train_one(make_spec(**vars(dials)), store, device, data_dir, as_json=json)
@@ -148,6 +160,8 @@ def show(
     store: StoreDir = DEFAULT_STORE,
 ) -> None:
     """Show the finished runs of a study, or of the whole store, and the verdicts.
+
+    Examples: shatterlab show table1; shatterlab show --csv > runs.csv
 
     Args:
         study: A study, see `shatterlab list studies`. Default: every run.
@@ -182,7 +196,7 @@ def show(
             print(table.write_csv(), end="")
         else:
             if results:
-                _print_runs(table)
+                _print_runs(results)
             _print_verdicts(opened, results, study)
     if errors:
         raise errors[0]
@@ -191,6 +205,8 @@ def show(
 @app.command
 def report(store: StoreDir = DEFAULT_STORE, out: Path | None = None) -> None:
     """Write one self-contained HTML page about the finished runs.
+
+    Example: shatterlab report --out page.html
 
     Args:
         out: The file. Default: report.html in the store.
@@ -205,6 +221,57 @@ def report(store: StoreDir = DEFAULT_STORE, out: Path | None = None) -> None:
     print(f"Report: {path.resolve()}")
     if errors:
         raise errors[0]
+
+
+@app.command
+def figures(
+    study: Annotated[str | None, tyro.conf.Positional] = None,
+    /,
+    format: Literal["svg", "png", "pdf"] = "svg",
+    out: Path = Path("figures"),
+    store: StoreDir = DEFAULT_STORE,
+) -> None:
+    """Write print versions of the charts of a study, or of all.
+
+    Example: shatterlab figures table1 --format pdf --out paper/figures
+
+    Args:
+        study: A study, see `shatterlab list studies`. Default: all that have been run.
+        format: svg and pdf are vector graphics; png has 300 dots an inch.
+        out: Folder of the files.
+    """
+    from .report import write_figures
+    from .studies import chosen
+
+    if study is not None:
+        chosen(study)
+    opened = Store(store)
+    results, errors = opened.results()
+    for path in write_figures(opened, results, out, format, study):
+        print(path)
+    if errors:
+        raise errors[0]
+
+
+@app.command
+def watch(
+    store: StoreDir = DEFAULT_STORE,
+    port: int = 8642,
+    host: str = "127.0.0.1",
+    open: bool = False,
+) -> None:
+    """Show the report in the browser while runs are going; it changes as they do. Ctrl-C ends it.
+
+    Example: shatterlab watch --open
+
+    Args:
+        port: To listen on; 0 takes a free one.
+        host: Address to listen on. Anything but this one lets the network read the results.
+        open: Open the browser.
+    """
+    from .watch import serve
+
+    serve(Store(store), port, host=host, open_browser=open)
 
 
 def _records(store: Store, study: str | None) -> "pl.DataFrame":
@@ -224,26 +291,13 @@ def _records(store: Store, study: str | None) -> "pl.DataFrame":
     return pl.DataFrame(lines, infer_schema_length=None)
 
 
-def _print_runs(table: "pl.DataFrame") -> None:
+def _print_runs(results: "Sequence[Result]") -> None:
+    from .results.table import RUN_ORDER
     from .terminal import print_records
 
-    print_records(
-        [
-            {
-                "model": run["model"],
-                "condition": run["corruption"] + ("" if run["amount"] in (0, 1) else f" {run['amount']:g}"),
-                "regularizers": run["regularizers"],
-                "data": run["data"],
-                "seed": run["seed"],
-                "n": run["n"],
-                "epochs": run["epochs"],
-                "train %": f"{100 * run['train_accuracy']:.2f}",
-                "test %": f"{100 * run['test_accuracy']:.2f}",
-                "run": run["run_id"],
-            }
-            for run in table.iter_rows(named=True)
-        ]
-    )
+    summaries = {result.id: result.summary() for result in results}
+    ordered = sorted(results, key=lambda result: [summaries[result.id][column] for column in RUN_ORDER])
+    print_records([result.brief() for result in ordered])
 
 
 def _print_verdicts(store: Store, results: "Sequence[Result]", study: str | None) -> None:
@@ -265,12 +319,33 @@ def _print_json(value: Any) -> None:
     print(json.dumps(value, indent=1))
 
 
+def _print_next() -> None:
+    """What to do next, for somebody who typed the bare name."""
+    print(f"{QUESTION}\n")
+    steps = {
+        "shatterlab run all": "every study at its smallest size, in minutes",
+        "shatterlab run learning-curves": "one of them; `shatterlab list studies` names all",
+        "shatterlab watch --open": "the results in the browser, while they arrive",
+        "shatterlab report": "the results as one HTML page",
+        "shatterlab train --model alexnet --corruption random-labels --n 1000 --stop fit": "one run of your own",
+        "shatterlab run --help": "every command explains itself",
+    }
+    for command, what in steps.items():
+        print(f"  {command}\n      {what}")
+    finished = len(list(DEFAULT_STORE.glob("*/result.json"))) + len(list(DEFAULT_STORE.glob("measured/*.json")))
+    if finished:
+        print(f"\n{DEFAULT_STORE} here holds {finished:,} finished runs: go on with 'shatterlab report'.")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line; a `ShatterlabError` is printed as a sentence, exit code 2."""
+    if not (sys.argv[1:] if arguments is None else arguments):
+        _print_next()
+        return
     try:
         app.cli(
             prog="shatterlab",
-            description="Does this network memorize or does it generalize, and why? Start with: shatterlab run all",
+            description=f"{QUESTION} Start with: shatterlab run all",
             args=arguments,
             config=(tyro.conf.FlagCreatePairsOff,),
         )

@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from .style import finished
+from .style import GREY, finished
 
 
 def parameter_bars(counts: pl.DataFrame, *, sets: dict[str, int], title: str, subtitle: str) -> Any:
@@ -34,6 +34,6 @@ def parameter_bars(counts: pl.DataFrame, *, sets: dict[str, int], title: str, su
         .encode(x=x)
     )
     lines = alt.Chart(pl.DataFrame({"images": list(sets.values()), "name": list(sets)}))
-    rules = lines.mark_rule(strokeDash=[4, 4], color="#666").encode(x="images:Q")
-    names = lines.mark_text(align="left", dx=4, y=-6, color="#666").encode(x="images:Q", text="name:N")
+    rules = lines.mark_rule(strokeDash=[4, 4], color=GREY).encode(x="images:Q")
+    names = lines.mark_text(align="left", dx=4, y=-6, color=GREY).encode(x="images:Q", text="name:N")
     return finished(alt.layer(here, lecture, rules, names), title, subtitle)

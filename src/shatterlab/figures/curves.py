@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from .style import condition_colour, condition_dash, finished, model_colour
+from .style import condition_colour, condition_dash, finished, model_colour, model_dash, thinned
 
 
 def loss_curves(epochs: pl.DataFrame, *, title: str, subtitle: str) -> Any:
@@ -20,17 +20,21 @@ def loss_curves(epochs: pl.DataFrame, *, title: str, subtitle: str) -> Any:
     """
     columns = ["run_id", "corruption", "seed", "epoch", "step", "online_loss", "online_accuracy"]
     present = epochs["corruption"].unique().to_list()
-    hover = alt.selection_point(fields=["corruption"], on="pointerover", empty=True)
-    chart = (
-        alt.Chart(epochs.select(columns))
-        .mark_line(strokeWidth=2, clip=True)
+    seeds = epochs["seed"].n_unique()
+    hover = alt.selection_point(name="hover", fields=["corruption"], on="pointerover", empty=True)
+    x = alt.X("step:Q", title="training steps")
+    colour, dash = condition_colour(present), condition_dash(present)
+    y_title = "average training loss (nats)"
+    runs = (
+        alt.Chart(thinned(epochs.select(columns), "run_id"))
+        .mark_line(strokeWidth=2 if seeds == 1 else 1, clip=True)
         .encode(
-            x=alt.X("step:Q", title="training steps"),
-            y=alt.Y("online_loss:Q", title="average training loss (nats)"),
-            color=condition_colour(present),
-            strokeDash=condition_dash(present),
+            x=x,
+            y=alt.Y("online_loss:Q", title=y_title),
+            color=colour,
+            strokeDash=dash,
             detail="run_id:N",
-            opacity=alt.condition(hover, alt.value(1.0), alt.value(0.25)),
+            opacity=alt.condition(hover, alt.value(1.0 if seeds == 1 else 0.4), alt.value(0.15)),
             tooltip=[
                 alt.Tooltip("corruption:N"),
                 alt.Tooltip("seed:N"),
@@ -42,6 +46,47 @@ def loss_curves(epochs: pl.DataFrame, *, title: str, subtitle: str) -> Any:
         )
         .add_params(hover)
     )
+    if seeds == 1:
+        return finished(runs, title, subtitle)
+    # A mean only where every seed is still training: those that ended early would bend it.
+    means = (
+        epochs.group_by("corruption", "step")
+        .agg(
+            pl.col("online_loss").mean().alias("mean"), pl.col("online_loss").std().alias("sd"), pl.len().alias("runs")
+        )
+        .filter(pl.col("runs") == pl.col("runs").max().over("corruption"))
+        .with_columns((pl.col("mean") - pl.col("sd")).alias("low"), (pl.col("mean") + pl.col("sd")).alias("high"))
+        .sort("corruption", "step")
+    )
+    base = alt.Chart(thinned(means, "corruption")).encode(x=x, color=colour)
+    band = base.mark_area(opacity=0.15).encode(y=alt.Y("low:Q", title=y_title), y2="high:Q")
+    mean = base.mark_line(strokeWidth=2.5).encode(y=alt.Y("mean:Q", title=y_title), strokeDash=dash)
+    return finished(alt.layer(runs, band, mean), title, f"{subtitle}; thick: mean, band: one standard deviation")
+
+
+def losses_now(rows: pl.DataFrame, *, title: str, subtitle: str) -> Any:
+    """Online training loss against epochs of runs that are still going.
+
+    Args:
+        rows: columns run, epoch, online_loss, online_accuracy.
+        title, subtitle: say what is shown.
+
+    Returns:
+        An altair chart.
+    """
+    names = rows["run"].unique(maintain_order=True).to_list()
+    chart = (
+        alt.Chart(thinned(rows.select("run", "epoch", "online_loss", "online_accuracy"), "run"))
+        .mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=20))
+        .encode(
+            x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(format="d", tickMinStep=1)),
+            y=alt.Y("online_loss:Q", title="average training loss (nats)"),
+            color=model_colour("run", names),
+            strokeDash=model_dash("run", names),
+            tooltip=["run:N", "epoch:Q", alt.Tooltip("online_loss:Q", format=".3f"),
+                     alt.Tooltip("online_accuracy:Q", format=".1%")],
+        )
+    )  # fmt: skip
     return finished(chart, title, subtitle)
 
 
@@ -57,12 +102,13 @@ def online_accuracy(epochs: pl.DataFrame, *, title: str, subtitle: str) -> Any:
     """
     names = epochs["name"].unique(maintain_order=True).to_list()
     chart = (
-        alt.Chart(epochs.select("run_id", "name", "seed", "epoch", "online_accuracy"))
+        alt.Chart(thinned(epochs.select("run_id", "name", "seed", "epoch", "online_accuracy"), "run_id"))
         .mark_line(strokeWidth=2)
         .encode(
             x=alt.X("epoch:Q", title="epoch"),
             y=alt.Y("online_accuracy:Q", title="accuracy on the batches trained on", axis=alt.Axis(format="%")),
             color=model_colour("name", names),
+            strokeDash=model_dash("name", names),
             detail="run_id:N",
             tooltip=["name:N", "seed:N", "epoch:Q", alt.Tooltip("online_accuracy:Q", format=".2%")],
         )
@@ -86,9 +132,10 @@ def best_so_far(epochs: pl.DataFrame, *, title: str, subtitle: str) -> Any:
         .sort("run_id", "step")
         .with_columns(pl.col("test_accuracy").cum_max().over("run_id").alias("best"))
     )
-    base = alt.Chart(tested).encode(
+    models = sorted(tested["model"].unique())
+    base = alt.Chart(thinned(tested, "run_id")).encode(
         x=alt.X("step:Q", title="training steps"),
-        color=model_colour("model", sorted(tested["model"].unique())),
+        color=model_colour("model", models),
         detail="run_id:N",
         tooltip=[
             "model:N",
@@ -99,4 +146,5 @@ def best_so_far(epochs: pl.DataFrame, *, title: str, subtitle: str) -> Any:
     )
     y = alt.Y("test_accuracy:Q", title="test accuracy", axis=alt.Axis(format="%"), scale=alt.Scale(zero=False))
     shade = base.mark_area(opacity=0.25).encode(y=y, y2="best:Q")
-    return finished(alt.layer(shade, base.mark_line(strokeWidth=2).encode(y=y)), title, subtitle)
+    line = base.mark_line(strokeWidth=2).encode(y=y, strokeDash=model_dash("model", models))
+    return finished(alt.layer(shade, line), title, subtitle)

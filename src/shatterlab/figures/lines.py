@@ -6,9 +6,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from .style import finished, model_colour
-
-DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3]]
+from .style import GREY, finished, model_colour, model_dash, thinned
 
 
 def lines(
@@ -29,6 +27,8 @@ def lines(
     dots: bool = True,
 ) -> Any:
     """The mean of `y` at each `x` for each value of `by`, with every single value as a dot.
+
+    Where a mean is of several values, a band shows one standard deviation to each side.
 
     Args:
         records: each with `x`, `y` and `by`; those without `y` are left out, on a logarithmic axis also those not
@@ -54,31 +54,41 @@ def lines(
     across = alt.X(
         f"{x}:Q",
         title=x_title or x,
-        scale=alt.Scale(type="log" if log_x else "linear", nice=not log_x, zero=False),
+        scale=alt.Scale(type="log", nice=False) if log_x else alt.Scale(zero=False),
         axis=alt.Axis(format=x_format),
     )
     scale = alt.Scale(type="log" if log_y else "linear")
     axis = alt.Axis(format=y_format)
     colour = model_colour(by, names)
-    dash = alt.StrokeDash(
-        f"{by}:N",
-        scale=alt.Scale(domain=names, range=[DASHES[i % len(DASHES)] for i in range(len(names))]),
-        legend=None,
-    )
+    spread = table.group_by(by, x, maintain_order=True).agg(pl.col(y).mean(), pl.col(y).std().alias("sd")).sort(by, x)
     layers = [
-        alt.Chart(table)
+        alt.Chart(thinned(spread.select(by, x, y), by))
         .mark_line(strokeWidth=2)
         .encode(
             x=across,
-            y=alt.Y(f"mean({y}):Q", title=y_title or y, scale=scale, axis=axis),
+            y=alt.Y(f"{y}:Q", title=y_title or y, scale=scale, axis=axis),
             color=colour,
-            strokeDash=dash,
-            tooltip=[f"{by}:N", alt.Tooltip(f"{x}:Q", format=",~g"), alt.Tooltip(f"mean({y}):Q", format=",~g")],
+            strokeDash=model_dash(by, names),
+            tooltip=[
+                f"{by}:N",
+                alt.Tooltip(f"{x}:Q", format=",~g"),
+                alt.Tooltip(f"{y}:Q", title=f"mean {y}", format=",~g"),
+            ],
         )
     ]
+    spread = spread.drop_nulls("sd")
+    if not spread.is_empty():
+        low, high = (pl.col(y) - pl.col("sd")), (pl.col(y) + pl.col("sd"))
+        if log_y:
+            low = pl.max_horizontal(low, pl.lit(table[y].min()))
+        layers.append(
+            alt.Chart(thinned(spread.select(by, x, low.alias("low"), high.alias("high")), by))
+            .mark_area(opacity=0.15)
+            .encode(x=across, y=alt.Y("low:Q", title=y_title or y, scale=scale, axis=axis), y2="high:Q", color=colour)
+        )
     if dots:
         layers.append(
-            alt.Chart(table)
+            alt.Chart(thinned(table, by))
             .mark_point(filled=True, size=36, opacity=0.6)
             .encode(
                 x=across,
@@ -89,6 +99,6 @@ def lines(
         )
     if rules:
         at = alt.Chart(pl.DataFrame({"at": [float(value) for value in rules.values()], "name": list(rules)}))
-        layers.append(at.mark_rule(strokeDash=[4, 4], color="#666").encode(x="at:Q"))
-        layers.append(at.mark_text(align="left", dx=4, dy=8, y=0, color="#666").encode(x="at:Q", text="name:N"))
+        layers.append(at.mark_rule(strokeDash=[4, 4], color=GREY).encode(x="at:Q"))
+        layers.append(at.mark_text(align="left", dx=4, dy=8, y=0, color=GREY).encode(x="at:Q", text="name:N"))
     return finished(alt.layer(*layers), title, subtitle)

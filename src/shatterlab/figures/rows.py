@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from .style import finished
+from .style import GREY, finished, thinned
 
 
 def accuracy_rows(lines: pl.DataFrame, *, order: list[str], chance: float, title: str, subtitle: str) -> Any:
@@ -20,6 +20,7 @@ def accuracy_rows(lines: pl.DataFrame, *, order: list[str], chance: float, title
     Returns:
         An altair chart.
     """
+    lines = thinned(lines, "model")
     models = lines["model"].unique(maintain_order=True).to_list()
     base = alt.Chart(lines).encode(
         x=alt.X("test:Q", title="test accuracy", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%")),
@@ -32,7 +33,7 @@ def accuracy_rows(lines: pl.DataFrame, *, order: list[str], chance: float, title
         shape=alt.Shape("source:N", scale=shapes, legend=alt.Legend(title=None)),
         color=alt.Color("source:N", scale=colours, legend=alt.Legend(title=None)),
     )
-    rule = alt.Chart(lines).mark_rule(strokeDash=[4, 4], color="#666").encode(x=alt.datum(chance))
+    rule = alt.Chart(lines).mark_rule(strokeDash=[4, 4], color=GREY).encode(x=alt.datum(chance))
     header = alt.Header(labelAngle=0, labelAlign="left", labelFontSize=12, labelLimit=240)
     bands = alt.Row("model:N", sort=models, title=None, header=header)
     chart = alt.layer(rule, marks).properties(width=420).facet(row=bands).resolve_scale(y="independent")

@@ -3,6 +3,7 @@
 from typing import Any
 
 import altair as alt
+import polars as pl
 
 # Okabe and Ito (2008), ordered so that neighbours differ in lightness too. A condition keeps its colour everywhere.
 CONDITION_COLOURS = {
@@ -19,10 +20,19 @@ CONDITION_DASHES = {
     "shuffled-pixels": [5, 3],
     "gaussian-pixels": [2, 2],
     "random-pixels": [8, 3, 2, 3],
-    "random-labels": [1, 0],
+    "random-labels": [12, 3],
 }
 
+DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3]]
 MODEL_COLOURS = ["#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9"]
+
+GREY = "#777"
+"""Of rules and their names: legible on white and on black."""
+
+MOST_ROWS = 4_000
+"""Of a table in a chart; altair refuses more than 5,000, and a page with many of them grows heavy."""
+LEAST_ROWS = 20
+"""Of a curve that is thinned."""
 
 WIDTH, HEIGHT = 560, 320
 
@@ -38,7 +48,18 @@ def model_colour(field: str, names: list[str]) -> alt.Color:
     """Colour by model, or by what else tells lines apart, in the order of `names`."""
     colours = (MODEL_COLOURS * (1 + len(names) // len(MODEL_COLOURS)))[: len(names)]
     scale = alt.Scale(domain=names, range=colours)
-    return alt.Color(f"{field}:N", scale=scale, legend=alt.Legend(title=None, labelLimit=320, symbolOpacity=1))
+    return alt.Color(f"{field}:N", scale=scale, legend=name_legend())
+
+
+def model_dash(field: str, names: list[str]) -> alt.StrokeDash:
+    """Line pattern beside `model_colour`, for readers who cannot go by colour."""
+    patterns = [DASHES[i % len(DASHES)] for i in range(len(names))]
+    return alt.StrokeDash(f"{field}:N", scale=alt.Scale(domain=names, range=patterns), legend=name_legend())
+
+
+def name_legend() -> alt.Legend:
+    """The legend of `model_colour`; a second channel by the same names takes the same, so that both become one."""
+    return alt.Legend(title=None, labelLimit=320, symbolOpacity=1)
 
 
 def condition_dash(present: list[str]) -> alt.StrokeDash:
@@ -48,10 +69,29 @@ def condition_dash(present: list[str]) -> alt.StrokeDash:
     return alt.StrokeDash("corruption:N", scale=scale, legend=alt.Legend(title=None, labelLimit=220))
 
 
-def finished(chart: Any, title: str, subtitle: str) -> Any:
-    """Size, title and fonts; the parts of a facet have their own size."""
+def thinned(rows: pl.DataFrame, run: str) -> pl.DataFrame:
+    """What a chart can hold of curves: of each run every k-th row and the last; of too many runs the first ones.
+
+    Args:
+        rows: in the order of each curve.
+        run: column that tells the curves apart.
+
+    Returns:
+        At most about `MOST_ROWS` rows.
+    """
+    if len(rows) <= MOST_ROWS:
+        return rows
+    shown = rows[run].unique(maintain_order=True).head(MOST_ROWS // LEAST_ROWS)
+    rows = rows.filter(pl.col(run).is_in(shown.to_list()))
+    every = -(-len(rows) // MOST_ROWS)
+    position = pl.int_range(pl.len()).over(run)
+    return rows.filter((position % every == 0) | (position == pl.len().over(run) - 1))
+
+
+def finished(chart: Any, title: str, subtitle: str, width: int = WIDTH, height: int = HEIGHT) -> Any:
+    """Size in pixels, title and fonts; the parts of a facet have their own size."""
     heading = alt.TitleParams(title, subtitle=subtitle, anchor="start", fontSize=15, subtitleFontSize=12, offset=12)
-    size = {} if isinstance(chart, alt.FacetChart) else {"width": WIDTH, "height": HEIGHT}
+    size = {} if isinstance(chart, alt.FacetChart) else {"width": width, "height": height}
     return (
         chart.properties(title=heading, **size)
         .configure_axis(labelFontSize=12, titleFontSize=12, gridOpacity=0.5)

@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from .style import finished, model_colour
+from .style import GREY, finished, model_colour, model_dash, thinned
 
 
 def trend(
@@ -37,25 +37,30 @@ def trend(
         scale=alt.Scale(domain=[0, 1]),
         axis=alt.Axis(format="%"),
     )
+    shown = alt.Y(f"{y}:Q", title=y_title, axis=alt.Axis(format=y_format))
     dots = (
-        alt.Chart(present)
+        alt.Chart(thinned(present, "model"))
         .mark_point(filled=True, size=45, opacity=0.7)
         .encode(
             x=x,
-            y=alt.Y(f"{y}:Q", title=y_title, axis=alt.Axis(format=y_format)),
+            y=shown,
             color=colour,
             tooltip=["model:N", "amount:Q", "seed:N", alt.Tooltip(f"{y}:Q", title=y_title, format=y_format)],
         )
     )
-    layers = [alt.Chart(present).mark_line(strokeWidth=2).encode(x=x, y=f"mean({y}):Q", color=colour), dots]
-    if present["seed"].n_unique() > 1:
-        layers.append(
-            alt.Chart(present)
-            .mark_errorbar(extent="stdev", ticks=True)
-            .encode(x=x, y=alt.Y(f"{y}:Q", title=y_title), color=colour)
-        )
+    means = (
+        present.group_by("model", "amount").agg(pl.col(y).mean(), pl.col(y).std().alias("sd")).sort("model", "amount")
+    )
+    line = alt.Chart(means.drop("sd")).mark_line(strokeWidth=2)
+    layers = [line.encode(x=x, y=shown, color=colour, strokeDash=model_dash("model", models)), dots]
+    spread = means.drop_nulls("sd").with_columns(
+        (pl.col(y) - pl.col("sd")).alias("low"), (pl.col(y) + pl.col("sd")).alias("high")
+    )
+    if not spread.is_empty():
+        bars = alt.Chart(spread.drop("sd")).mark_errorbar(ticks=True)
+        layers.append(bars.encode(x=x, y=alt.Y("low:Q", title=y_title), y2="high:Q", color=colour))
     if rule:
         at = alt.Chart(pl.DataFrame({"at": [rule[0]], "name": [rule[1]]}))
-        layers.append(at.mark_rule(strokeDash=[4, 4], color="#666").encode(y="at:Q"))
-        layers.append(at.mark_text(align="left", dx=4, dy=-7, x=0, color="#666").encode(y="at:Q", text="name:N"))
+        layers.append(at.mark_rule(strokeDash=[4, 4], color=GREY).encode(y="at:Q"))
+        layers.append(at.mark_text(align="left", dx=4, dy=-7, x=0, color=GREY).encode(y="at:Q", text="name:N"))
     return finished(alt.layer(*layers), title, subtitle)

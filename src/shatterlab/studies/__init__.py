@@ -16,9 +16,22 @@ from . import (
     random_labels_regularized,
     table1,
 )
-from .study import SCALES, Scale, Study, Tables, found_of, tables
+from .study import CHAPTERS, SCALES, TAKEAWAYS, Claim, Outcome, Scale, Study, Tables, found_of, tables
 
-__all__ = ["SCALES", "STUDIES", "Scale", "Study", "Tables", "chosen", "found_of", "tables"]
+__all__ = [
+    "CHAPTERS",
+    "SCALES",
+    "STUDIES",
+    "TAKEAWAYS",
+    "Claim",
+    "Outcome",
+    "Scale",
+    "Study",
+    "Tables",
+    "chosen",
+    "found_of",
+    "tables",
+]
 
 STUDIES: dict[str, Study] = {
     "bias-variance": bias_variance.STUDY,

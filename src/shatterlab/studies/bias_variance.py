@@ -5,7 +5,7 @@ from typing import Any
 
 from ..figures.lines import lines
 from ..results import Task
-from .study import Cells, Scale, Study, Tables
+from .study import Cells, Claim, Outcome, Scale, Study, Tables
 
 DEGREES = range(15)
 SETTINGS: dict[Scale, dict[str, Any]] = {
@@ -43,7 +43,7 @@ def table(tables: Tables) -> list[Cells]:
     """A line a degree, the first seed."""
     return [
         {"degree": r["degree"]}
-        | {name: f"{r[part]:.4f}" for part, name in PARTS.items()}
+        | {name: f"{round(r[part], 4) + 0.0:.4f}" for part, name in PARTS.items()}  # + 0.0 turns -0.0 into 0.0
         | {"sum of the parts": f"{_sum(r):.4f}"}
         for r in tables.records
         if r["seed"] == 0
@@ -79,8 +79,7 @@ def verdict(tables: Tables) -> list[str]:
         sweep = sorted((r for r in tables.records if r["seed"] == seed), key=lambda r: r["degree"])
         best = min(sweep, key=lambda r: r["total"])
         first, last = sweep[0], sweep[-1]
-        shaped = best["total"] < min(first["total"], last["total"]) and best not in (first, last)
-        shape = "U-shaped" if shaped else "not U-shaped"
+        shape = "U-shaped" if shaped(sweep) else "not U-shaped"
         off = max(abs(_sum(r) - r["total"]) / r["total_error"] for r in sweep)
         adds = "add up to it" if off <= SIGMAS else "do not add up to it"
         sentences.append(
@@ -92,11 +91,39 @@ def verdict(tables: Tables) -> list[str]:
     return sentences
 
 
+def _u_shaped(tables: Tables) -> Outcome | None:
+    confirmed, parts = True, []
+    for seed in sorted({r["seed"] for r in tables.records}):
+        sweep = sorted((r for r in tables.records if r["seed"] == seed), key=lambda r: r["degree"])
+        confirmed &= shaped(sweep)
+        totals = {r["degree"]: r["total"] for r in sweep}
+        best = min(totals, key=totals.__getitem__)
+        parts.append(
+            f"{totals[min(totals)]:.3f} at degree {min(totals)}, {totals[best]:.3f} at {best}, "
+            f"{totals[max(totals)]:.3f} at {max(totals)}"
+        )
+    return Outcome(confirmed, "; ".join(parts)) if parts else None
+
+
+def shaped(sweep: list[dict[str, Any]]) -> bool:
+    """Whether the total error of a sweep is least inside it, below both ends."""
+    best = min(sweep, key=lambda r: r["total"])
+    return bool(best["total"] < min(sweep[0]["total"], sweep[-1]["total"]) and best not in (sweep[0], sweep[-1]))
+
+
 STUDY = Study(
     question="Must a model that is too large for its data overfit, as the classical picture says?",
     source="the lecture's first figure, the bias-variance trade-off",
+    chapter="The question",
     tasks=tasks,
     draw=draw,
     verdict=verdict,
     table=table,
+    claims=(
+        Claim(
+            "In the classical picture the total error is U-shaped: as a model grows, bias falls and variance rises.",
+            "the total error is least at a degree inside the sweep, below both ends, in every seed",
+            _u_shaped,
+        ),
+    ),
 )

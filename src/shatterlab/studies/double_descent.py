@@ -6,7 +6,7 @@ from typing import Any
 from ..figures.lines import lines
 from ..results import Task
 from ..seeds import stream
-from .study import Cells, Scale, Study, Tables, percent
+from .study import Cells, Claim, Outcome, Scale, Study, Tables, percent
 
 # Multiples of n: dense around 1, where the peak is to be located.
 RATIOS = (0.1, 0.2, 1 / 3, 0.5, 0.67, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
@@ -171,11 +171,37 @@ def _upward(values: Mapping[int, float]) -> list[tuple[float, float]]:
     return found
 
 
+def _descends_again(tables: Tables) -> Outcome | None:
+    if not tables.records:
+        return None
+    n = tables.records[0]["n"]
+    error, loss = curve(tables, "least norm", "test_error"), curve(tables, "least norm", "test_loss")
+    ridged = curve(tables, "best ridge", "test_loss")
+    peak, largest = max(loss, key=loss.__getitem__), max(error)
+    bump = max((later / earlier for earlier, later in _upward(ridged)), default=1.0)
+    return Outcome(
+        abs(peak - n) <= PEAK * n and error[largest] < error[peak] and bump < 1 + PEAK,
+        f"peak at {peak:,} features for n = {n:,}, test error {percent(error[peak])} there and "
+        f"{percent(error[largest])} at {largest:,}; with the best ridge the loss rises by at most {percent(bump - 1)}",
+    )
+
+
 STUDY = Study(
     question="What becomes of the test error when a model grows beyond the point where it fits every label?",
     source="Belkin et al. (2019), Nakkiran et al. (2021); the lecture's question after overparameterization",
+    chapter="Linear models and what descent prefers",
     tasks=tasks,
     draw=draw,
     verdict=verdict,
     table=table,
+    claims=(
+        Claim(
+            "Beyond as many features as points the test error falls again, and the best ridge removes the peak "
+            "(Belkin et al., 2019; Nakkiran et al., 2021).",
+            f"the squared test loss of the least-norm fit peaks within {percent(PEAK)} of n features, the test error "
+            "at the most features lies below that at the peak, and with the best ridge the loss never rises by "
+            f"{percent(PEAK)}",
+            _descends_again,
+        ),
+    ),
 )

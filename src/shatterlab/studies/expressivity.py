@@ -6,7 +6,7 @@ from typing import Any
 from ..figures.lines import lines
 from ..results import Task
 from ..seeds import stream
-from .study import Cells, Scale, Study, Tables, percent
+from .study import Cells, Claim, Outcome, Scale, Study, Tables, percent
 
 EXACT = 1e-6
 """Largest error on labels 0..9 up to which a fit counts as exact."""
@@ -21,6 +21,8 @@ DIMENSIONS = 100
 TEST = 2_000
 DEPTHS = (2, 3, 5, 10, 30)
 DEEP_POINTS = 1_000
+DEEP_FACTOR = 5
+"""Constant up to which a width counts as O(n/k) and a number of weights as O(n + d)."""
 
 
 def tasks(scale: Scale, data: str, seeds: int) -> list[Task]:
@@ -174,11 +176,53 @@ def verdict(tables: Tables) -> list[str]:
     return sentences
 
 
+def _theorem(tables: Tables) -> Outcome | None:
+    flat = [r for r in tables.records if r["what"] != "depth"]
+    if not flat:
+        return None
+    exact = all(r["weights"] == 2 * r["distinct"] + r["d"] and r["max_error"] <= EXACT for r in flat)
+    largest, worst = max(flat, key=lambda r: r["n"]), max(r["max_error"] for r in flat)
+    return Outcome(
+        exact,
+        f"{len(flat)} fits up to n = {largest['n']:,}, d = {largest['d']:,} with {largest['weights']:,} weights; "
+        f"largest error {worst:.1e}",
+    )
+
+
+def _corollary(tables: Tables) -> Outcome | None:
+    deep = [r for r in tables.records if r["what"] == "depth"]
+    if not deep:
+        return None
+    widest = max(r["width"] * r["depth"] / r["n"] for r in deep)
+    most = max(r["weights"] / (r["n"] + r["d"]) for r in deep)
+    worst = max(r["max_error"] for r in deep)
+    return Outcome(
+        worst <= EXACT and widest <= DEEP_FACTOR and most <= DEEP_FACTOR,
+        f"depths {min(r['depth'] for r in deep)} to {max(r['depth'] for r in deep)}, n = {deep[0]['n']:,}: width at "
+        f"most {widest:.2g} n / depth, weights at most {most:.2g} (n + d), largest error {worst:.1e}",
+    )
+
+
 STUDY = Study(
     question="How small can a network be that fits any labels of n points?",
     source="Zhang et al. (2017), section 4, theorem 1, lemma 1 and corollary 1",
+    chapter="The theorem",
     tasks=tasks,
     draw=draw,
     verdict=verdict,
     table=table,
+    claims=(
+        Claim(
+            "A two-layer ReLU network with 2n + d weights represents any function on n points in d dimensions.",
+            f"every fit has 2n + d weights for n distinct points and a largest error of at most {EXACT:g} on labels "
+            "0..9",
+            _theorem,
+        ),
+        Claim(
+            "So does a network of depth k with width O(n/k) and O(n + d) weights.",
+            f"at every depth the largest error is at most {EXACT:g}, the width at most {DEEP_FACTOR} n/k and the "
+            f"weights at most {DEEP_FACTOR} (n + d)",
+            _corollary,
+        ),
+    ),
 )

@@ -8,7 +8,9 @@ import polars as pl
 from ..figures.curves import best_so_far
 from ..paper import FIGURE_2B_BN_GAIN
 from ..spec import Spec, make_spec
-from .study import Cells, Scale, Study, Tables, gain, mean_of, points, setting, unlike
+from .learning_curves import FITS
+from .study import Cells, Claim, Outcome, Scale, Study, Tables, gain, mean_of, percent, points, setting, unlike
+from .table1 import SIGNIFICANCE, generalizes
 
 MODELS = ("inception", "inception-no-bn")
 
@@ -112,11 +114,67 @@ def _stopping(runs: pl.DataFrame) -> str:
     )
 
 
+TELLING = 0.03
+"""Two standard errors of a test set above this cannot tell whether early stopping gains the few points it might."""
+
+
+def _no_gain(tables: Tables) -> Outcome | None:
+    """Of all runs with a validation split; those without can only look at the test set, which flatters."""
+    split = tables.runs.filter(pl.col("n_validation") > 0)
+    if split.is_empty():
+        return None
+    gained = (split["validation_test_accuracy"] - split["test_accuracy"]).to_list()
+    error = 2 * (0.5 / min(split["n_test"])) ** 0.5
+    mean = sum(gained) / len(gained)
+    if error > TELLING:
+        return None
+    return Outcome(
+        mean <= error,
+        f"{100 * mean:+.2f} points over {len(gained)} runs, two standard errors of a test set: {100 * error:.2f}",
+    )
+
+
+def _without_normalization(tables: Tables) -> Outcome | None:
+    bare = tables.runs.filter(pl.col("model") == "inception-no-bn")
+    if bare.is_empty():
+        return None
+    parts = [
+        f"{percent(r['train_accuracy'])} train, {percent(r['test_accuracy'])} test at n = {r['n']:,}"
+        for r in bare.iter_rows(named=True)
+    ]
+    fine = all(generalizes(runs) and min(runs["train_accuracy"]) >= FITS for runs in groups(bare))
+    return Outcome(fine, f"{'; '.join(parts)}; chance {percent(1 / bare['classes'][0])}")
+
+
 STUDY = Study(
     question="Do early stopping and batch normalization, the implicit regularizers, explain generalization?",
     source="Zhang et al. (2017), section 3, figure 2b",
+    chapter="Regularization",
     specs=specs,
     draw=draw,
     verdict=verdict,
     table=table,
+    claims=(
+        Claim(
+            "Early stopping, an implicit regularizer, gains nothing on CIFAR-10 (figure 2b).",
+            "stopping where a validation split says so gains on average no more than two standard errors of the test "
+            "set over the last epoch",
+            _no_gain,
+        ),
+        Claim(
+            "Batch normalization helps, but Inception generalizes without it.",
+            f"without it every run fits its training set to at least {percent(FITS)}, and the mean test accuracy lies "
+            f"{SIGNIFICANCE} standard errors of a test set above chance",
+            _without_normalization,
+        ),
+    ),
+    assumptions=(
+        "batch size",
+        "initialization",
+        "learning-rate decay",
+        "learning rate",
+        "batch normalization",
+        "validation split",
+        "number of epochs",
+    ),
 )

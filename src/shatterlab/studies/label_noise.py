@@ -1,6 +1,7 @@
 """Figures 1b and 1c, from one set of runs: with label noise, how much longer fitting takes and how test error grows."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -8,8 +9,8 @@ import polars as pl
 from ..figures.trends import trend
 from ..paper import FIGURE_1B_SLOWDOWN
 from ..spec import Spec, make_spec
-from .learning_curves import dials_for
-from .study import OVERFIT_LOSS, Scale, Study, Tables, mean_of, percent, setting
+from .learning_curves import FITS, dials_for
+from .study import OVERFIT_LOSS, Claim, Outcome, Scale, Study, Tables, mean_of, percent, setting
 
 AMOUNTS: dict[Scale, tuple[float, ...]] = {
     "demo": (0.0, 0.2, 0.4, 0.6, 0.8, 1.0),
@@ -57,29 +58,30 @@ def with_slowdown(runs: pl.DataFrame) -> pl.DataFrame:
 
 
 def draw(tables: Tables) -> Mapping[str, Any]:
-    """Figure 1b, slowdown, and figure 1c, test error."""
+    """Figure 1b, slowdown, if anything was fitted, and figure 1c, test error."""
     runs = with_slowdown(tables.runs)
     shared = setting(runs)
     chance = 1 - 1 / runs["classes"][0]
-    return {
-        "slowdown": trend(
+    charts = {}
+    if runs["slowdown"].is_not_null().any():
+        charts["slowdown"] = trend(
             runs,
             "slowdown",
             y_title="steps to overfit / steps with true labels",
             title="Time to overfit, relative to true labels",
             subtitle=f"{shared}; overfitted at an online loss of {OVERFIT_LOSS:g}",
             y_format=".1f",
-        ),
-        "test-error": trend(
-            runs,
-            "test_error",
-            y_title="test error, true labels, last epoch",
-            title="Test error after training on noisy labels",
-            subtitle=shared,
-            y_format=".0%",
-            rule=(chance, "chance"),
-        ),
-    }
+        )
+    charts["test-error"] = trend(
+        runs,
+        "test_error",
+        y_title="test error, true labels, last epoch",
+        title="Test error after training on noisy labels",
+        subtitle=shared,
+        y_format=".0%",
+        rule=(chance, "chance"),
+    )
+    return charts
 
 
 def verdict(tables: Tables) -> list[str]:
@@ -118,10 +120,70 @@ def _training(runs: pl.DataFrame) -> str:
     )
 
 
+SMALL_FACTOR = 10
+"""Slowdown on random labels up to which it counts as a small constant factor; the paper's is about 4."""
+
+
+def _slows_little(tables: Tables) -> Outcome | None:
+    random = with_slowdown(tables.runs).filter((pl.col("amount") == 1) & pl.col("slowdown").is_not_null())
+    if random.is_empty():
+        return None
+    parts = [f"{model} {slowdown:.1f} times" for model, slowdown in random.select("model", "slowdown").iter_rows()]
+    return Outcome(max(random["slowdown"]) <= SMALL_FACTOR, f"{', '.join(parts)} (a number a seed)")
+
+
+def _error_grows(tables: Tables) -> Outcome | None:
+    """Judged on means over seeds; a fall within two standard errors of the test set is none."""
+    confirmed, parts = True, []
+    for model in tables.runs["model"].unique(maintain_order=True):
+        means = (
+            with_slowdown(tables.runs)
+            .filter(pl.col("model") == model)
+            .group_by("amount")
+            .agg(pl.col("test_error", "train_accuracy").mean(), pl.col("n_test").first())
+            .sort("amount")
+        )
+        if len(means) < 3:
+            continue
+        errors, n_test = means["test_error"].to_list(), means["n_test"][0]
+        falls = max(before - after for before, after in pairwise(errors))
+        worst = min(means["train_accuracy"])
+        confirmed &= falls <= 2 * (0.5 / n_test) ** 0.5 and errors[-1] > errors[0] and worst >= FITS
+        parts.append(
+            f"{model} {percent(errors[0])} to {percent(errors[-1])}, largest fall {percent(max(falls, 0))}, "
+            f"train accuracy at least {percent(worst)}"
+        )
+    return Outcome(confirmed, "; ".join(parts)) if parts else None
+
+
 STUDY = Study(
     question="As labels turn to noise, how much longer does fitting take, and what becomes of the test error?",
     source="Zhang et al. (2017), section 2.2, figures 1b and 1c",
+    chapter="Randomization tests",
     specs=specs,
     draw=draw,
     verdict=verdict,
+    claims=(
+        Claim(
+            "Random labels slow training down only by a small constant factor.",
+            f"reaching a training loss of {OVERFIT_LOSS:g} takes at most {SMALL_FACTOR} times the steps of true "
+            "labels, for every network and seed (the paper's largest is about 4)",
+            _slows_little,
+        ),
+        Claim(
+            "The more labels are corrupted, the larger the test error, while the training set is fitted throughout.",
+            "from one amount of noise to the next the mean test error never falls by more than two standard errors of "
+            f"the test set, and the mean train accuracy is at least {percent(FITS)} at each",
+            _error_grows,
+        ),
+    ),
+    assumptions=(
+        "batch size",
+        "initialization",
+        "learning-rate decay",
+        "partially corrupted labels",
+        "number of epochs",
+        "training loss of a curve",
+        "time to overfit",
+    ),
 )

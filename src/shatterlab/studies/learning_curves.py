@@ -1,14 +1,17 @@
 """Figure 1a: the loss on the training set falls to zero whatever the labels and the pixels are."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import polars as pl
 
+from ..data import DATASETS
 from ..figures.curves import loss_curves
+from ..figures.pictures import picture_strip
 from ..paper import FIGURE_1A_ORDER
+from ..results import Task
 from ..spec import Spec, make_spec
-from .study import OVERFIT_LOSS, Scale, Study, Tables, mean_of, percent, setting
+from .study import OVERFIT_LOSS, Claim, Outcome, Scale, Study, Tables, mean_of, percent, setting
 
 CONDITIONS = ("true-labels", "partial-labels", "random-labels", "shuffled-pixels", "random-pixels", "gaussian-pixels")
 
@@ -46,20 +49,80 @@ def dials_for(dials: dict[str, Any], data: str) -> dict[str, Any]:
     return dials | DIGITS if data == "digits" else dials
 
 
+PICTURES = 10
+"""Training images shown under each condition."""
+
+
+def tasks(scale: Scale, data: str, seeds: int) -> list[Task]:
+    """The pictures of what the networks are asked to learn."""
+    n = dials_for(RUNS[scale][0], data).get("n")
+    settings = {"data": data, "n": n, "pictures": PICTURES, "seed": 0}
+    return [Task("learning-curves", "pictures of the training images", settings, pictures)]
+
+
+def pictures(data: Any, n: int | None, pictures: int, seed: int) -> list[dict[str, Any]]:
+    """The first training images under each condition, as PNG, with the labels they are trained on."""
+    import base64
+    from io import BytesIO
+
+    import numpy as np
+    from PIL import Image
+
+    from ..corruption import corrupt
+    from ..data import at_most
+
+    records = []
+    some = at_most(data, n or len(data.train), 1, seed)
+    for condition in CONDITIONS:
+        train = corrupt(some, condition, seed=seed).train
+        for index in range(min(pictures, len(train))):
+            image = train.images[index]
+            if image.dtype != np.uint8:
+                image = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
+            if image.shape[2] != 3:
+                image = image[..., :1].repeat(3, axis=2)
+            file = BytesIO()
+            Image.fromarray(image).save(file, "PNG")
+            records.append(
+                {
+                    "condition": condition,
+                    "index": index,
+                    "label": int(train.labels[index]),
+                    "true_label": int(train.true_labels[index]),
+                    "png": base64.b64encode(file.getvalue()).decode(),
+                }
+            )
+    return records
+
+
 def draw(tables: Tables) -> Mapping[str, Any]:
-    """A chart of loss curves for each model."""
-    return {
+    """The pictures, then a chart of loss curves for each model."""
+    charts = {}
+    if tables.records:
+        first = tables.records[0]
+        source = DATASETS.get(first["data"])
+        charts["images"] = picture_strip(
+            tables.records,
+            names=source.names if source else (),
+            title="What the network is asked to learn",
+            subtitle=f"the same training images of {first['data']} under each condition, with the labels trained on; "
+            f"seed {first['seed']}",
+        )
+    models = [] if tables.runs.is_empty() else tables.runs["model"].unique(maintain_order=True).to_list()
+    return charts | {
         model: loss_curves(
             tables.epochs.filter(pl.col("model") == model),
             title=f"Training loss of {model} under each condition",
             subtitle=setting(tables.runs.filter(pl.col("model") == model)),
         )
-        for model in tables.runs["model"].unique(maintain_order=True)
+        for model in models
     }
 
 
 def verdict(tables: Tables) -> list[str]:
     """For each model: does it fit random labels, and in which order do the conditions end?"""
+    if tables.runs.is_empty():
+        return ["No run is finished yet."]
     sentences = []
     for model in tables.runs["model"].unique(maintain_order=True):
         runs = tables.runs.filter(pl.col("model") == model)
@@ -117,10 +180,55 @@ def _against_the_paper(steps: Mapping[str, float]) -> str:
     return "".join(f"; {claim}" for claim in claims)
 
 
+def _fit(conditions: tuple[str, ...]) -> Callable[[Tables], Outcome | None]:
+    """Whether every model fits the training set under each of these conditions, in every seed."""
+
+    def check(tables: Tables) -> Outcome | None:
+        if tables.runs.is_empty():
+            return None
+        runs = tables.runs.filter(pl.col("corruption").is_in(conditions))
+        if set(runs["corruption"]) != set(conditions):
+            return None
+        parts = [
+            f"{model} {name} {percent(worst)} train at n = {n:,}"
+            for model, name, n, worst in runs.group_by("model", "corruption", "n", maintain_order=True)
+            .agg(pl.col("train_accuracy").min())
+            .iter_rows()
+        ]
+        worst = min(runs["train_accuracy"])
+        return Outcome(worst >= FITS, f"{', '.join(parts)} (least of {runs['seed'].n_unique()} seeds)")
+
+    return check
+
+
 STUDY = Study(
     question="Can the network fit labels and images that carry no pattern, and how much longer does that take?",
     source="Zhang et al. (2017), section 2.2, figure 1a",
+    chapter="Randomization tests",
     specs=specs,
     draw=draw,
     verdict=verdict,
+    tasks=tasks,
+    claims=(
+        Claim(
+            "Deep neural networks easily fit random labels.",
+            f"every network has a train accuracy of at least {percent(FITS)} on random labels, in every seed",
+            _fit(("random-labels",)),
+        ),
+        Claim(
+            "They fit shuffled pixels, random pixels and Gaussian noise as well.",
+            f"every network has a train accuracy of at least {percent(FITS)} under all three, in every seed",
+            _fit(("shuffled-pixels", "random-pixels", "gaussian-pixels")),
+        ),
+    ),
+    assumptions=(
+        "batch size",
+        "initialization",
+        "learning-rate decay",
+        "pixel corruption",
+        "partially corrupted labels",
+        "number of epochs",
+        "training loss of a curve",
+        "time to overfit",
+    ),
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..figures.lines import lines
 from ..results import Task
-from .study import Cells, Scale, Study, Tables, mean_of, percent
+from .study import Cells, Claim, Outcome, Scale, Study, Tables, mean_of, percent
 
 STARTS = (1e-3, 1e-2, 1e-1, 1.0, 5.0)
 PROBLEMS: dict[Scale, dict[str, int]] = {
@@ -124,11 +124,36 @@ def verdict(tables: Tables) -> list[str]:
     return sentences
 
 
+def _start_decides(tables: Tables) -> Outcome | None:
+    convex = {r["seed"]: r["nuclear_norm"] for r in tables.records if not r["start"]}
+    tiny = [r for r in tables.records if r["start"] == min(STARTS) and r["seed"] in convex]
+    large = [r for r in tables.records if r["start"] == max(STARTS)]
+    if not tiny or not large:
+        return None
+    found, missed = max(r["error"] for r in tiny), min(r["error"] for r in large)
+    excess = max(abs(r["nuclear_norm"] / convex[r["seed"]] - 1) for r in tiny)
+    return Outcome(
+        found < FOUND and missed > MISSED and excess < FOUND,
+        f"from |U| = {min(STARTS):g} error {100 * found:.2g} %, nuclear norm within {100 * excess:.2g} % of the least; "
+        f"from |U| = {max(STARTS):g} error {100 * missed:.3g} %",
+    )
+
+
 STUDY = Study(
     question="Does gradient descent itself prefer matrices of low nuclear norm?",
     source="Gunasekar et al. (2017), cited by the lecture",
+    chapter="Linear models and what descent prefers",
     tasks=tasks,
     draw=draw,
     verdict=verdict,
     table=table,
+    claims=(
+        Claim(
+            "Gradient descent on a factorization finds the matrix of least nuclear norm from a tiny start, not from a "
+            "large one (Gunasekar et al., 2017; consistent with their conjecture, no proof of it).",
+            f"from the tiniest start the error is below {percent(FOUND)} and the nuclear norm within {percent(FOUND)} "
+            f"of the least possible, from the largest the error is above {percent(MISSED)}",
+            _start_decides,
+        ),
+    ),
 )

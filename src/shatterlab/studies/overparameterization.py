@@ -11,7 +11,7 @@ from ..figures.bars import parameter_bars
 from ..paper import DENSENET_BC_PARAMETERS, IMAGENET_TRAINING_SIZE, ZOO
 from ..results import Task
 from ..spec import PAPER_TRAINING_SIZE
-from .study import Cells, Scale, Study, Tables
+from .study import Cells, Claim, Outcome, Scale, Study, Tables
 
 STATED: dict[str, tuple[float, str]] = {
     **{entry.name: (entry.lecture, "lecture") for entry in ZOO},
@@ -107,11 +107,40 @@ def verdict(tables: Tables) -> list[str]:
     return sentences
 
 
+TRAINED_ON = {"LeNet-5": ("MNIST", 60_000)} | {
+    name: ("CIFAR-10", PAPER_TRAINING_SIZE) for name in STATED if name.startswith("DenseNet")
+}
+"""The training set of a network's own paper, where it is not ImageNet."""
+
+
+def _as_many_as_images(tables: Tables) -> Outcome | None:
+    built = {r["network"]: r["parameters"] for r in tables.records if r["parameters"] is not None}
+    if not built:
+        return None
+    trained_on = {name: TRAINED_ON.get(name, ("ImageNet", IMAGENET_TRAINING_SIZE)) for name in built}
+    least = min(built, key=lambda name: built[name] / trained_on[name][1])
+    data, images = trained_on[least]
+    return Outcome(
+        all(built[name] >= trained_on[name][1] for name in built),
+        f"{len(built)} of {len(STATED)} networks counted here, from {built[least] / images:.2f} parameters an image "
+        f"({least} on {data}) up",
+    )
+
+
 STUDY = Study(
     question="How many parameters do successful networks have for each training example?",
     source="the lecture's list of overparameterized networks; Zhang et al. (2017), section 1",
+    chapter="Overparameterization",
     draw=draw,
     verdict=verdict,
     table=table,
     tasks=tasks,
+    claims=(
+        Claim(
+            "Successful networks have as many parameters as training examples or more, most of them many more.",
+            "every network counted here has at least as many parameters as its own paper's training set has images",
+            _as_many_as_images,
+        ),
+    ),
+    assumptions=("DenseNet-190",),
 )

@@ -31,6 +31,68 @@ class Tables:
     records: Sequence[dict[str, Any]] = ()
 
 
+CHAPTERS = {
+    "The question": "The classical picture says that a model too large for its data overfits. What does it predict?",
+    "Overparameterization": "Successful networks are larger than that picture allows. How much larger?",
+    "Randomization tests": "Take the pattern out of the data, label by label and pixel by pixel: what can a network "
+    "still fit?",
+    "The theorem": "How large must a network be to fit anything at all?",
+    "Regularization": "Weight decay, crops, dropout, early stopping, batch normalization: is it they that make "
+    "networks generalize?",
+    "Linear models and what descent prefers": "Of all solutions that fit, which does descent find, and what sets it "
+    "apart?",
+    "Further studies": "What else has been asked here?",
+}
+"""Of the report, in the lecture's order: heading to question. One without studies is left out."""
+
+TAKEAWAYS = {
+    "The effective capacity of successful networks is large enough to memorize their training data.": (
+        "overparameterization",
+        "learning-curves",
+        "expressivity",
+    ),
+    "Optimization stays easy when there is nothing to learn, so its ease does not explain generalization.": (
+        "label-noise",
+    ),
+    "Explicit regularizers help, but are neither needed for generalization nor enough to prevent memorization.": (
+        "table1",
+        "random-labels-regularized",
+    ),
+    "Nor do early stopping and batch normalization explain it.": ("implicit",),
+    "Linear models pose the same question: SGD finds the least norm, and the least norm does not predict which "
+    "solution generalizes.": ("minimum-norm", "kernels"),
+}
+"""What the lecture concludes: sentence to the studies whose claims bear it out."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What some runs say of a claim.
+
+    Args:
+        confirmed: whether the claim's rule holds.
+        numbers: the numbers that decided it, for people.
+    """
+
+    confirmed: bool
+    numbers: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Something the paper, the lecture or a work it cites says, that runs can confirm or not.
+
+    Args:
+        statement: in one sentence.
+        rule: when runs confirm it, in words; the very rule that `check` applies.
+        check: takes the finished runs of a study; None where these cannot say.
+    """
+
+    statement: str
+    rule: str
+    check: Callable[[Tables], Outcome | None] = field(repr=False)
+
+
 @dataclass(frozen=True)
 class Study:
     """An entry of `STUDIES`.
@@ -44,6 +106,9 @@ class Study:
         table: lines to be read beside the charts, cells ready to print; None where charts say it all.
         tasks: what the study computes beside training, from a scale, a data set and a number of seeds; what comes
             out is kept in the store and handed back as `Tables.records`.
+        claims: what the finished runs confirm or not.
+        assumptions: keys of `ASSUMPTIONS` that its runs rest on.
+        chapter: of the report, a key of `CHAPTERS`.
     """
 
     question: str
@@ -53,6 +118,9 @@ class Study:
     specs: Callable[[Scale, str, int], list[Spec]] = lambda scale, data, seeds: []
     table: Callable[[Tables], list[Cells]] | None = field(default=None, repr=False)
     tasks: Callable[[Scale, str, int], list[Task]] = field(default=lambda scale, data, seeds: [], repr=False)
+    claims: tuple[Claim, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    chapter: str = "Further studies"
 
 
 def tables(store: Store, results: Sequence[Result], measured: Sequence[Measurement] = ()) -> Tables:

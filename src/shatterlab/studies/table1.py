@@ -9,7 +9,7 @@ from ..figures.rows import accuracy_rows
 from ..paper import TABLE_1, Table1Row, targets_for
 from ..spec import PAPER_TRAINING_SIZE, WEIGHT_DECAY, Spec, make_spec
 from .learning_curves import FITS
-from .study import Cells, Scale, Study, Tables, gain, mean_of, percent, points, setting, unlike
+from .study import Cells, Claim, Outcome, Scale, Study, Tables, gain, mean_of, percent, points, setting, unlike
 
 SIGNIFICANCE = 5
 """A test accuracy generalizes when it lies this many standard errors of the test set above chance."""
@@ -235,11 +235,65 @@ def _normalization(rows: Rows) -> list[str]:
     ]
 
 
+def _not_needed(tables: Tables) -> Outcome | None:
+    plain = _plain(done(tables.runs))
+    if not plain:
+        return None
+    fine = all(_mean(runs["train_accuracy"]) >= FITS and generalizes(runs) for _, runs in plain.values())
+    return Outcome(fine, f"{_scores(plain)}; chance {percent(1 / next(iter(plain.values()))[1]['classes'][0])}")
+
+
+def _help_little(tables: Tables) -> Outcome | None:
+    """Compares what regularizers add at best with what networks have without them."""
+    rows = done(tables.runs)
+    confirmed, parts = True, []
+    for model, (_, bare) in _plain(rows).items():
+        with_any = {
+            name_of(row): _mean(runs["test_accuracy"])
+            for row, runs in rows
+            if row.model == model and not row.random_labels and (row.crop or row.weight_decay)
+        }
+        if not with_any:
+            continue
+        best = max(with_any, key=with_any.__getitem__)
+        alone = _mean(bare["test_accuracy"])
+        gained, lead = with_any[best] - alone, alone - 1 / bare["classes"][0]
+        confirmed &= gained < lead / 2
+        parts.append(f"{model} {100 * gained:+.1f} points by {best}, {100 * lead:.1f} above chance without")
+    return Outcome(confirmed, "; ".join(parts)) if parts else None
+
+
 STUDY = Study(
     question="Do explicit regularizers explain why networks generalize?",
     source="Zhang et al. (2017), section 3, table 1",
+    chapter="Regularization",
     specs=specs,
     draw=draw,
     verdict=verdict,
     table=table,
+    claims=(
+        Claim(
+            "Explicit regularization is not needed for small generalization error.",
+            f"every network without any fits its training set to at least {percent(FITS)} and its mean test accuracy "
+            f"lies {SIGNIFICANCE} standard errors of a test set above chance",
+            _not_needed,
+        ),
+        Claim(
+            "Regularizers help when tuned, but are not why networks generalize.",
+            "for every network the best regularized row adds less than half of what the row without any has above "
+            "chance",
+            _help_little,
+        ),
+    ),
+    assumptions=(
+        "batch size",
+        "initialization",
+        "learning-rate decay",
+        "learning rate",
+        "batch normalization",
+        "weight decay",
+        "local response normalization",
+        "random crop",
+        "number of epochs",
+    ),
 )

@@ -1,0 +1,67 @@
+"""Pictures: what a network is shown, and what it is told that it sees."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from .style import finished
+
+SIDE = 52
+"""Of a picture, in pixels."""
+GAP = 30
+"""Below a picture, for its label."""
+
+
+def picture_strip(records: Sequence[Mapping[str, Any]], *, names: Sequence[str] = (), title: str, subtitle: str) -> Any:
+    """A row of pictures for each condition, the same pictures in each column, with the label each is trained on.
+
+    A label that is not the true one is set in bold italics and marked, so that it shows without colour.
+
+    Args:
+        records: condition, index, label, true_label, png (base64).
+        names: of the classes; numbers where there are none.
+        title, subtitle: say where the pictures come from.
+
+    Returns:
+        An altair chart.
+    """
+
+    def named(label: int) -> str:
+        return names[label] if label < len(names) else str(label)
+
+    table = pl.DataFrame(
+        [
+            {
+                "condition": r["condition"],
+                "picture": r["index"] + 1,
+                "label": named(r["label"]),
+                "true label": named(r["true_label"]),
+                "shown": named(r["label"]) + (" ✗" if r["label"] != r["true_label"] else ""),
+                "url": f"data:image/png;base64,{r['png']}",
+            }
+            for r in records
+        ]
+    )
+    conditions = table["condition"].unique(maintain_order=True).to_list()
+    columns = len(table["picture"].unique())
+    y = alt.Y(
+        "condition:N",
+        sort=conditions,
+        title=None,
+        axis=alt.Axis(ticks=False, domain=False, labelPadding=8, labelOffset=-GAP // 2, grid=False),
+    )
+    base = alt.Chart(table).encode(
+        x=alt.X("picture:O", axis=None),
+        y=y,
+        tooltip=["condition:N", "picture:O", alt.Tooltip("label:N", title="trained as"), "true label:N"],
+    )
+    pictures = base.mark_image(width=SIDE, height=SIDE, smooth=False, yOffset=-GAP / 2).encode(url="url:N")
+    text = base.encode(text="shown:N")
+    true = text.transform_filter("datum.label == datum['true label']").mark_text(dy=SIDE / 2 - 6, fontSize=10)
+    wrong = text.transform_filter("datum.label != datum['true label']").mark_text(
+        dy=SIDE / 2 - 6, fontSize=10, fontWeight="bold", fontStyle="italic", color="#D55E00"
+    )
+    size = {"width": (SIDE + 14) * columns, "height": (SIDE + GAP) * len(conditions)}
+    return finished(alt.layer(pictures, true, wrong), title, subtitle, **size)
