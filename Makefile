@@ -29,7 +29,7 @@ lint: $(VENV)/installed-dev
 
 docs: $(VENV)/installed  ## the site, in site/
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[docs]"
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: $(VENV)/installed-dev  ## needs CIFAR-10 where shatterlab finds it
 	$(BIN)/python bench/epoch.py
