@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "data": FLOOR,
     "models": FLOOR,
     "corruption": {"data", *FLOOR},
-    "training": {"data", *FLOOR},
+    "training": {"data", "models", *FLOOR},
     "theory": set(),
     "results": FLOOR,
     "spine": {"data", "models", "corruption", "training", "results", *FLOOR},

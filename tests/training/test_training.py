@@ -9,10 +9,9 @@ from helpers import MODEL_NAMES, noise_data
 from shatterlab import ShatterlabError, build, load, make_spec
 from shatterlab.data import Data, subset
 from shatterlab.seeds import stream
-from shatterlab.training import MomentumSGD, evaluation_interval, train
+from shatterlab.training import MomentumSGD, evaluation_interval, learner, train
 from shatterlab.training.augment import augment, draw
-from shatterlab.training.evaluate import logits, loss_and_accuracy
-from shatterlab.training.loop import EVALUATION_SHARE, learning_rate
+from shatterlab.training.loop import EVALUATION_SHARE, _Prepared, learning_rate
 from shatterlab.training.preprocess import preprocess, whiten
 
 
@@ -96,15 +95,19 @@ def test_a_crop_larger_than_the_image_is_one_sentence() -> None:
 
 def test_evaluation_counts_every_example_once_and_leaves_the_mode() -> None:
     model = build("inception", (8, 8, 3), 4).train()
-    images = torch.randn(1_203, 8, 8, 3)
-    outputs = logits(model, images)
+    data = noise_data(n=1_203, n_test=4)
+    part = _Prepared([data.train], make_spec(model="inception", data="noise"), torch.device("cpu"))
+    (found,) = part.scores(learner([model], [MomentumSGD(model.parameters(), 0.9, 0.0)]), [0], "test")
     assert model.training
     with torch.no_grad():
-        torch.testing.assert_close(outputs, model.eval()(images.permute(0, 3, 1, 2)), rtol=1e-4, atol=1e-4)
-    labels = torch.arange(1_203) % 4
-    loss, accuracy = loss_and_accuracy(outputs, labels)
-    assert loss == pytest.approx(-outputs.log_softmax(1)[torch.arange(1_203), labels].mean().item(), rel=1e-5)
-    assert accuracy == (outputs.argmax(1) == labels).double().mean().item()
+        outputs = model.eval()(part.pool.images.permute(0, 3, 1, 2))
+    expected = _loss_and_accuracy(outputs, part.labels[0])
+    assert (found["test_loss"], found["test_accuracy"]) == pytest.approx(expected, rel=1e-5)
+
+
+def _loss_and_accuracy(outputs: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:
+    loss = -outputs.log_softmax(1)[torch.arange(len(labels)), labels].mean().item()
+    return loss, (outputs.argmax(1) == labels).double().mean().item()
 
 
 @pytest.mark.parametrize(("n", "n_test"), [(50_000, 10_000), (1_000, 10_000), (1_000, 1_000), (10, 10)])
@@ -198,6 +201,8 @@ def test_validation_and_test_are_scored_on_their_own_examples() -> None:
                         (held.validation, (row.validation_loss, row.validation_accuracy)),
                         (held.train, (row.train_loss, row.train_accuracy))):  # fmt: skip
         seen = preprocess(part.images, None, "whiten", torch.device("cpu"))
-        expected = loss_and_accuracy(logits(model, seen), torch.from_numpy(part.labels.copy()))
+        with torch.no_grad():
+            outputs = model.eval()(seen.permute(0, 3, 1, 2))
+        expected = _loss_and_accuracy(outputs, torch.from_numpy(part.labels.copy()))
         assert found == pytest.approx(expected, rel=1e-5)
     assert row.validation_loss != pytest.approx(row.test_loss, rel=1e-3)

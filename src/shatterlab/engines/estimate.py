@@ -7,38 +7,44 @@ from time import perf_counter
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from ..data import Data, load
+from ..errors import ShatterlabError
 from ..spec import AUGMENTATIONS, Spec
 from ..spine import model_for, pick_device
-from ..training import MomentumSGD, evaluation_interval
+from ..training import MomentumSGD, evaluation_interval, learner, stack_key
 from ..training.augment import augment, check, draw
-from ..training.evaluate import BATCH, logits
+from ..training.loop import BATCH
 from ..training.memory import keep_freed_memory
 
 PROCESS_MEMORY = 0.35e9
 """Bytes of a process that has imported torch and done nothing."""
 
 
+WORTHWHILE = 0.02
+"""Seconds of a step beyond which the machine is busy with arithmetic and a stack has nothing to save."""
+GAIN = 0.05
+"""Share of its time that a run has to save in a larger stack."""
+
+
 @dataclass(frozen=True)
 class Estimate:
-    """For a list of runs: seconds if done one after another, bytes of the largest one."""
+    """For a list of stacks: seconds if done one after another, bytes of the largest one."""
 
     seconds: float
     memory: float
 
 
 def estimate(
-    specs: Sequence[Spec], *, threads: int = 1, device: str = "auto", data_dir: Path | None = None
+    units: Sequence[Sequence[Spec]], *, threads: int = 1, device: str = "auto", data_dir: Path | None = None
 ) -> Estimate:
-    """Times a few training steps and evaluations of each (model, batch size) and scales them up.
+    """Times a few training steps and evaluations of each kind of run and size of stack and scales them up.
 
     The time is an upper bound for runs that may stop once they fit.
 
     Args:
-        specs: the runs to be done.
-        threads: that a run will have on the CPU.
+        units: the runs to be done, in stacks; a run alone is a stack of one.
+        threads: that a stack will have on the CPU.
         device: as for `run`.
         data_dir: looked in first for data.
     """
@@ -47,74 +53,150 @@ def estimate(
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        return _estimate(specs, target, data_dir)
+        return _estimate(units, target, data_dir)
     finally:
         torch.set_num_threads(before)
 
 
-def _estimate(specs: Sequence[Spec], target: torch.device, data_dir: Path | None) -> Estimate:
-    timed: dict[tuple[object, ...], tuple[float, float, float]] = {}
+def _estimate(units: Sequence[Sequence[Spec]], target: torch.device, data_dir: Path | None) -> Estimate:
     seconds = memory = 0.0
-    for spec in specs:
+    for unit in units:
+        spec = unit[0]
         data = load(spec.data, data_dir)
-        n, n_test = spec.n or len(data.train) - spec.n_validation, spec.n_test or len(data.test)
-        on = tuple(getattr(spec, dial) > 0 for dial in ("random_crop", *AUGMENTATIONS))
-        kind = spec.model, spec.data, spec.batch_size, spec.precision, spec.crop, on
-        if kind not in timed:
-            timed[kind] = _time(spec, data, target)
-        step, evaluation, activations = timed[kind]
+        step, evaluation, _ = _timed(spec, len(unit), data, target)
+        n, n_test = _sizes(spec, data)
         steps = -(-n // spec.batch_size)
-        evaluations = 1 + spec.epochs // evaluation_interval(spec, n, n_test)
-        held = spec.n_validation + n_test
-        seconds += spec.epochs * steps * step + evaluations * (n + held) * evaluation
-        copies = 3 if spec.augments else 2  # drawn, corrupted, and kept as stored to augment from
-        numbers = (n + held) * data.train.images[0].nbytes * copies
-        floats = (n + held) * _seen_size(spec, data) * 4
+        evaluated = (1 + spec.epochs // evaluation_interval(spec, n, n_test)) * (n + spec.n_validation + n_test)
+        seconds += spec.epochs * steps * step + evaluated * evaluation * len(unit)
         stored = data.train.images.nbytes + data.test.images.nbytes
-        memory = max(memory, PROCESS_MEMORY + stored + numbers + floats + activations)
+        memory = max(memory, PROCESS_MEMORY + stored + len(unit) * _memory_of_run(spec, data, target))
     return Estimate(seconds, memory)
 
 
-def _seen_size(spec: Spec, data: Data) -> int:
+def _sizes(spec: Spec, data: Data) -> tuple[int, int]:
+    return spec.n or len(data.train) - spec.n_validation, spec.n_test or len(data.test)
+
+
+def _memory_of_run(spec: Spec, data: Data, device: torch.device) -> float:
+    """Bytes of a run beside the process and the data as loaded."""
+    images = sum(_sizes(spec, data)) + spec.n_validation
+    copies = 3 if spec.augments else 2  # drawn, corrupted, and kept as stored to augment from
     height, width, channels = data.train.shape
-    return (spec.crop or height) * (spec.crop or width) * channels
+    seen = (spec.crop or height) * (spec.crop or width) * channels * 4
+    return images * (data.train.images[0].nbytes * copies + seen) + _timed(spec, 1, data, device)[2]
 
 
-def _time(spec: Spec, data: Data, device: torch.device) -> tuple[float, float, float]:
-    """Seconds of a training step, seconds of evaluating an image, bytes of a step's activations and weights."""
+def stacks(
+    specs: Sequence[Spec],
+    *,
+    jobs: int = 1,
+    threads: int | None = None,
+    device: str = "auto",
+    memory: float = float("inf"),
+    data_dir: Path | None = None,
+) -> list[list[Spec]]:
+    """Puts runs together that are trained faster as one stack; the others stand alone.
+
+    Where runs share a `stack_key`, a few steps of stacks of 2, 4, 8, ... are timed here and now, for as long as a
+    step of each run gets cheaper.
+
+    Args:
+        specs: different runs.
+        jobs: processes that will share the work; there are no larger stacks than keep all of them busy.
+        threads: of each process on the CPU; default: as many as torch has.
+        device: as for `run`.
+        memory: bytes that a process may take for a stack.
+        data_dir: looked in first for data.
+
+    Returns:
+        Every run once, in the order in which the first of each stack was given.
+    """
+    target = pick_device(device)
+    groups: dict[str, list[Spec]] = {}
+    for spec in specs:
+        # Dropout draws from torch's one generator, which the runs of a stack cannot share.
+        groups.setdefault(spec.id if spec.dropout else stack_key(spec), []).append(spec)
+    keep_freed_memory()
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        found = []
+        for group in groups.values():
+            size = _stack_size(group, -(-len(group) // jobs), target, memory, data_dir) if len(group) > 1 else 1
+            count = -(-len(group) // size)
+            found += [group[i::count] for i in range(count)]
+        return found
+    finally:
+        torch.set_num_threads(before)
+
+
+def _stack_size(group: Sequence[Spec], most: int, device: torch.device, memory: float, data_dir: Path | None) -> int:
+    """Runs in the fastest stack."""
+    try:
+        data = load(group[0].data, data_dir)
+        best, size = _timed(group[0], 1, data, device)[0], 1
+        if best > WORTHWHILE:
+            return 1
+        fits = (memory - PROCESS_MEMORY) / _memory_of_run(group[0], data, device)
+        for runs in (int(min(2**k, most, fits)) for k in range(1, 11)):
+            if runs <= size:
+                break
+            each = _timed(group[0], runs, data, device)[0] / runs
+            if each > best * (1 - GAIN):
+                break
+            best, size = each, runs
+    except (ShatterlabError, RuntimeError, NotImplementedError, ValueError):
+        return 1  # runs that cannot be done, or not stacked, say so when they are done alone
+    return size
+
+
+_TIMED: dict[tuple[object, ...], tuple[float, float, float]] = {}
+
+
+def _timed(spec: Spec, runs: int, data: Data, device: torch.device) -> tuple[float, float, float]:
+    """`_time`, once for each kind of run, number of runs and threads."""
+    on = tuple(getattr(spec, dial) > 0 for dial in ("random_crop", *AUGMENTATIONS))
+    shape = data.train.shape, data.train.images.dtype, data.train.classes
+    kind = (spec.model, shape, spec.batch_size, spec.precision, spec.crop, spec.preprocessing, spec.dropout > 0)
+    key = (*kind, on, runs, str(device), torch.get_num_threads())
+    if key not in _TIMED:
+        _TIMED[key] = _time(spec, runs, data, device)
+    return _TIMED[key]
+
+
+def _time(spec: Spec, runs: int, data: Data, device: torch.device) -> tuple[float, float, float]:
+    """Seconds of a step of a stack, seconds of evaluating an image, bytes of a step's activations and weights."""
     check(spec, data.train.images)
-    model = model_for(spec, data).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = MomentumSGD(model.parameters(), spec.momentum, spec.weight_decay)
+    models = [model_for(spec, data).to(device, memory_format=torch.channels_last) for _ in range(runs)]  # type: ignore[call-overload]
+    optimizers = [MomentumSGD(model.parameters(), spec.momentum, spec.weight_decay) for model in models]
+    stack = learner(models, optimizers, bf16=spec.precision == "bf16")
     height, width, channels = data.train.shape
     side = spec.crop or height, spec.crop or width
-    images = torch.randn(max(spec.batch_size, BATCH), *side, channels, device=device)
-    labels = torch.zeros(spec.batch_size, dtype=torch.int64, device=device)
-    stored = torch.from_numpy(np.resize(data.train.images, (spec.batch_size, *data.train.shape))).to(device)
-    changes = draw(spec, spec.batch_size, data.train.shape, 1, device)
+    images = torch.randn(runs, spec.batch_size, *side, channels, device=device)
+    labels = torch.zeros(runs, spec.batch_size, dtype=torch.int64, device=device)
+    stored = torch.from_numpy(np.resize(data.train.images, (runs * spec.batch_size, *data.train.shape))).to(device)
+    changes = draw(spec, runs * spec.batch_size, data.train.shape, 1, device)
     saved: dict[int, int] = {}
 
     def weigh(tensor: torch.Tensor) -> torch.Tensor:
         saved[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
 
-    def step() -> None:
-        with torch.autocast(device.type, torch.bfloat16, enabled=spec.precision == "bf16"):
-            batch = augment(stored, changes, spec) if spec.augments else images[: spec.batch_size]
-            predicted = model(batch.permute(0, 3, 1, 2))
-        optimizer.zero_grad()
-        F.cross_entropy(predicted.float(), labels).backward()
-        optimizer.step(0.0)
+    def step() -> float:
+        began = perf_counter()
+        batch = augment(stored, changes, spec).view_as(images) if spec.augments else images
+        stack.step(batch, labels, [1e-9] * runs)
         if device.type == "cuda":
             torch.cuda.synchronize()
+        return perf_counter() - began
 
     with torch.autograd.graph.saved_tensors_hooks(weigh, lambda tensor: tensor):
         step()
+    seconds = min(step() for _ in range(3))
+    block = torch.randn(1, BATCH, *side, channels, device=device)
     began = perf_counter()
-    for _ in range(3):
-        step()
-    trained = perf_counter()
-    logits(model, images[:BATCH])
-    evaluated = perf_counter()
-    weights = 3 * 4 * sum(parameter.numel() for parameter in model.parameters())
+    stack.outputs(block.expand(runs, -1, -1, -1, -1), range(runs))
+    evaluated = perf_counter() - began
+    weights = 3 * 4 * sum(parameter.numel() for parameter in models[0].parameters())
     # Gradients of activations come on top of the activations that the backward pass needs.
-    return (trained - began) / 3, (evaluated - trained) / BATCH, 2 * sum(saved.values()) + weights
+    return seconds, evaluated / BATCH / runs, (2 * sum(saved.values()) + images.nbytes) / runs + weights

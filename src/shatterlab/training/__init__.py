@@ -1,6 +1,7 @@
 """Training: the paper's recipe as a generator of one row an epoch. Everything here needs torch."""
 
-from .loop import evaluation_interval, train
+from .learners import learner
+from .loop import evaluation_interval, stack_key, train, train_together
 from .optimizer import MomentumSGD
 
-__all__ = ["MomentumSGD", "evaluation_interval", "train"]
+__all__ = ["MomentumSGD", "evaluation_interval", "learner", "stack_key", "train", "train_together"]
