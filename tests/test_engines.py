@@ -11,8 +11,9 @@ import pytest
 
 from shatterlab import ShatterlabError, Store, make_spec
 from shatterlab.engines import Settings, run_all
-from shatterlab.engines.estimate import estimate
+from shatterlab.engines.estimate import estimate, stacks
 from shatterlab.row import Row
+from shatterlab.spine import run_together
 
 SPECS = [make_spec(data="digits", model="mlp-1x16", n=60, n_test=30, epochs=3, seed=seed) for seed in range(4)]
 
@@ -77,7 +78,7 @@ def test_ctrl_c_stops_at_once_says_how_to_go_on_and_loses_nothing(tmp_path: Path
 def test_the_estimate_grows_with_the_work() -> None:
     few = [make_spec(data="digits", model="mlp-1x256", epochs=10)]
     many = [*few, make_spec(data="digits", model="mlp-1x256", epochs=1_000)]
-    small, large = (estimate(specs, device="cpu") for specs in (few, many))
+    small, large = (estimate([[spec] for spec in specs], device="cpu") for specs in (few, many))
     assert large.seconds > 20 * small.seconds > 0
     assert 0.3e9 < small.memory < 1e9
 
@@ -99,5 +100,77 @@ def test_a_run_of_another_process_is_left_for_last(tmp_path: Path) -> None:
     store = Store(tmp_path)
     with store.claim(SPECS[0]):
         assert store.busy(SPECS[0])
-        assert list(_busy_last(SPECS, Settings(tmp_path))) == [*SPECS[1:], SPECS[0]]
+        assert list(_busy_last([SPECS[:2], SPECS[2:]], Settings(tmp_path))) == [SPECS[1:2], SPECS[2:], SPECS[:1]]
     assert not store.busy(SPECS[0])
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_stacked_runs_leave_what_separate_ones_leave(tmp_path: Path, jobs: int) -> None:
+    events: list[tuple[str, int | None]] = []
+    run_all(SPECS, Settings(tmp_path / "apart", "cpu"))
+    run_all(
+        SPECS,
+        Settings(tmp_path / "stacked", "cpu"),
+        jobs=jobs,
+        units=[SPECS[:3], SPECS[3:]],
+        report=lambda spec, row: events.append((spec.id, row and row.epoch)),
+    )
+    assert sorted(events, key=str) == sorted([(spec.id, e) for spec in SPECS for e in (1, 2, 3, None)], key=str)
+    apart, stacked = Store(tmp_path / "apart"), Store(tmp_path / "stacked")
+    for spec, together in zip(SPECS, (3, 3, 3, 1), strict=True):
+        one, other = apart.result(spec), stacked.result(spec)
+        assert one is not None
+        assert other is not None
+        assert other.provenance.together == together
+        assert other.provenance.train_fingerprint == one.provenance.train_fingerprint
+        for first, second in zip(apart.rows(spec), stacked.rows(spec), strict=True):
+            assert second.online_loss == pytest.approx(first.online_loss, rel=1e-4)
+        assert other.last.test_loss == pytest.approx(one.last.test_loss, rel=1e-3)
+        assert stacked.checkpoint(spec).stat().st_size == apart.checkpoint(spec).stat().st_size
+
+
+def test_a_stack_killed_at_different_epochs_goes_on_as_if_never_stopped(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("shatterlab.spine.CHECKPOINT_SECONDS", -1)
+    whole, broken = Store(tmp_path / "whole"), Store(tmp_path / "broken")
+    run_together(SPECS[:3], whole, device="cpu")
+
+    class Kill(Exception):
+        pass
+
+    def kill(spec, row):
+        if (spec, row.epoch) == (SPECS[1], 2):
+            raise Kill  # the rows of run 0 are written, its checkpoint is of the epoch before
+
+    with pytest.raises(Kill):
+        run_together(SPECS[:2], broken, device="cpu", on_row=kill)
+    assert len(broken.rows(SPECS[0])) == 2
+    run_together(SPECS[:3], broken, device="cpu")  # run 2 has not begun
+    for spec, start in zip(SPECS, (1, 1, 0), strict=False):
+        result = broken.result(spec)
+        assert result is not None
+        assert (result.provenance.resumed_from, len(broken.rows(spec))) == (start, 3)
+        assert result.last.test_loss == pytest.approx(whole.rows(spec)[-1].test_loss, rel=1e-3)
+
+
+def test_a_stack_that_cannot_be_trained_at_once_is_trained_one_by_one(tmp_path: Path) -> None:
+    broken = make_spec(data="digits", model="mlp-1x16", n=60, n_test=30, epochs=3, learning_rate=1e30)
+    too_many = make_spec(data="digits", model="mlp-1x16", n=10_000)
+    with pytest.raises(ShatterlabError, match="diverged"):
+        run_all([SPECS[0], broken], Settings(tmp_path, "cpu"), units=[[SPECS[0], broken]])
+    assert Store(tmp_path).result(SPECS[0]) is not None
+    with pytest.raises(ShatterlabError):
+        run_all([SPECS[1], too_many], Settings(tmp_path, "cpu"), units=[[SPECS[1], too_many]])
+    assert Store(tmp_path).result(SPECS[1]) is not None
+
+
+def test_small_perceptrons_are_stacked_and_what_cannot_be_is_not() -> None:
+    small = [make_spec(data="digits", model="mlp-1x16", n=60, batch_size=16, seed=seed) for seed in range(8)]
+    dropped = [spec.model_copy(update={"dropout": 0.5}) for spec in small[:2]]
+    other = make_spec(data="digits", model="mlp-1x16", n=50)
+    units = stacks([*small, *dropped, other], threads=1)
+    assert sorted(spec.id for unit in units for spec in unit) == sorted(s.id for s in [*small, *dropped, other])
+    assert max(len(unit) for unit in units) > 1
+    assert [other] in units
+    assert all(len(unit) == 1 for unit in units if unit[0].dropout)
+    assert max(len(unit) for unit in stacks(small, jobs=2, threads=1)) <= 4  # both processes have work
+    assert all(len(unit) == 1 for unit in stacks(small, threads=1, memory=0.3501e9))

@@ -4,13 +4,14 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
 from .data import Data, data_folders, fetch_dataset, find, load, pin
 from .engines import Settings, cores, run_all, threads_for
-from .engines.estimate import estimate
+from .engines.estimate import estimate, stacks
 from .engines.tasks import do_tasks, with_data_version
 from .errors import ShatterlabError
 from .progress import Progress
@@ -28,6 +29,8 @@ VALIDATION_PART = 5
 """Of a data set smaller than a study asks for, one part in this many at most is held out."""
 MEMORY_SHARE = 0.8
 """Of the free memory that runs side by side may take together."""
+START_SECONDS = 4
+"""Until a process beside this one has imported torch and read its data, about."""
 
 
 def run_studies(
@@ -103,9 +106,9 @@ def _train_all(
     missing = [spec for spec in every if store.result(spec) is None]
     OUT.print(f"{what}: {len(every)} runs, {len(every) - len(missing)} already in {store.path}.", markup=False)
     if missing:
-        jobs = _announce(missing, device, jobs, data_dir)
+        jobs, units = _announce(missing, device, jobs, data_dir)
         with Progress(missing) as progress:
-            run_all(missing, Settings(store.path, device, data_dir), jobs=jobs, report=progress.update)
+            run_all(missing, Settings(store.path, device, data_dir), jobs=jobs, report=progress.update, units=units)
 
 
 def _compute_all(wanted: Mapping[str, Sequence[Task]], store: Store, scale: Scale, data_dir: Path | None) -> None:
@@ -151,23 +154,32 @@ def sized(spec: Spec, data: Data) -> Spec:
     return pin(spec.model_copy(update=sizes))
 
 
-def _announce(missing: Sequence[Spec], device: str, jobs: int | None, data_dir: Path | None) -> int:
-    """Says what is coming and returns the number of runs at a time."""
-    # One run keeps a GPU busy; on the CPU a run a core is fastest, as small networks share a step badly.
-    most = 1 if pick_device(device).type == "cuda" else cores()
-    wanted = min(jobs or most, len(missing))
-    cost = estimate(missing, threads=threads_for(wanted), device=device, data_dir=data_dir)
+def _announce(
+    missing: Sequence[Spec], device: str, jobs: int | None, data_dir: Path | None
+) -> tuple[int, list[list[Spec]]]:
+    """Says what is coming and returns the number of processes and the stacks that they share."""
     free = free_memory()
-    if jobs is None:
-        wanted = max(1, min(wanted, int(MEMORY_SHARE * free / cost.memory)))
+    # One run keeps a GPU busy. On the CPU large runs are fastest with a core each, and small ones in one stack.
+    most = 1 if pick_device(device).type == "cuda" else cores()
+    plans = []
+    for wanted in {jobs} if jobs else {1, most}:
+        wanted = min(wanted, len(missing))
+        shared: dict[str, Any] = {"threads": threads_for(wanted), "device": device, "data_dir": data_dir}
+        units = stacks(missing, jobs=wanted, memory=MEMORY_SHARE * free / wanted, **shared)
+        cost = estimate(units, **shared)
+        fitting = wanted if jobs else max(1, min(wanted, len(units), int(MEMORY_SHARE * free / cost.memory)))
+        seconds = cost.seconds / fitting + (START_SECONDS if fitting > 1 else 0)
+        plans.append((seconds, fitting, units, cost.memory * fitting))
+    seconds, wanted, units, memory = min(plans, key=lambda plan: plan[:2])
+    largest = max(map(len, units))
+    stacked = f" in stacks of up to {largest}" if largest > 1 else ""
     OUT.print(
-        f"{len(missing)} to do on {pick_device(device)}, {wanted} at a time: at most about "
-        f"{_duration(cost.seconds / wanted)}, {cost.memory * wanted / 1e9:.1f} GB of memory. "
-        "Ctrl-C stops; the same command goes on."
+        f"{len(missing)} to do on {pick_device(device)}{stacked}, {wanted} at a time: at most about "
+        f"{_duration(seconds)}, {memory / 1e9:.1f} GB of memory. Ctrl-C stops; the same command goes on."
     )
-    if cost.memory * wanted > free:
+    if memory > free:
         OUT.print(f"That is more than the {free / 1e9:.1f} GB free now: a smaller --jobs or --scale needs less.")
-    return wanted
+    return wanted, units
 
 
 def available_data(scale: Scale, data_dir: Path | None) -> str:

@@ -1,6 +1,7 @@
 """The spine: a spec loads data, corrupts it, fits a model, leaves a result."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -15,7 +16,7 @@ from .results import Provenance, Result, Store, commit, processor, versions
 from .row import Row
 from .seeds import stream
 from .spec import Spec
-from .training import MomentumSGD, train
+from .training import MomentumSGD, learner, train_together
 from .training.checkpoint import restore, save
 from .training.preprocess import crop_box
 
@@ -79,40 +80,125 @@ def run(
     Raises:
         ShatterlabError: the message says what to do; finished epochs are kept.
     """
+    (done,) = run_together([spec], store, device=device, data_dir=data_dir, on_row=lambda _, row: on_row(row))
+    if isinstance(done, ShatterlabError):
+        raise done
+    return done
+
+
+def run_together(
+    specs: Sequence[Spec],
+    store: Store | None = None,
+    *,
+    device: str = "auto",
+    data_dir: Path | None = None,
+    on_row: Callable[[Spec, Row], None] = lambda spec, row: None,
+) -> list[Result | ShatterlabError]:
+    """Does several runs at once, as one stacked model; each ends as `run` would end it, within float32 rounding.
+
+    Each run keeps its own rows, checkpoint and result, and may be taken up again alone or in another stack.
+
+    Args:
+        specs: different runs with equal `training.stack_key`.
+        store: where to keep them; default: `shatterlab-runs` in the current folder.
+        device: `auto`, `cpu` or `cuda`.
+        data_dir: looked in first for data.
+        on_row: called after each epoch with the run and its row.
+
+    Returns:
+        For each spec the finished run, or the error that ended it; finished epochs are kept.
+
+    Raises:
+        ShatterlabError: none of the runs can be done; the message says what to do.
+    """
     store = store or Store()
-    spec = pin(spec)
-    if finished := store.result(spec):
-        return finished
+    specs = [pin(spec) for spec in specs]
+    errors: dict[str, ShatterlabError] = {}
     target = pick_device(device)
-    data = prepare(spec, data_dir)
-    model = model_for(spec, data).to(target, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = MomentumSGD(model.parameters(), spec.momentum, spec.weight_decay)
-    with store.claim(spec):
-        if finished := store.result(spec):
-            return finished
-        checkpoint = store.checkpoint(spec)
-        start = restore(checkpoint, model, optimizer) if checkpoint.exists() else 0
-        rows = store.rewind(spec, start)
-        started, saved = datetime.now(UTC), monotonic()
-        ended = rows and (rows[-1].epoch == spec.epochs or (spec.stop == "fit" and rows[-1].fitted))
-        for row in () if ended else train(spec, data, model, optimizer, start=start):
-            store.append(spec, row)
-            rows.append(row)
-            on_row(row)
-            if monotonic() - saved > CHECKPOINT_SECONDS:
-                with store.writing():
-                    save(checkpoint, model, optimizer, row.epoch)
-                saved = monotonic()
+    runs = [_Run(spec, data_dir, target) for spec in specs if store.result(spec) is None]
+    with ExitStack() as claims:
+        for one in sorted(runs, key=lambda one: one.spec.id):  # one order for all, or two might wait for each other
+            claims.enter_context(store.claim(one.spec))
+        runs = [one for one in runs if store.result(one.spec) is None]  # another process may have finished it
+        for one in runs:
+            one.take_up(store)
+        for start in sorted({one.start for one in runs}):
+            errors |= _train([one for one in runs if one.start == start], start, store, on_row)
+    return [end for spec in specs if (end := errors.get(spec.id) or store.result(spec))]
+
+
+class _Run:
+    """A run in the making."""
+
+    def __init__(self, spec: Spec, data_dir: Path | None, device: torch.device) -> None:
+        self.spec = spec
+        self.data = prepare(spec, data_dir)
+        self.model = model_for(spec, self.data).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimizer = MomentumSGD(self.model.parameters(), spec.momentum, spec.weight_decay)
+        self.start = 0
+        self.rows: list[Row] = []
+
+    def take_up(self, store: Store) -> None:
+        """Goes back to the last checkpoint."""
+        checkpoint = store.checkpoint(self.spec)
+        self.start = restore(checkpoint, self.model, self.optimizer) if checkpoint.exists() else 0
+        self.rows = store.rewind(self.spec, self.start)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last epoch has been done, though perhaps not written down as a result."""
+        return bool(self.rows) and (
+            self.rows[-1].epoch == self.spec.epochs or (self.spec.stop == "fit" and self.rows[-1].fitted)
+        )
+
+    def save(self, store: Store) -> None:
+        """Writes a checkpoint of the epochs done."""
         with store.writing():
-            save(checkpoint, model, optimizer, rows[-1].epoch)
-        result = _result(spec, data, model, rows, started=started, resumed_from=start)
-        store.finish(result)
-    return result
+            save(store.checkpoint(self.spec), self.model, self.optimizer, self.rows[-1].epoch)
 
 
-def _result(
-    spec: Spec, data: Data, model: torch.nn.Module, rows: list[Row], *, started: datetime, resumed_from: int
-) -> Result:
+def _train(
+    runs: Sequence[_Run], start: int, store: Store, on_row: Callable[[Spec, Row], None]
+) -> dict[str, ShatterlabError]:
+    """Trains runs that have all done `start` epochs, and finishes them; returns the errors of those that failed."""
+    started, saved = datetime.now(UTC), monotonic()
+    errors: dict[str, ShatterlabError] = {}
+    going = [run for run in runs if not run.ended]
+
+    def finish(run: _Run) -> None:
+        run.save(store)
+        store.finish(_result(run, started=started, resumed_from=start, together=len(going)))
+
+    for run in runs:
+        if run.ended:
+            finish(run)
+    if not going:
+        return {}
+    bf16 = going[0].spec.precision == "bf16"
+    stack = learner([run.model for run in going], [run.optimizer for run in going], bf16=bf16)
+    for entries in train_together([run.spec for run in going], [run.data for run in going], stack, start=start):
+        for i, row in entries.items():
+            if isinstance(row, ShatterlabError):
+                errors[going[i].spec.id] = row
+                continue
+            store.append(going[i].spec, row)
+            going[i].rows.append(row)
+            on_row(going[i].spec, row)
+        here = [going[i] for i, row in entries.items() if isinstance(row, Row)]
+        due = monotonic() - saved > CHECKPOINT_SECONDS
+        if due or any(run.ended for run in here):
+            stack.write_back()
+        for run in here:
+            if run.ended:
+                finish(run)
+            elif due:
+                run.save(store)
+        saved = monotonic() if due else saved
+    return errors
+
+
+def _result(run: _Run, *, started: datetime, resumed_from: int, together: int) -> Result:
+    spec, data, model, rows = run.spec, run.data, run.model, run.rows
     device = next(model.parameters()).device.type
     tested = [row for row in rows if row.test_accuracy is not None]
     best = max(tested, key=lambda row: row.test_accuracy or 0.0)
@@ -143,5 +229,6 @@ def _result(
             test_fingerprint=data.test.fingerprint(),
             started=started.isoformat(timespec="seconds"),
             resumed_from=resumed_from,
+            together=together,
         ),
     )

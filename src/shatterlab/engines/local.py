@@ -29,7 +29,12 @@ class Settings:
 
 
 def run_all(
-    specs: Sequence[Spec], settings: Settings, *, jobs: int = 1, report: Report = lambda spec, row: None
+    specs: Sequence[Spec],
+    settings: Settings,
+    *,
+    jobs: int = 1,
+    report: Report = lambda spec, row: None,
+    units: Sequence[Sequence[Spec]] | None = None,
 ) -> None:
     """Does every run of `specs` that the store does not hold yet.
 
@@ -38,13 +43,18 @@ def run_all(
         settings: store, device and data folder.
         jobs: runs at a time, each in a process of its own with its share of the cores; 1 stays in this process.
         report: told of every epoch and every finished run, in this process.
+        units: `specs` in stacks that are trained at once, see `estimate.stacks`; default: each alone.
 
     Raises:
         ShatterlabError: a run failed; the others have been done, and what was computed is kept.
         KeyboardInterrupt: stopped by the user; every run can be taken up again.
     """
     store = Store(settings.store)
-    missing = [spec for spec in specs if store.result(spec) is None]
+    missing = [
+        unit
+        for group in units or [[spec] for spec in specs]
+        if (unit := [spec for spec in group if store.result(spec) is None])
+    ]
     if jobs == 1 or len(missing) <= 1:
         failures = _one_by_one(missing, settings, report)
     else:
@@ -54,39 +64,47 @@ def run_all(
         raise ShatterlabError(failures[0] + others)
 
 
-def _one_by_one(specs: Sequence[Spec], settings: Settings, report: Report) -> list[str]:
-    return [failure for spec in _busy_last(specs, settings) if (failure := _failure(spec, settings, report))]
+def _one_by_one(units: Sequence[Sequence[Spec]], settings: Settings, report: Report) -> list[str]:
+    failures: list[str] = []
+    for unit in _busy_last(units, settings):
+        failures += _failures(unit, settings, report).values()
+    return failures
 
 
-def _busy_last(specs: Iterable[Spec], settings: Settings) -> Iterator[Spec]:
-    """The specs in their order, but those that another process is doing at the end: two commands share the work."""
-    store, busy = Store(settings.store), []
-    for spec in specs:
-        if store.busy(spec):
-            busy.append(spec)
-        else:
-            yield spec
-    yield from busy
+def _busy_last(units: Iterable[Sequence[Spec]], settings: Settings) -> Iterator[Sequence[Spec]]:
+    """The units in their order, but runs that another process is doing at the end: two commands share the work."""
+    store = Store(settings.store)
+    busy: list[Spec] = []
+    for unit in units:
+        free: list[Spec] = []
+        for spec in unit:
+            (busy if store.busy(spec) else free).append(spec)
+        if free:
+            yield free
+    yield from ([spec] for spec in busy)
 
 
-def _failure(spec: Spec, settings: Settings, report: Report) -> str | None:
-    """Does a run; returns what went wrong, as one broken run must not take the others with it."""
-    from ..spine import run
+def _failures(unit: Sequence[Spec], settings: Settings, report: Report) -> dict[str, str]:
+    """Does the runs of a unit; returns what went wrong by run, as one broken run must not take the others with it."""
+    from ..spine import run_together
 
+    where = {"device": settings.device, "data_dir": settings.data_dir}
     try:
-        run(
-            spec,
-            Store(settings.store),
-            device=settings.device,
-            data_dir=settings.data_dir,
-            on_row=lambda row: report(spec, row),
-        )
-    except ShatterlabError as error:
-        return str(error)
+        ends = run_together(unit, Store(settings.store), **where, on_row=report)  # type: ignore[arg-type]
     except Exception as error:
-        return f"{spec.title} failed: {type(error).__name__}: {error}"
-    report(spec, None)
-    return None
+        if len(unit) > 1:  # perhaps too large, or not to be stacked
+            found: dict[str, str] = {}
+            for spec in unit:
+                found |= _failures([spec], settings, report)
+            return found
+        if isinstance(error, ShatterlabError):
+            return {unit[0].id: str(error)}
+        return {unit[0].id: f"{unit[0].title} failed: {type(error).__name__}: {error}"}
+    failures = {spec.id: str(end) for spec, end in zip(unit, ends, strict=True) if isinstance(end, ShatterlabError)}
+    for spec in unit:
+        if spec.id not in failures:
+            report(spec, None)
+    return failures
 
 
 def cores() -> int:
@@ -99,18 +117,18 @@ def threads_for(jobs: int) -> int:
     return max(1, cores() // jobs)
 
 
-def _side_by_side(specs: Sequence[Spec], settings: Settings, jobs: int, report: Report) -> list[str]:
+def _side_by_side(units: Sequence[Sequence[Spec]], settings: Settings, jobs: int, report: Report) -> list[str]:
     context = multiprocessing.get_context("spawn")  # a forked torch may hang in its thread pool
     tasks, events = context.Queue(), context.Queue()
-    for spec in specs:
-        tasks.put(spec)
+    for unit in units:
+        tasks.put(unit)
     for _ in range(jobs):
         tasks.put(None)
     threads = threads_for(jobs)
     workers = [context.Process(target=_work, args=(tasks, events, settings, threads), daemon=True) for _ in range(jobs)]
     for worker in workers:
         worker.start()
-    failures, open_runs = [], {spec.id: spec for spec in specs}
+    failures, open_runs = [], {spec.id: spec for unit in units for spec in unit}
     try:
         while open_runs:
             try:
@@ -155,6 +173,8 @@ def _work(tasks: Any, events: Any, settings: Settings, threads: int) -> None:
             os._exit(1)  # the command was killed; the run can be taken up again
         events.put((spec, row))
 
-    for spec in _busy_last(iter(tasks.get, None), settings):
-        if failure := _failure(spec, settings, tell):
-            events.put((spec, failure))
+    for unit in _busy_last(iter(tasks.get, None), settings):
+        failures = _failures(unit, settings, tell)
+        for spec in unit:
+            if spec.id in failures:
+                events.put((spec, failures[spec.id]))

@@ -28,6 +28,8 @@ class Provenance(BaseModel):
     """ISO 8601, UTC; of the last start, if the run was resumed."""
     resumed_from: int = 0
     """The epoch after which the run was last taken up again; 0 if it ran in one go."""
+    together: int = 1
+    """Runs that were trained at once, stacked; the seconds of each are its share."""
 
 
 @cache
