@@ -1,15 +1,18 @@
-"""Claim: a training epoch runs near this machine's float32 matrix-product rate, and ahead of its peers.
+"""Claim: a training epoch runs near this machine's matrix-product rate, and ahead of its peers.
 
 Counts useful operations only: two per multiply-add of each convolution and linear layer, for the
 forward pass, the weight gradients, and the input gradients of every layer but the first. The limit
-is the rate of a 2,048 x 2,048 float32 matrix product in the same process, measured for a second right
-before and after each epoch, since a shared machine's clock moves: sustained, as an epoch is, and the
-best single product. Peers do the same work in the same run: a plain DataLoader loop over the same
-network, and scikit-learn's MLPClassifier for the perceptron.
+is the rate of a 2,048 x 2,048 matrix product of the same precision in the same process, measured for a
+second right before and after each epoch, since a shared machine's clock moves: sustained, as an epoch
+is, and the best single product. Peers train the same network on the same images in the same process: a
+plain DataLoader loop, PyTorch Lightning, Keras 3 with the torch backend (the network in its
+TorchModuleWrapper), and scikit-learn's MLPClassifier for perceptrons; a dash where one is not installed
+(pip install ".[bench]") or cannot do it.
 
-    python bench/epoch.py [model ...]
+    python bench/epoch.py [--bf16] [model ...]
 """
 
+import os
 import sys
 import time
 import warnings
@@ -28,8 +31,8 @@ from shatterlab.training import MomentumSGD, train
 from shatterlab.training.preprocess import preprocess
 
 # Images an epoch, so that one takes seconds; rates do not depend on it.
-SIZES = {"mlp-1x512": 50_000, "mlp-3x512": 50_000, "alexnet": 5_000, "inception": 1_280, "inception-no-bn": 1_280}
-GOALS = {"mlp-1x512": 0.7, "alexnet": 0.5, "inception": 0.6}
+SIZES = {"mlp-1x512": 50_000, "mlp-3x512": 50_000, "alexnet": 5_120, "inception": 1_280, "inception-no-bn": 1_280}
+GOALS = {"mlp-1x512": 0.8, "mlp-3x512": 0.8, "alexnet": 0.5, "inception": 0.7}
 ROUNDS = 3
 
 
@@ -51,9 +54,9 @@ def operations(model: nn.Module, shape: tuple[int, int, int]) -> float:
     return 3 * sum(counts) - counts[0]
 
 
-def matrix_rates() -> np.ndarray:
-    """(sustained, best) float32 operations a second of a large matrix product over a second, now."""
-    a, b, c = (torch.randn(2048, 2048) for _ in range(3))
+def matrix_rates(bf16: bool) -> np.ndarray:
+    """(sustained, best) operations a second of a large matrix product over a second, now."""
+    a, b, c = (torch.randn(2048, 2048, dtype=torch.bfloat16 if bf16 else torch.float32) for _ in range(3))
     seconds: list[float] = []
     while sum(seconds) < 1:
         began = time.perf_counter()
@@ -62,14 +65,15 @@ def matrix_rates() -> np.ndarray:
     return 2 * 2048**3 / np.array([np.mean(seconds), min(seconds)])
 
 
-def our_epochs(name: str, data: Data) -> np.ndarray:
+def our_epochs(name: str, data: Data, bf16: bool) -> np.ndarray:
     """Images a second, share of the sustained and of the best matrix rate; a line an epoch after one that warms up."""
     model = build(name, (28, 28, 3), 10)
     work = operations(model, (28, 28, 3))
-    spec = make_spec(model=name, epochs=1 + ROUNDS, learning_rate=1e-4, evaluate_every=10**6)
-    measured, before = [], matrix_rates()
+    precision = "bf16" if bf16 else "float32"
+    spec = make_spec(model=name, epochs=1 + ROUNDS, learning_rate=1e-4, evaluate_every=10**6, precision=precision)
+    measured, before = [], matrix_rates(bf16)
     for row in train(spec, data, model, MomentumSGD(model.parameters(), 0.9, 0.0)):
-        after = matrix_rates()
+        after = matrix_rates(bf16)
         rate = len(data.train) / row.seconds
         sustained, best = (before[0] + after[0]) / 2, max(before[1], after[1])
         measured.append((rate, rate * work / sustained, rate * work / best))
@@ -77,19 +81,27 @@ def our_epochs(name: str, data: Data) -> np.ndarray:
     return np.array(measured[1:])
 
 
-def data_loader_epoch(name: str, data: Data) -> Callable[[], None]:
+def batches(data: Data, first_channel: bool = True) -> DataLoader[tuple[torch.Tensor, ...]]:
+    """Preprocessed images in batches of 128, shuffled anew each epoch."""
+    images = preprocess(data.train.images, 28, "whiten", torch.device("cpu"))
+    if first_channel:
+        images = images.permute(0, 3, 1, 2).contiguous()
+    return DataLoader(TensorDataset(images, torch.from_numpy(data.train.labels.copy())), batch_size=128, shuffle=True)
+
+
+def data_loader_epoch(name: str, data: Data, bf16: bool) -> Callable[[], None]:
     """The loop of every tutorial: DataLoader, torch.optim.SGD, a loss and an accuracy read at each step."""
     model = build(name, (28, 28, 3), 10).train()
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
-    images = preprocess(data.train.images, 28, "whiten", torch.device("cpu")).permute(0, 3, 1, 2).contiguous()
-    loader = DataLoader(TensorDataset(images, torch.from_numpy(data.train.labels.copy())), batch_size=128, shuffle=True)
+    loader = batches(data)
 
     def epoch() -> None:
         loss_sum = right = 0.0
         for batch, labels in loader:
             optimizer.zero_grad()
-            outputs = model(batch)
-            loss = F.cross_entropy(outputs, labels)
+            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+                outputs = model(batch)
+            loss = F.cross_entropy(outputs.float(), labels)
             loss.backward()
             optimizer.step()
             loss_sum += loss.item() * len(labels)
@@ -98,13 +110,65 @@ def data_loader_epoch(name: str, data: Data) -> Callable[[], None]:
     return epoch
 
 
-def sklearn_epoch(data: Data) -> Callable[[], None]:
-    """MLPClassifier with the same layer, batch size and optimizer."""
+def lightning_epoch(name: str, data: Data, bf16: bool) -> Callable[[], None]:
+    """A Trainer without logger, checkpoints and progress bar, whose start is part of no epoch but the first."""
+    import logging
+
+    import pytorch_lightning as pl
+
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+
+    class Module(pl.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = build(name, (28, 28, 3), 10)
+
+        def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], _: int) -> torch.Tensor:
+            return F.cross_entropy(self.model(batch[0]), batch[1])
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return torch.optim.SGD(self.parameters(), lr=1e-4, momentum=0.9)
+
+    module, loader = Module(), batches(data)
+
+    def epoch() -> None:
+        trainer = pl.Trainer(
+            max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+            enable_model_summary=False, precision="bf16-mixed" if bf16 else "32-true",
+        )  # fmt: skip
+        trainer.fit(module, loader)
+
+    return epoch
+
+
+def keras_epoch(name: str, data: Data, bf16: bool) -> Callable[[], None]:
+    """`fit` of Keras 3 on torch, around the same torch network."""
+    os.environ["KERAS_BACKEND"] = "torch"
+    import keras
+
+    if bf16:
+        raise ImportError("a TorchModuleWrapper ignores Keras's precision")
+    network = keras.Sequential(
+        [keras.Input((3, 28, 28)), keras.layers.TorchModuleWrapper(build(name, (28, 28, 3), 10))]
+    )
+    network.compile(
+        optimizer=keras.optimizers.SGD(1e-4, momentum=0.9),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    loader = batches(data)
+    return lambda: network.fit(loader, epochs=1, verbose=0)
+
+
+def sklearn_epoch(name: str, data: Data, bf16: bool) -> Callable[[], None]:
+    """MLPClassifier with the same layers, batch size and optimizer."""
     from sklearn.neural_network import MLPClassifier
 
+    if bf16 or not name.startswith("mlp"):
+        raise ImportError("scikit-learn has perceptrons in float only")
     images = preprocess(data.train.images, 28, "whiten", torch.device("cpu")).flatten(1).numpy()
+    layers, width = map(int, name.removeprefix("mlp-").split("x"))
     classifier = MLPClassifier(
-        (512,), solver="sgd", alpha=0.0, batch_size=128, learning_rate_init=1e-4, momentum=0.9, max_iter=1
+        [width] * layers, solver="sgd", alpha=0.0, batch_size=128, learning_rate_init=1e-4, momentum=0.9, max_iter=1
     )
 
     def epoch() -> None:
@@ -115,30 +179,48 @@ def sklearn_epoch(data: Data) -> Callable[[], None]:
     return epoch
 
 
-def best_rate(epoch: Callable[[], None], n: int) -> float:
-    """Images a second of the best of `ROUNDS` epochs."""
-    best = float("inf")
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
-        epoch()
-        best = min(best, time.perf_counter() - began)
-    return n / best
+PEERS = {
+    "DataLoader": data_loader_epoch, "Lightning": lightning_epoch, "Keras": keras_epoch, "sklearn": sklearn_epoch,
+}  # fmt: skip
+
+
+def peer_rate(peer: Callable[[str, Data, bool], Callable[[], None]], name: str, data: Data, bf16: bool) -> float:
+    """Images a second of the best of `ROUNDS` epochs after one that warms up; not a number where it cannot be had."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            epoch = peer(name, data, bf16)
+            epoch()
+            best = float("inf")
+            for _ in range(ROUNDS):
+                began = time.perf_counter()
+                epoch()
+                best = min(best, time.perf_counter() - began)
+    except ImportError:
+        return float("nan")
+    return len(data.train) / best
 
 
 def main() -> None:
-    print(f"{processor()}; torch {torch.__version__}, {torch.get_num_threads()} threads; batch 128, float32, CIFAR-10")
-    print(f"best (median) of {ROUNDS} epochs after one that warms up; peers: best of {ROUNDS}\n")
+    names = [name for name in sys.argv[1:] if not name.startswith("--")] or list(SIZES)
+    bf16 = "--bf16" in sys.argv
+    print(f"{processor()}; torch {torch.__version__}, {torch.get_num_threads()} threads; batch 128, "
+          f"{'bf16' if bf16 else 'float32'}, CIFAR-10")  # fmt: skip
+    print(f"best (median) of {ROUNDS} epochs after one that warms up; peers: best of {ROUNDS} (ours / theirs)\n")
     print(f"{'':<26}{'share of matrix rate':^28}")
-    print(f"{'model':<16}{'images/s':>10}{'sustained':>14}{'best':>14}{'goal':>7}{'DataLoader':>12}{'sklearn':>10}")
-    for name in sys.argv[1:] or list(SIZES):
+    print(f"{'model':<16}{'images/s':>10}{'sustained':>14}{'best':>14}{'goal':>7}", *(f"{peer:>17}" for peer in PEERS))
+    for name in names:
         data = subset(load("cifar10"), SIZES[name], 100, seed=0)
-        ours = our_epochs(name, data)
+        ours = our_epochs(name, data, bf16)
         shares = [f"{column.max():.0%} ({np.median(column):.0%})" for column in ours.T[1:]]
-        loader = best_rate(data_loader_epoch(name, data), SIZES[name])
-        sklearn = f"{best_rate(sklearn_epoch(data), SIZES[name]):,.0f}" if name == "mlp-1x512" else ""
-        goal = f"{GOALS[name]:.0%}" if name in GOALS else ""
         rate = ours[:, 0].max()
-        print(f"{name:<16}{rate:>10,.0f}{shares[0]:>14}{shares[1]:>14}{goal:>7}{loader:>12,.0f}{sklearn:>10}")
+        goal = f"{GOALS[name]:.0%}" if name in GOALS and not bf16 else ""
+        print(f"{name:<16}{rate:>10,.0f}{shares[0]:>14}{shares[1]:>14}{goal:>7}", end="", flush=True)
+        for peer in PEERS.values():
+            theirs = peer_rate(peer, name, data, bf16)
+            shown = "—" if theirs != theirs else f"{theirs:,.0f} ({rate / theirs:.2f}x)"
+            print(f"{shown:>18}", end="", flush=True)
+        print()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
 """Fixtures shared by all tests."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -59,3 +62,17 @@ def mnist() -> str:
 def small_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """Every study, done small; only to be read."""
     return every_study_small(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium, or the tests that need it are skipped."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("needs chromium on the PATH")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()

@@ -15,7 +15,7 @@ from helpers import found
 from shatterlab import ShatterlabError, Store, make_spec
 from shatterlab.data import pin
 from shatterlab.engines import Settings, run_all
-from shatterlab.report import write, write_figures
+from shatterlab.report import sections, write, write_figures
 from shatterlab.results import Asked
 from shatterlab.spec import ASSUMPTIONS
 from shatterlab.studies import CHAPTERS, STUDIES, TAKEAWAYS, Tables
@@ -156,6 +156,30 @@ def test_a_claim_is_confirmed_by_its_rule_and_by_nothing_else(small_store: Store
     assert claim.check(Tables(whole.runs.clear(), whole.epochs.clear())) is None
 
 
+def test_a_claim_is_not_confirmed_while_runs_are_missing(small_store: Store, tmp_path: Path) -> None:
+    shutil.copytree(small_store.path, tmp_path / "store")
+    store = Store(tmp_path / "store")
+    results, _ = store.results()
+    board = sections(store, results)[0].html
+    for file in store.path.glob("studies/*.json"):
+        asked = Asked.model_validate_json(file.read_text())
+        store.ask(asked.model_copy(update={"run_ids": [*asked.run_ids, "0" * 12]}))
+    unfinished = sections(store, results)[0].html
+    yes, no = '<span class="state confirmed">confirmed</span>', '<span class="state not-confirmed">not confirmed</span>'
+    assert yes in board
+    assert yes not in unfinished
+    assert unfinished.count(no) == board.count(no) > 0
+
+
+def test_the_command_of_a_section_can_be_pasted_into_a_shell(small_store: Store, tmp_path: Path) -> None:
+    shutil.copytree(small_store.path, tmp_path / "store")
+    store = Store(tmp_path / "store")
+    (asked,) = [one for one in store.asked() if one.study == "learning-curves"]
+    store.ask(asked.model_copy(update={"data": "npz:my data;rm.npz"}))
+    page = "".join(part.html for part in sections(store, store.results()[0]))
+    assert "--data &#39;npz:my data;rm.npz&#39;" in page
+
+
 def test_the_pictures_are_the_training_images_under_each_condition(small_store: Store) -> None:
     pictures = found(small_store, "learning-curves").records
     by_condition = {
@@ -210,19 +234,6 @@ def test_names_from_users_are_escaped(hostile_store: Store, tmp_path: Path) -> N
 def test_an_empty_store_says_how_to_start(tmp_path: Path) -> None:
     with pytest.raises(ShatterlabError, match="holds no finished runs; start with 'shatterlab run learning-curves'"):
         write(Store(tmp_path), [], tmp_path / "page.html")
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Chromium, or the tests that need it are skipped."""
-    if CHROMIUM is None:
-        pytest.skip("needs chromium on the PATH")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The live page: what it serves, and that a browser sees a new row at once."""
 
-import shutil
 import socket
 import subprocess
 import sys
@@ -18,7 +17,6 @@ from shatterlab.row import Row
 from shatterlab.watch import application, serve
 
 SPEC = make_spec(model="mlp-1x4", data="digits", corruption="random-labels", epochs=10)
-CHROMIUM = shutil.which("chromium")
 
 
 def row(epoch: int) -> Row:
@@ -49,6 +47,23 @@ def test_a_run_that_has_begun_is_shown_with_its_losses(going: Store) -> None:
     assert "3 of 10" in now["html"]
     (chart,) = now["charts"].values()
     assert [point["online_loss"] for point in next(iter(chart["datasets"].values()))] == [2, 1, 2 / 3]
+
+
+def test_a_damaged_file_is_said_and_the_server_goes_on(going: Store) -> None:
+    browser = client(going)
+    (file,) = going.path.glob("studies/*.json")
+    whole = file.read_text()
+    file.write_text("{")
+    answer = browser.get("/content")
+    assert answer.status_code == browser.get("/").status_code == 503
+    assert "is damaged; delete it and run the study again" in answer.json()["error"]
+    file.write_text(whole)
+    assert browser.get("/content").status_code == 200
+
+
+def test_a_page_that_outlives_its_server_is_brought_up_to_date_by_the_next(going: Store) -> None:
+    old = client(going).get("/content").json()["version"]
+    assert client(going).get(f"/content?since={old}").status_code == 200
 
 
 def test_nothing_is_sent_until_something_changes(going: Store) -> None:
@@ -95,33 +110,29 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
         serve(Store(tmp_path), 70_000)
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium on the PATH")
-def test_a_browser_shows_a_new_row_within_two_seconds(going: Store) -> None:
-    from playwright.sync_api import sync_playwright
-
+def test_a_browser_shows_a_new_row_within_two_seconds(going: Store, browser: Any) -> None:
     command = [sys.executable, "-m", "shatterlab", "watch", "--store", str(going.path), "--port", "0"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    context = browser.new_context()
     try:
         assert server.stdout is not None
         address = server.stdout.readline().partition(" at ")[2].split()[0]
         assert address.startswith("http://127.0.0.1:")
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-            page: Any = browser.new_page()
-            said: list[str] = []
-            page.on("console", lambda message: said.append(message.text))
-            page.on("pageerror", lambda error: said.append(str(error)))
-            page.goto(address)
-            page.wait_for_selector("#now-losses svg")
-            page.locator("#assumptions summary").click()
-            start = monotonic()
-            going.append(SPEC, row(4))
-            page.get_by_text("4 of 10").wait_for(timeout=10_000)
-            took = monotonic() - start
-            assert page.locator("#assumptions details").get_attribute("open") is not None
-            assert said == []
-            browser.close()
+        page = context.new_page()
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(address)
+        page.wait_for_selector("#now-losses svg")
+        page.locator("#assumptions summary").click()
+        start = monotonic()
+        going.append(SPEC, row(4))
+        page.get_by_text("4 of 10").wait_for(timeout=10_000)
+        took = monotonic() - start
+        assert page.locator("#assumptions details").get_attribute("open") is not None
+        assert said == []
         assert took < 2
     finally:
+        context.close()
         server.terminate()
         server.wait(10)

@@ -2,6 +2,8 @@
 
 import socket
 import webbrowser
+from html import escape
+from secrets import token_hex
 from threading import Lock
 from typing import Any
 
@@ -38,7 +40,7 @@ class Watched:
             parts = [live_section(self.store, results), *sections(self.store, results, self._kept)]
             if parts != self._parts:
                 self._parts = parts
-                self.version = str(int(self.version or 0) + 1)
+                self.version = token_hex(8)  # no number: a page may outlive the server that counted
             return self.version, self._parts
 
 
@@ -52,11 +54,17 @@ def application(store: Store, hosts: tuple[str, ...] = LOOPBACK) -> Starlette:
     watched = Watched(store)
 
     async def whole(request: Request) -> Response:
-        _, parts = await run_in_threadpool(watched.look)
+        try:
+            _, parts = await run_in_threadpool(watched.look)
+        except ShatterlabError as error:
+            return HTMLResponse(f"<!doctype html><title>shatterlab</title><p>{escape(str(error))}", status_code=503)
         return HTMLResponse(page(parts, live=True))
 
     async def content(request: Request) -> Response:
-        version, parts = await run_in_threadpool(watched.look)
+        try:
+            version, parts = await run_in_threadpool(watched.look)
+        except ShatterlabError as error:
+            return JSONResponse({"error": str(error)}, status_code=503)
         if request.query_params.get("since") == version:
             return Response(status_code=204)
         return JSONResponse({"version": version, "parts": [vars(part) for part in parts]})

@@ -41,32 +41,37 @@ def condition_colour(present: list[str]) -> alt.Color:
     """Colour by condition, in the table's order, without the absent ones."""
     names = [name for name in CONDITION_COLOURS if name in present]
     scale = alt.Scale(domain=names, range=[CONDITION_COLOURS[name] for name in names])
-    return alt.Color("corruption:N", scale=scale, legend=alt.Legend(title=None, symbolStrokeWidth=2.5, labelLimit=220))
+    return alt.Color("corruption:N", scale=scale, legend=name_legend())
 
 
 def model_colour(field: str, names: list[str]) -> alt.Color:
     """Colour by model, or by what else tells lines apart, in the order of `names`."""
     colours = (MODEL_COLOURS * (1 + len(names) // len(MODEL_COLOURS)))[: len(names)]
     scale = alt.Scale(domain=names, range=colours)
-    return alt.Color(f"{field}:N", scale=scale, legend=name_legend())
+    return alt.Color(f"{field}:N", scale=scale, legend=name_legend() if len(names) > 1 else None)
 
 
 def model_dash(field: str, names: list[str]) -> alt.StrokeDash:
     """Line pattern beside `model_colour`, for readers who cannot go by colour."""
     patterns = [DASHES[i % len(DASHES)] for i in range(len(names))]
-    return alt.StrokeDash(f"{field}:N", scale=alt.Scale(domain=names, range=patterns), legend=name_legend())
+    return alt.StrokeDash(
+        f"{field}:N", scale=alt.Scale(domain=names, range=patterns), legend=name_legend() if len(names) > 1 else None
+    )
 
 
 def name_legend() -> alt.Legend:
     """The legend of `model_colour`; a second channel by the same names takes the same, so that both become one."""
-    return alt.Legend(title=None, labelLimit=320, symbolOpacity=1)
+    # Long strokes, so that the patterns show.
+    return alt.Legend(
+        title=None, labelLimit=320, symbolType="stroke", symbolSize=900, symbolStrokeWidth=2.5, symbolOpacity=1
+    )
 
 
 def condition_dash(present: list[str]) -> alt.StrokeDash:
     """Line pattern by condition, for readers who cannot go by colour."""
     names = [name for name in CONDITION_DASHES if name in present]
     scale = alt.Scale(domain=names, range=[CONDITION_DASHES[name] for name in names])
-    return alt.StrokeDash("corruption:N", scale=scale, legend=alt.Legend(title=None, labelLimit=220))
+    return alt.StrokeDash("corruption:N", scale=scale, legend=name_legend())
 
 
 def thinned(rows: pl.DataFrame, run: str) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -74,6 +75,11 @@ class Shown:
         """For HTML. The data may be a path, so it enters as a hash."""
         data = hashlib.sha256(self.asked.data.encode()).hexdigest()[:6]
         return f"{self.asked.study}-{self.asked.scale}-{data}"
+
+    @property
+    def missing(self) -> int:
+        """Runs and measurements that were asked for and are not finished."""
+        return len(self.asked.run_ids) + len(self.asked.measurement_ids) - len(self.runs) - len(self.measured)
 
     @property
     def scaled(self) -> bool:
@@ -150,7 +156,7 @@ def sections(store: Store, results: Sequence[Result], kept: dict[Any, Any] | Non
     for one in shown:
         if one.key not in kept:
             found = tables(store, one.runs, one.measured)
-            kept[one.key] = (_section(one, found), {claim: claim.check(found) for claim in one.study.claims})
+            kept[one.key] = (_section(one, found), {claim: _checked(claim, found, one) for claim in one.study.claims})
         made[one.id] = kept[one.key]
     outcomes = {id: checked for id, (_, checked) in made.items()}
     board = _scoreboard(shown, outcomes)
@@ -174,6 +180,14 @@ def sections(store: Store, results: Sequence[Result], kept: dict[Any, Any] | Non
     )
     parts.append(_render("assumptions", "assumptions", assumptions=ASSUMPTIONS))
     return parts
+
+
+def _checked(claim: Claim, found: Any, one: Shown) -> Outcome | None:
+    """What the runs say of a claim. Runs that are missing may still contradict it, so that all are there before it
+    is confirmed.
+    """
+    outcome = claim.check(found)
+    return None if outcome and outcome.confirmed and one.missing else outcome
 
 
 def live_section(store: Store, results: Sequence[Result]) -> Section:
@@ -232,7 +246,7 @@ def any_scaled(shown: Sequence[Shown]) -> bool:
 
 def _section(one: Shown, found: Any) -> Section:
     asked, study = one.asked, one.study
-    seeds = f" --seeds {asked.seeds}" if asked.seeds > 1 else ""
+    seeds = ["--seeds", str(asked.seeds)] if asked.seeds > 1 else []
     verdicts = study.verdict(found)
     charts = {f"{one.id}-{name}": chart.to_dict() for name, chart in study.draw(found).items()}
     return _render(
@@ -243,13 +257,17 @@ def _section(one: Shown, found: Any) -> Section:
         asked=asked,
         scaled=one.scaled,
         data=one.data,
-        command=f"shatterlab run {asked.study} --scale {asked.scale} --data {asked.data}{seeds}",
-        missing=len(asked.run_ids) + len(asked.measurement_ids) - len(one.runs) - len(one.measured),
+        command=shlex.join(["shatterlab", "run", asked.study, "--scale", asked.scale, "--data", asked.data, *seeds]),
+        missing=one.missing,
         whole=len(asked.run_ids) + len(asked.measurement_ids),
         verdicts=verdicts,
         figures=[
-            {"id": id, "heading": _heading(spec), "text": f"{_heading(spec)[0]}. {verdicts[0] if verdicts else ''}"}
-            for id, spec in charts.items()
+            {
+                "id": id,
+                "heading": _heading(spec),
+                "text": ". ".join([*_heading(spec), *(verdicts[:1] if i == 0 else [])]),
+            }
+            for i, (id, spec) in enumerate(charts.items())
         ],
         table=study.table(found) if study.table else [],
         comparisons=_comparisons(one.runs, found),

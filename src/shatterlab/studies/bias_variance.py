@@ -5,7 +5,7 @@ from typing import Any
 
 from ..figures.lines import lines
 from ..results import Task
-from .study import Cells, Claim, Outcome, Scale, Study, Tables
+from .study import Cells, Claim, Outcome, Scale, Study, Tables, seeds_of
 
 DEGREES = range(15)
 SETTINGS: dict[Scale, dict[str, Any]] = {
@@ -66,7 +66,8 @@ def draw(tables: Tables) -> Mapping[str, Any]:
         "decomposition": lines(
             records, "degree", "error", "part", x_format="d",
             title="Expected squared error and its parts",
-            subtitle=f"polynomials through n = {first['n']} noisy points of a sine, {first['repeats']:,} training sets",
+            subtitle=f"polynomials through n = {first['n']} noisy points of a sine, {first['repeats']:,} training "
+            f"sets; {seeds_of(tables.records)}",
             x_title="degree of the polynomial", y_title="squared error",
         )
     }  # fmt: skip
@@ -96,6 +97,7 @@ def _u_shaped(tables: Tables) -> Outcome | None:
     for seed in sorted({r["seed"] for r in tables.records}):
         sweep = sorted((r for r in tables.records if r["seed"] == seed), key=lambda r: r["degree"])
         confirmed &= shaped(sweep)
+        confirmed &= sweep[-1]["bias2"] < sweep[0]["bias2"] and sweep[-1]["variance"] > sweep[0]["variance"]
         totals = {r["degree"]: r["total"] for r in sweep}
         best = min(totals, key=totals.__getitem__)
         parts.append(

@@ -6,7 +6,7 @@ from typing import Any
 from ..figures.lines import lines
 from ..results import Task
 from ..seeds import stream
-from .study import Cells, Claim, Outcome, Scale, Study, Tables, percent
+from .study import Cells, Claim, Outcome, Scale, Study, Tables, percent, seeds_of
 
 EXACT = 1e-6
 """Largest error on labels 0..9 up to which a fit counts as exact."""
@@ -132,13 +132,14 @@ def draw(tables: Tables) -> Mapping[str, Any]:
         charts["weights"] = lines(
             flat, "n", "weights", "what", log_x=True, log_y=True, y_format="~s",
             title="Weights of a network that fits every label",
-            subtitle=f"2n + d for n distinct points; {_sources(flat)}; 1 output",
+            subtitle=f"2n + d for n distinct points; {_sources(flat)}; 1 output; {seeds_of(flat)}",
             x_title="training points n", y_title="weights",
         )  # fmt: skip
     if deep:
         charts["width"] = lines(
             deep, "depth", "width", "what", log_x=True, log_y=True,
-            title="Depth pays for width", subtitle=f"n = {deep[0]['n']:,}, d = {deep[0]['d']}; random labels",
+            title="Width against depth of a network that fits every label",
+            subtitle=f"n = {deep[0]['n']:,}, d = {deep[0]['d']}; random labels; {seeds_of(deep)}",
             x_title="layers of weights", y_title="units in the widest layer",
         )  # fmt: skip
     return charts

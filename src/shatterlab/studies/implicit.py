@@ -162,7 +162,7 @@ STUDY = Study(
             _no_gain,
         ),
         Claim(
-            "Batch normalization helps, but Inception generalizes without it.",
+            "Inception generalizes without batch normalization.",
             f"without it every run fits its training set to at least {percent(FITS)}, and the mean test accuracy lies "
             f"{SIGNIFICANCE} standard errors of a test set above chance",
             _without_normalization,

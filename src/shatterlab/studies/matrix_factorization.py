@@ -5,7 +5,7 @@ from typing import Any
 
 from ..figures.lines import lines
 from ..results import Task
-from .study import Cells, Claim, Outcome, Scale, Study, Tables, mean_of, percent
+from .study import Cells, Claim, Outcome, Scale, Study, Tables, mean_of, percent, seeds_of
 
 STARTS = (1e-3, 1e-2, 1e-1, 1.0, 5.0)
 PROBLEMS: dict[Scale, dict[str, int]] = {
@@ -77,7 +77,8 @@ def draw(tables: Tables) -> Mapping[str, Any]:
     if not records:
         return {}
     first = records[0]
-    subtitle = f"n = {first['n']}, rank {first['rank']}, {first['measurements']} Gaussian measurements, all fitted"
+    size = f"n = {first['n']}, rank {first['rank']}, {first['measurements']} Gaussian measurements, all fitted"
+    subtitle = f"{size}; {seeds_of(records)}"
     return {
         "error": lines(
             records, "start", "error", "what", log_x=True, log_y=True, x_format="~g", y_format="~%",
@@ -105,7 +106,7 @@ def verdict(tables: Tables) -> list[str]:
             else "comes near to the matrix"
         )
         norms = mean_of([r["nuclear_norm"] / r["true_nuclear_norm"] for r in ends[size]], "{:.3f}".format)
-        error = mean_of(errors, lambda share: f"{100 * share:.2g} %")
+        error = mean_of(errors, lambda share: f"{100 * share:.3g} %")
         sentences.append(
             f"From |U| = {size:g} gradient descent {fits} the measurements and {outcome}: error {error}, nuclear norm "
             f"{norms} times that of the truth."

@@ -6,7 +6,7 @@ from typing import Any
 from ..figures.lines import lines
 from ..results import Task
 from ..seeds import stream
-from .study import Cells, Claim, Outcome, Scale, Study, Tables, mean_of, percent
+from .study import Cells, Claim, Outcome, Scale, Study, Tables, mean_of, percent, seeds_of
 
 ARRIVED = 0.01
 """Distance to where theory sends gradient descent, relative to the start's, at which it counts as arrived."""
@@ -190,13 +190,15 @@ def draw(tables: Tables) -> Mapping[str, Any]:
         where = f"{paths[0]['data']}, n = {paths[0]['n']:,}, d = {paths[0]['d']:,}"
         charts["paths"] = lines(
             paths, "step", "to_least_norm", "what", log_x=True, log_y=True, dots=False,
-            title="Descent from zero goes to the solution of least norm", subtitle=f"{where}; default learning rates",
+            title="Distance to the solution of least norm along descent",
+            subtitle=f"{where}; default learning rates; {seeds_of(paths)}",
             x_title="steps", y_title="|w - w*| / |w*|, w* of least norm",
         )  # fmt: skip
     solutions = [r | {"score": "test accuracy"} for r in tables.records if r["what"] == "solution"]
     if solutions:
         fitted = percent(min(r["train_accuracy"] for r in solutions))
         where = f"{solutions[0]['data']}, d = {solutions[0]['d']:,}, one-hot targets, train accuracy {fitted}"
+        where += f"; {seeds_of(solutions)}"
         charts["accuracy"] = lines(
             solutions, "n", "test_accuracy", "score", log_x=True, y_format="%",
             title="Test accuracy of the linear model of least norm", subtitle=where, x_title="training points n",

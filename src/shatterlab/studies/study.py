@@ -201,6 +201,12 @@ def setting(runs: pl.DataFrame) -> str:
     return ", ".join([*parts, f"{_range(seeds)} seed{'s' * (max(seeds) > 1)}"])
 
 
+def seeds_of(records: Sequence[Mapping[str, Any]]) -> str:
+    """`1 seed`, `3 seeds`: how many the records come from, for a subtitle."""
+    count = len({record["seed"] for record in records})
+    return f"{count} seed{'s' * (count > 1)}"
+
+
 def _range(values: pl.Series) -> str:
     unique = sorted(values.unique().to_list())
     return f"{unique[0]:,}" if len(unique) == 1 else f"{unique[0]:,} to {unique[-1]:,}"
