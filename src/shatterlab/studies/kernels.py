@@ -163,6 +163,11 @@ def _scores(model: Any, X: Any, y: Any, X_test: Any, y_test: Any) -> dict[str, A
     }
 
 
+def _no_ridge_is_best(record: Mapping[str, Any]) -> bool:
+    """Whether the record repeats the fit without a ridge, as that is the one chosen."""
+    return bool(record["ridge"] == "chosen" and record["ridge_used"] == 0)
+
+
 def _name(record: Mapping[str, Any]) -> str:
     return f"{record['data']}, {record['features']}{' + ridge' if record['ridge'] == 'chosen' else ''}"
 
@@ -187,7 +192,7 @@ def table(tables: Tables) -> list[Cells]:
             "n": r["n"],
             "seed": r["seed"],
             "gamma": "—" if "gamma" not in r else f"{r['gamma']:.3g}{'' if r['gamma_chosen'] else ' (given)'}",
-            "ridge": f"{r['ridge_used']:g}",
+            "ridge": "none" if r["ridge"] == "none" else f"{r['ridge_used']:g}",
             "train error": percent(r["train_error"]),
             "test error": f"{100 * r['test_error']:.2f} %",
             "paper": _stated(r),
@@ -196,6 +201,7 @@ def table(tables: Tables) -> list[Cells]:
             "GB": "—" if r["peak_memory"] is None else f"{r['peak_memory'] / 1e9:.1f}",
         }
         for r in sorted(tables.records, key=lambda r: (_name(r), r["n"], r["seed"]))
+        if not _no_ridge_is_best(r)
     ]
 
 
@@ -203,7 +209,14 @@ def draw(tables: Tables) -> Mapping[str, Any]:
     """Test error against n for each data set."""
     charts = {}
     for data in dict.fromkeys(r["data"] for r in tables.records):
-        records = [r | {"kernel on": _name(r).partition(", ")[2]} for r in tables.records if r["data"] == data]
+        of_data = [r for r in tables.records if r["data"] == data]
+        # A ridge that was never chosen draws the curve without one again.
+        ridged = {r["features"] for r in of_data if r["ridge_used"] > 0}
+        records = [
+            r | {"kernel on": _name(r).partition(", ")[2]}
+            for r in of_data
+            if r["ridge"] == "none" or r["features"] in ridged
+        ]
         tested, seeds = max(r["tested"] for r in records), len({r["seed"] for r in records})
         charts[data.replace(":", "-")] = lines(
             records, "n", "test_error", "kernel on", log_x=True, log_y=True, y_format=".1~%",
@@ -226,6 +239,9 @@ def verdict(tables: Tables) -> list[str]:
         for name, group in groups.items()
     }
     for name, runs in largest.items():
+        if all(map(_no_ridge_is_best, runs)):
+            sentences.append(f"{name}, n = {runs[0]['n']:,}: on held-out training points no ridge is best.")
+            continue
         error = mean_of([r["test_error"] for r in runs], lambda share: f"{100 * share:.2f} %")
         norm = mean_of([r["norm"] for r in runs], "{:.1f}".format)
         scored = "" if runs[0]["n"] <= TRAIN_SCORED else f" on {TRAIN_SCORED:,} of them"
