@@ -32,7 +32,10 @@ docs: $(VENV)/installed  ## the site, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: $(VENV)/installed-dev  ## needs CIFAR-10 where shatterlab finds it
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[bench]"
 	$(BIN)/python bench/epoch.py
+	$(BIN)/python bench/stacking.py
+	$(BIN)/python bench/store.py
 	$(BIN)/python bench/augmentation.py
 	$(BIN)/python bench/kernels.py
 	$(BIN)/python bench/answers.py

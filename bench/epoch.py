@@ -196,7 +196,7 @@ def peer_rate(peer: Callable[[str, Data, bool], Callable[[], None]], name: str, 
                 began = time.perf_counter()
                 epoch()
                 best = min(best, time.perf_counter() - began)
-    except ImportError:
+    except (ImportError, RuntimeError):  # the latter where a peer brings a torchvision of another build
         return float("nan")
     return len(data.train) / best
 
