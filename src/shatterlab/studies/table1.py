@@ -221,13 +221,13 @@ def _gains(model: str, rows: list[tuple[Table1Row, pl.DataFrame]]) -> list[str]:
     ]
     if not gains:
         return []
-    size = f"n = {runs['n'][0]:,}" + (" (paper: 50,000)" if runs["data"][0] == "cifar10" else "")
+    size = f"n = {runs['n'][0]:,}" + (" (paper: 50,000 of CIFAR-10)" if runs["data"][0] == "cifar10" else "")
     return [f"{model}, points of test accuracy added at {size}: {', '.join(reversed(gains))}."]
 
 
-def _stated(runs: pl.DataFrame, points: float) -> str:
+def _stated(runs: pl.DataFrame, points: float, setting: str = "") -> str:
     """What the paper has to say of a gain, which is about CIFAR-10."""
-    return f" (paper {points:+.2f})" if runs["data"][0] == "cifar10" else ""
+    return f" (paper{setting} {points:+.2f})" if runs["data"][0] == "cifar10" else ""
 
 
 def _normalization(rows: Rows) -> list[str]:
@@ -237,7 +237,7 @@ def _normalization(rows: Rows) -> list[str]:
     (row, runs), (bare_row, bare) = plain["inception"], plain["inception-no-bn"]
     return [
         f"Batch normalization adds {gain(runs, bare)} points to Inception without other regularizers at "
-        f"n = {runs['n'][0]:,}{unlike(runs, bare)}{_stated(runs, row.test - bare_row.test)}."
+        f"n = {runs['n'][0]:,}{unlike(runs, bare)}{_stated(runs, row.test - bare_row.test, ', 50,000 of CIFAR-10:')}."
     ]
 
 
