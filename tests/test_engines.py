@@ -171,6 +171,6 @@ def test_small_perceptrons_are_stacked_and_what_cannot_be_is_not() -> None:
     assert sorted(spec.id for unit in units for spec in unit) == sorted(s.id for s in [*small, *dropped, other])
     assert max(len(unit) for unit in units) > 1
     assert [other] in units
-    assert all(len(unit) == 1 for unit in units if unit[0].dropout)
+    assert all(len({spec.dropout for spec in unit}) == 1 for unit in units)
     assert max(len(unit) for unit in stacks(small, jobs=2, threads=1)) <= 4  # both processes have work
     assert all(len(unit) == 1 for unit in stacks(small, threads=1, memory=0.3501e9))

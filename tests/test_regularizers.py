@@ -10,7 +10,7 @@ from torch import nn
 
 from shatterlab import ShatterlabError, Store, build, corrupt, make_spec, run
 from shatterlab.data import hold_out
-from shatterlab.models.dropout import with_dropout
+from shatterlab.models.dropout import Dropout, with_dropout
 from shatterlab.spine import prepare
 
 DROPOUTS = {"mlp-1x512": 1, "mlp-3x512": 3, "alexnet": 3, "inception": 1, "inception-no-bn": 1, "mlp-2x16": 2}
@@ -19,8 +19,8 @@ DROPOUTS = {"mlp-1x512": 1, "mlp-3x512": 3, "alexnet": 3, "inception": 1, "incep
 @pytest.mark.parametrize("name", MODEL_NAMES)
 def test_dropout_acts_in_training_only_and_costs_no_parameters(name: str) -> None:
     plain, dropped = (build(name, (8, 8, 3), 4, dropout=p) for p in (0.0, 0.5))
-    assert sum(isinstance(module, nn.Dropout) for module in dropped.modules()) == DROPOUTS[name]
-    assert not any(isinstance(module, nn.Dropout) for module in plain.modules())
+    assert sum(isinstance(module, Dropout) for module in dropped.modules()) == DROPOUTS[name]
+    assert not any(isinstance(module, Dropout) for module in plain.modules())
     assert [p.shape for p in plain.parameters()] == [p.shape for p in dropped.parameters()]
     images = torch.randn(16, 3, 8, 8)
     torch.testing.assert_close(plain.eval()(images), dropped.eval()(images))

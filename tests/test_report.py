@@ -113,6 +113,9 @@ CONTRARIES: dict[str, list[tuple[Callable[[Tables], Tables], Callable[[Tables], 
         (runs(train_accuracy=1.0, test_accuracy=0.9 - NOISE / 2, n_test=10_000),
          runs(train_accuracy=1.0, test_accuracy=0.1 + NOISE / 2, n_test=10_000)),
     ],
+    "precision": [
+        (runs(train_accuracy=pl.when(pl.col("precision") == "bf16").then(0.98).otherwise(1.0)), runs(train_accuracy=1.0))
+    ],
     "expressivity": [(records(), records(max_error=1.0)), (records(), records(width=10_000))],
     "table1": [
         (runs(**GOOD), runs(**GOOD | {"test_accuracy": 0.1})),

@@ -138,8 +138,11 @@ class Spec(BaseModel):
         int, Field(ge=0, description="Training examples held out for early stopping; labels as corrupted as theirs.")
     ] = 0
     precision: Annotated[
-        Literal["float32", "bf16"],
-        Field(description="bf16 is faster on some hardware and leaves the last random labels unfitted."),
+        Literal["float32", "tf32", "bf16"],
+        Field(
+            description="bf16 is faster on some hardware and leaves the last random labels unfitted; tf32 rounds the "
+            "operands of products on a GPU."
+        ),
     ] = "float32"
     evaluate_every: Annotated[
         int | None,
@@ -211,10 +214,11 @@ class Spec(BaseModel):
 
     @property
     def title(self) -> str:
-        """A few words for people: model, condition, regularizers, seed."""
+        """A few words for people: model, condition, regularizers, precision unless it is float32, seed."""
         share = f" {self.amount:g}" if self.corruption != "true-labels" and self.amount != 1 else ""
         regularizers = "" if self.regularizers == "none" else f" + {self.regularizers}"
-        return f"{self.model} {self.corruption}{share}{regularizers} seed {self.seed}"
+        precision = "" if self.precision == "float32" else f" {self.precision}"
+        return f"{self.model} {self.corruption}{share}{regularizers}{precision} seed {self.seed}"
 
 
 def make_spec(**dials: Any) -> Spec:

@@ -11,9 +11,11 @@ from shatterlab import ShatterlabError, build, make_spec
 from shatterlab.corruption import CORRUPTIONS, corrupt
 from shatterlab.data import Data, hold_out, subset
 from shatterlab.spec import AUGMENTATIONS, Spec
-from shatterlab.training import MomentumSGD, train
-from shatterlab.training.learners import Perceptrons, Vmapped, learner
+from shatterlab.training import Batch, MomentumSGD, train
+from shatterlab.training.learners import learner
 from shatterlab.training.loop import stack_key, train_together
+from shatterlab.training.perceptrons import Perceptrons
+from shatterlab.training.stacked import Vmapped
 
 
 def material(specs: list[Spec], data: Data):
@@ -119,13 +121,15 @@ def test_the_hand_written_perceptron_equals_autograd_under_vmap() -> None:
     models = [build("mlp-2x16", (4, 4, 1), 3, seed).double() for seed in range(3)]
     others = copy.deepcopy(models)
     decays = (0.0, 0.1, 0.01)
-    by_hand = Perceptrons(models, [MomentumSGD(m.parameters(), 0.9, d) for m, d in zip(models, decays, strict=True)])
+    by_hand = Perceptrons(
+        models, [MomentumSGD(m.parameters(), 0.9, d) for m, d in zip(models, decays, strict=True)], False
+    )
     by_vmap = Vmapped(others, [MomentumSGD(m.parameters(), 0.9, d) for m, d in zip(others, decays, strict=True)], False)
     torch.manual_seed(0)
     for step in range(5):
         images, labels = torch.randn(3, 7, 4, 4, 1, dtype=torch.float64), torch.randint(3, (3, 7))
-        rates = [0.1, 0.2 / (step + 1), 0.3]
-        one, other = (stack.step(images, labels, rates) for stack in (by_hand, by_vmap))
+        batch = Batch(images, labels, torch.tensor([0.1, 0.2 / (step + 1), 0.3]), torch.tensor([step, 5, 2**40]))
+        one, other = (stack.step(batch) for stack in (by_hand, by_vmap))
         torch.testing.assert_close(one, other.double(), rtol=1e-5, atol=1e-6)
     by_hand.write_back(), by_vmap.write_back()
     for model, other_model in zip(models, others, strict=True):
@@ -142,10 +146,10 @@ def test_runs_that_differ_only_in_what_may_differ_share_a_key() -> None:
 
 
 def test_images_that_runs_share_lie_in_memory_once() -> None:
-    from shatterlab.training.loop import _Pool
+    from shatterlab.training.sets import Pool
 
     one, other = np.zeros((5, 2, 2, 1), np.uint8), np.ones((5, 2, 2, 1), np.uint8)
-    pool = _Pool([one, other, one.copy()], torch.device("cpu"))
+    pool = Pool([one, other, one.copy()], torch.device("cpu"))
     assert len(pool.images) == 10
-    taken = pool.take(torch.tensor([[4], [0], [2]]))
+    taken = pool.take(pool.places(torch.tensor([[4], [0], [2]])))
     assert taken.flatten(1).double().mean(1).tolist() == [0, 1, 0]

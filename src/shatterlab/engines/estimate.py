@@ -12,10 +12,12 @@ from ..data import Data, load
 from ..errors import ShatterlabError
 from ..spec import AUGMENTATIONS, Spec
 from ..spine import model_for, pick_device
-from ..training import MomentumSGD, evaluation_interval, learner, stack_key
+from ..training import Batch, MomentumSGD, evaluation_interval, learner, stack_key
 from ..training.augment import augment, check, draw
-from ..training.loop import BATCH
 from ..training.memory import keep_freed_memory
+from ..training.precision import arithmetic
+from ..training.recorded import WARM_UP
+from ..training.sets import BATCH
 
 PROCESS_MEMORY = 0.35e9
 """Bytes of a process that has imported torch and done nothing."""
@@ -23,13 +25,15 @@ PROCESS_MEMORY = 0.35e9
 
 WORTHWHILE = 0.02
 """Seconds of a step beyond which the machine is busy with arithmetic and a stack has nothing to save."""
+GPU_MEMORY_SHARE = 0.8
+"""Of the free memory of a GPU that a stack may take."""
 GAIN = 0.05
 """Share of its time that a run has to save in a larger stack."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """For a list of stacks: seconds if done one after another, bytes of the largest one."""
+    """For a list of stacks: seconds if done one after another, bytes of main memory of the largest one."""
 
     seconds: float
     memory: float
@@ -69,7 +73,7 @@ def _estimate(units: Sequence[Sequence[Spec]], target: torch.device, data_dir: P
         evaluated = (1 + spec.epochs // evaluation_interval(spec, n, n_test)) * (n + spec.n_validation + n_test)
         seconds += spec.epochs * steps * step + evaluated * evaluation * len(unit)
         stored = data.train.images.nbytes + data.test.images.nbytes
-        memory = max(memory, PROCESS_MEMORY + stored + len(unit) * _memory_of_run(spec, data, target))
+        memory = max(memory, PROCESS_MEMORY + stored + len(unit) * _memory_of_run(spec, data, target)[0])
     return Estimate(seconds, memory)
 
 
@@ -77,13 +81,21 @@ def _sizes(spec: Spec, data: Data) -> tuple[int, int]:
     return spec.n or len(data.train) - spec.n_validation, spec.n_test or len(data.test)
 
 
-def _memory_of_run(spec: Spec, data: Data, device: torch.device) -> float:
-    """Bytes of a run beside the process and the data as loaded."""
+def _memory_of_run(spec: Spec, data: Data, device: torch.device) -> tuple[float, float]:
+    """Bytes of a run beside the process and the data as loaded: of main memory, and of a GPU's own."""
     images = sum(_sizes(spec, data)) + spec.n_validation
-    copies = 3 if spec.augments else 2  # drawn, corrupted, and kept as stored to augment from
+    stored = images * data.train.images[0].nbytes
     height, width, channels = data.train.shape
-    seen = (spec.crop or height) * (spec.crop or width) * channels * 4
-    return images * (data.train.images[0].nbytes * copies + seen) + _timed(spec, 1, data, device)[2]
+    seen = images * (spec.crop or height) * (spec.crop or width) * channels * 4
+    # Drawn, corrupted, and kept as stored to augment from; then what the network sees, and a step.
+    prepared = 2 * stored
+    trained = (stored if spec.augments else 0) + seen + _timed(spec, 1, data, device)[2]
+    return (prepared + trained, 0.0) if device.type == "cpu" else (prepared, trained)
+
+
+def _memory_of_gpu(device: torch.device) -> float:
+    """Bytes that a stack may take of a GPU's memory; infinite where there is none."""
+    return GPU_MEMORY_SHARE * torch.cuda.mem_get_info()[0] if device.type == "cuda" else float("inf")
 
 
 def stacks(
@@ -105,7 +117,7 @@ def stacks(
         jobs: processes that will share the work; there are no larger stacks than keep all of them busy.
         threads: of each process on the CPU; default: as many as torch has.
         device: as for `run`.
-        memory: bytes that a process may take for a stack.
+        memory: bytes of main memory that a process may take for a stack; of a GPU's it takes a share of what is free.
         data_dir: looked in first for data.
 
     Returns:
@@ -114,8 +126,7 @@ def stacks(
     target = pick_device(device)
     groups: dict[str, list[Spec]] = {}
     for spec in specs:
-        # Dropout draws from torch's one generator, which the runs of a stack cannot share.
-        groups.setdefault(spec.id if spec.dropout else stack_key(spec), []).append(spec)
+        groups.setdefault(stack_key(spec), []).append(spec)
     keep_freed_memory()
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)
@@ -137,7 +148,8 @@ def _stack_size(group: Sequence[Spec], most: int, device: torch.device, memory: 
         best, size = _timed(group[0], 1, data, device)[0], 1
         if best > WORTHWHILE:
             return 1
-        fits = (memory - PROCESS_MEMORY) / _memory_of_run(group[0], data, device)
+        here, on_gpu = _memory_of_run(group[0], data, device)
+        fits = min((memory - PROCESS_MEMORY) / here, _memory_of_gpu(device) / on_gpu if on_gpu else float("inf"))
         for runs in (int(min(2**k, most, fits)) for k in range(1, 11)):
             if runs <= size:
                 break
@@ -173,7 +185,8 @@ def _time(spec: Spec, runs: int, data: Data, device: torch.device) -> tuple[floa
     height, width, channels = data.train.shape
     side = spec.crop or height, spec.crop or width
     images = torch.randn(runs, spec.batch_size, *side, channels, device=device)
-    labels = torch.zeros(runs, spec.batch_size, dtype=torch.int64, device=device)
+    of_runs = torch.zeros(runs, device=device)
+    batch = Batch(images, torch.zeros(images.shape[:2], dtype=torch.int64, device=device), of_runs, of_runs.long())
     stored = torch.from_numpy(np.resize(data.train.images, (runs * spec.batch_size, *data.train.shape))).to(device)
     changes = draw(spec, runs * spec.batch_size, data.train.shape, 1, device)
     saved: dict[int, int] = {}
@@ -184,19 +197,23 @@ def _time(spec: Spec, runs: int, data: Data, device: torch.device) -> tuple[floa
 
     def step() -> float:
         began = perf_counter()
-        batch = augment(stored, changes, spec).view_as(images) if spec.augments else images
-        stack.step(batch, labels, [1e-9] * runs)
+        seen = augment(stored, changes, spec).view_as(images) if spec.augments else images
+        stack.step(batch._replace(images=seen))
         if device.type == "cuda":
             torch.cuda.synchronize()
         return perf_counter() - began
 
-    with torch.autograd.graph.saved_tensors_hooks(weigh, lambda tensor: tensor):
-        step()
-    seconds = min(step() for _ in range(3))
-    block = torch.randn(1, BATCH, *side, channels, device=device)
-    began = perf_counter()
-    stack.outputs(block.expand(runs, -1, -1, -1, -1), range(runs))
-    evaluated = perf_counter() - began
+    with arithmetic(spec.precision):
+        with torch.autograd.graph.saved_tensors_hooks(weigh, lambda tensor: tensor):
+            step()
+        if device.type == "cuda":
+            for _ in range(WARM_UP):  # the last of these records
+                step()
+        seconds = min(step() for _ in range(3))
+        block = torch.randn(1, BATCH, *side, channels, device=device)
+        began = perf_counter()
+        stack.outputs(block.expand(runs, -1, -1, -1, -1), range(runs)).sum().item()
+        evaluated = perf_counter() - began
     weights = 3 * 4 * sum(parameter.numel() for parameter in models[0].parameters())
     # Gradients of activations come on top of the activations that the backward pass needs.
     return seconds, evaluated / BATCH / runs, (2 * sum(saved.values()) + images.nbytes) / runs + weights

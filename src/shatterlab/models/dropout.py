@@ -1,16 +1,80 @@
 """Dropout for any network, its own code untouched."""
 
+import torch
 from torch import nn
 
 from ..errors import ShatterlabError
 
 
+class Dropout(nn.Module):
+    """Zeroes each input with a probability and divides the others by what is left of it (Srivastava et al., 2014).
+
+    What is zeroed is a function of `key` and place alone and draws from no generator: it is the same on every
+    device, for a run alone and in a stack, and in a run that is taken up again. `training` sets `key` anew before
+    each step; elsewhere every pass in training mode counts it on.
+
+    Args:
+        probability: in (0, 1).
+    """
+
+    key: torch.Tensor
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+        self.register_buffer("key", torch.zeros((), dtype=torch.int64), persistent=False)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """The same shape; in evaluation mode the inputs themselves."""
+        if not self.training:
+            return inputs
+        places = torch.arange(inputs.numel(), dtype=torch.int32, device=inputs.device).view(inputs.shape)
+        keeps = kept(places, self.key, self.probability)
+        self.key += 1
+        return inputs * (keeps / (1 - self.probability)).to(inputs.dtype)
+
+
+def kept(places: torch.Tensor, key: torch.Tensor, probability: float) -> torch.Tensor:
+    """Which places dropout keeps: a hash of key and place is compared with the probability.
+
+    The hash is the 32-bit finalizer "lowbias32" (C. Wellons, hash-prospector), twice, over the two halves of the key.
+
+    Args:
+        places: int32, any shape.
+        key: int64, of a shape that broadcasts with it.
+        probability: of a place to be dropped, in [0, 1).
+
+    Returns:
+        bool, of the broadcast shape.
+    """
+    mixed = _mixed(places * _signed(0x9E3779B9) + key.int())
+    mixed = _mixed(mixed ^ (key >> 32).int())
+    return (mixed & 0x7FFFFFFF) >= int(probability * 2**31)
+
+
+def _mixed(numbers: torch.Tensor) -> torch.Tensor:
+    # torch shifts int32 with the sign, hence the masks; products wrap around.
+    numbers = numbers ^ ((numbers >> 16) & 0xFFFF)
+    numbers = numbers * _signed(0x7FEB352D)
+    numbers = numbers ^ ((numbers >> 15) & 0x1FFFF)
+    numbers = numbers * _signed(0x846CA68B)
+    return numbers ^ ((numbers >> 16) & 0xFFFF)
+
+
+def _signed(word: int) -> int:
+    """A 32-bit word as the int32 with the same bits."""
+    return word - 2**32 if word >= 2**31 else word
+
+
+def layer_key(key: torch.Tensor, i: int) -> torch.Tensor:
+    """The key of the i-th dropout layer of a model in a step, from the key of the step, int64 of any shape."""
+    return key + (i << 32)
+
+
 def with_dropout(model: nn.Module, probability: float) -> nn.Module:
     """Puts dropout before every linear layer but one that sees the pixels.
 
-    In training each input of such a layer is zeroed with `probability` and otherwise divided by
-    1 - probability; in evaluation nothing happens (Srivastava et al., 2014, JMLR 15:1929). For a
-    perceptron these are all hidden layers, for AlexNet the inputs of its three linear layers as in
+    For a perceptron these are all hidden layers, for AlexNet the inputs of its three linear layers as in
     Krizhevsky et al. (2012), for Inception the features before the classifier as in Szegedy et al. (2015).
 
     Args:
@@ -37,5 +101,5 @@ def with_dropout(model: nn.Module, probability: float) -> nn.Module:
             f"{type(model).__name__} has no linear layer above its first for dropout to act on; use dropout=0."
         )
     for parent, name, child in places:
-        setattr(parent, name, nn.Sequential(nn.Dropout(probability), child))
+        setattr(parent, name, nn.Sequential(Dropout(probability), child))
     return model

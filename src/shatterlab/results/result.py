@@ -78,7 +78,7 @@ class Result(BaseModel):
         """The run as a line for people: heading to cell."""
         spec = self.spec
         return {
-            "model": spec.model,
+            "model": spec.model + ("" if spec.precision == "float32" else f", {spec.precision}"),
             "condition": spec.corruption + ("" if spec.amount in (0, 1) else f" {spec.amount:g}"),
             "regularizers": spec.regularizers,
             "data": spec.data,

@@ -22,7 +22,7 @@ def run_table(results: Sequence[Result]) -> pl.DataFrame:
 
 def epoch_table(store: "Store", results: Sequence[Result]) -> pl.DataFrame:
     """One line an epoch of each run, columns of `Row` beside those of the run that charts need."""
-    keys = ("run_id", "model", "data", "corruption", "amount", "regularizers", "seed", "n")
+    keys = ("run_id", "model", "data", "corruption", "amount", "regularizers", "precision", "seed", "n")
     records = []
     for result in results:
         summary = result.summary()

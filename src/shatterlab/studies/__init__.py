@@ -13,6 +13,7 @@ from . import (
     matrix_factorization,
     minimum_norm,
     overparameterization,
+    precision,
     random_labels_regularized,
     table1,
 )
@@ -38,6 +39,7 @@ STUDIES: dict[str, Study] = {
     "overparameterization": overparameterization.STUDY,
     "learning-curves": learning_curves.STUDY,
     "label-noise": label_noise.STUDY,
+    "precision": precision.STUDY,
     "expressivity": expressivity.STUDY,
     "table1": table1.STUDY,
     "random-labels-regularized": random_labels_regularized.STUDY,

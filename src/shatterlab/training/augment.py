@@ -122,8 +122,9 @@ def place(images: torch.Tensor, changes: Changes, crop: int | None) -> torch.Ten
     batch, height, width, channels = images.shape
     middle = crop_box((height, width, channels), crop)
     sides = [span.stop - span.start for span in middle]
+    # A tensor made of a list would be copied from the host, which every step would wait for.
     top, left = (
-        changes.get(name, torch.tensor([span.start], device=images.device)).expand(batch)
+        changes.get(name, torch.full((1,), span.start, device=images.device)).expand(batch)
         for name, span in zip(("top", "left"), middle, strict=True)
     )
     rows = top[:, None] + torch.arange(sides[0], device=images.device)
@@ -200,7 +201,8 @@ def grey(images: torch.Tensor) -> torch.Tensor:
     """Luma of colour images, the mean of the channels of others; (batch, height, width)."""
     if images.shape[-1] != 3:
         return images.mean(-1)
-    return images @ images.new_tensor(LUMA)
+    red, green, blue = images.unbind(-1)
+    return LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
 
 
 COLOURS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {

@@ -1,31 +1,30 @@
 """The training loop: the paper's recipe as a generator of one row an epoch."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import nn
 
-from ..data.dataset import Data, Dataset
+from ..data.dataset import Data
 from ..errors import ShatterlabError
 from ..row import FIT_LOSS, Row
 from ..seeds import stream
 from ..spec import Spec
 from .augment import augment, check, draw
-from .learners import Learner, learner
+from .learner import Batch, Learner
+from .learners import learner
 from .memory import keep_freed_memory
 from .optimizer import MomentumSGD
-from .preprocess import preprocess
+from .precision import arithmetic
+from .sets import Pool, Prepared, losses_and_accuracies
 
 EVALUATION_SHARE = 0.1
 """Of a run's arithmetic that full evaluations may take by default. A perceptron, whose first layer has no input
 gradient, trains cheaper than the estimate, so that of its time they take up to 0.15."""
-
-BATCH, LEAST = 500, 50
-"""Images at a time in a clean pass: of all runs together, and of each at least."""
 
 # Of the work of an epoch: a training step passes forward once and backward through weights and inputs.
 FORWARD_SHARE = 1 / 3
@@ -59,7 +58,7 @@ def train(spec: Spec, data: Data, model: nn.Module, optimizer: MomentumSGD, *, s
 
     The order of the images is drawn anew each epoch from the stream (seed, "order", epoch), so that a
     run that starts from the state after `start` epochs goes on as if it had never stopped. For the same
-    reason torch's global generator, from which dropout draws, is seeded at the start of each epoch.
+    reason torch's global generator, from which layers of your own may draw, is seeded at the start of each epoch.
 
     Args:
         spec: the dials; model, data and corruption are taken as given by the other arguments.
@@ -103,84 +102,129 @@ def train_together(
     for spec, part in zip(specs, data, strict=True):
         check(spec, part.train.images)
     keep_freed_memory()
-    shared, n, shape = specs[0], len(data[0].train), data[0].train.shape
-    train_set, test_set = (
-        _Prepared(parts, shared, stack.device) for parts in zip(*((d.train, d.test) for d in data), strict=True)
-    )
-    validation = [part.validation for part in data if part.validation]
-    held = {"validation": _Prepared(validation, shared, stack.device)} if validation else {}
-    held["test"] = test_set
-    stored = _Pool([part.train.images for part in data], stack.device) if shared.augments else None
-    interval = evaluation_interval(shared, n, len(data[0].test))
-    steps_per_epoch = -(-n // shared.batch_size)
+    sets = _sets(specs[0], data, stack.device)
     going = list(range(len(specs)))
-
-    for epoch in range(start + 1, shared.epochs + 1):
-        began = perf_counter()
+    for epoch in range(start + 1, specs[0].epochs + 1):
         now = [specs[i] for i in going]
-        order = torch.stack([torch.from_numpy(stream(spec.seed, "order", epoch).permutation(n)) for spec in now])
-        order = order.to(stack.device)
-        labels = train_set.labels.gather(1, order)
-        changes = [draw(spec, n, shape, epoch, stack.device) for spec in now]
-        drawn = {name: torch.stack([change[name] for change in changes]) for name in changes[0]}
-        if shared.dropout:
-            torch.manual_seed(int(stream(shared.seed, "dropout", epoch).integers(2**63)))
-        outputs = []
-        for first in range(0, n, shared.batch_size):
-            batch = slice(first, first + shared.batch_size)
-            if stored is None:
-                images = train_set.pool.take(order[:, batch])
-            else:
-                of_batch = {name: values[:, batch].flatten() for name, values in drawn.items()}
-                seen = augment(stored.take(order[:, batch]).flatten(0, 1), of_batch, shared)
-                images = seen.unflatten(0, (len(now), -1))
-            rates = [learning_rate(spec, (epoch - 1) * n + first) for spec in now]
-            # Kept and scored once an epoch: a score a step costs small networks a tenth of their speed.
-            outputs.append(stack.step(images.to(stack.dtype), labels[:, batch], rates))
-        online = _losses_and_accuracies(torch.cat(outputs, dim=1), labels)
-        trained = perf_counter()
-        entries: list[dict[str, Any]] = [
-            {
-                "epoch": epoch,
-                "step": epoch * steps_per_epoch,
-                "learning_rate": rate,
-                "online_loss": loss,
-                "online_accuracy": accuracy,
-                "seconds": (trained - began) / len(now),  # the run's share
-            }
-            for (loss, accuracy), rate in zip(online, rates, strict=True)
-        ]
-        scheduled = epoch % interval == 0 or epoch == shared.epochs
-        fitting = shared.stop == "fit"
-        # Between scheduled evaluations a clean pass is worth its time only when it may end the run.
-        nearly = [a > 0.999 and loss < 1.2 * FIT_LOSS for loss, a in online]
-        scored = [place for place in range(len(now)) if scheduled or (fitting and nearly[place])]
-        for place, found in zip(scored, train_set.scores(stack, scored, "train"), strict=True):
-            entries[place] |= found
-        ended = [
-            epoch == shared.epochs or (fitting and Row(**entry, evaluation_seconds=0.0).fitted) for entry in entries
-        ]
-        tested = [place for place in range(len(now)) if scheduled or ended[place]]
-        for name, part in held.items():
-            for place, found in zip(tested, part.scores(stack, tested, name), strict=True):
-                entries[place] |= found
-        share = (perf_counter() - trained) / len(now)
-        rows: dict[int, Row | ShatterlabError] = {}
-        for place, entry in enumerate(entries):
-            finite = all(value < float("inf") for name, value in entry.items() if name.endswith("loss"))
-            ended[place] |= not finite
-            rows[going[place]] = Row(**entry, evaluation_seconds=share) if finite else _diverged(now[place], epoch)
-        yield rows
-        kept = [place for place in range(len(now)) if not ended[place]]
+        with arithmetic(specs[0].precision):
+            ends = _epoch(now, sets, stack, epoch)
+        yield {i: row for i, (row, _) in zip(going, ends, strict=True)}
+        kept = [place for place, (_, ended) in enumerate(ends) if not ended]
         if not kept:
             return
         if len(kept) < len(going):
             going = [going[place] for place in kept]
             stack.keep(kept)
-            for sets in (train_set, *held.values()):
-                sets.keep(kept)
-            if stored is not None:
-                stored.keep(kept)
+            sets.keep(kept)
+
+
+@dataclass
+class _Sets:
+    """What the runs of a stack see: to train on, to score on, and as stored where images change from epoch to epoch."""
+
+    train: Prepared
+    held: dict[str, Prepared]
+    stored: Pool | None
+    shape: tuple[int, int, int]
+
+    def keep(self, members: Sequence[int]) -> None:
+        """Forgets the other runs."""
+        for part in (self.train, *self.held.values()):
+            part.keep(members)
+        if self.stored:
+            self.stored.keep(members)
+
+
+def _sets(shared: Spec, data: Sequence[Data], device: torch.device) -> _Sets:
+    parts = {"test": [part.test for part in data], "validation": [part.validation for part in data if part.validation]}
+    return _Sets(
+        train=Prepared([part.train for part in data], shared, device),
+        held={name: Prepared(some, shared, device) for name, some in sorted(parts.items(), reverse=True) if some},
+        stored=Pool([part.train.images for part in data], device) if shared.augments else None,
+        shape=data[0].train.shape,
+    )
+
+
+def _epoch(specs: Sequence[Spec], sets: _Sets, stack: Learner, epoch: int) -> list[tuple[Row | ShatterlabError, bool]]:
+    """An epoch of every run, then its scores: for each a row, or the error that ends it, and whether it has ended."""
+    shared, n = specs[0], sets.train.labels.shape[1]
+    began = perf_counter()
+    rates = _rates(specs, n, epoch)
+    online = losses_and_accuracies(*_steps(specs, sets, stack, epoch, torch.tensor(rates)))
+    trained = perf_counter()
+    entries: list[dict[str, Any]] = [
+        {
+            "epoch": epoch,
+            "step": epoch * len(rates),
+            "learning_rate": rate,
+            "online_loss": loss,
+            "online_accuracy": accuracy,
+            "seconds": (trained - began) / len(specs),  # the run's share
+        }
+        for (loss, accuracy), rate in zip(online, rates[-1], strict=True)
+    ]
+    last, fitting = epoch == shared.epochs, shared.stop == "fit"
+    scheduled = last or epoch % evaluation_interval(shared, n, sets.held["test"].labels.shape[1]) == 0
+    # Between scheduled evaluations a clean pass is worth its time only when it may end the run.
+    nearly = [accuracy > 0.999 and loss < 1.2 * FIT_LOSS for loss, accuracy in online]
+    scored = [place for place in range(len(specs)) if scheduled or (fitting and nearly[place])]
+    for place, found in zip(scored, sets.train.scores(stack, scored, "train"), strict=True):
+        entries[place] |= found
+    ended = [last or (fitting and Row(**entry, evaluation_seconds=0.0).fitted) for entry in entries]
+    tested = [place for place in range(len(specs)) if scheduled or ended[place]]
+    for name, part in sets.held.items():
+        for place, found in zip(tested, part.scores(stack, tested, name), strict=True):
+            entries[place] |= found
+    share = (perf_counter() - trained) / len(specs)
+    ends: list[tuple[Row | ShatterlabError, bool]] = []
+    for spec, entry, end in zip(specs, entries, ended, strict=True):
+        finite = all(value < float("inf") for name, value in entry.items() if name.endswith("loss"))
+        ends.append((Row(**entry, evaluation_seconds=share), end) if finite else (_diverged(spec, epoch), True))
+    return ends
+
+
+def _rates(specs: Sequence[Spec], n: int, epoch: int) -> list[list[float]]:
+    """The learning rate of every run (column) in every step (line) of an epoch."""
+    seen = range((epoch - 1) * n, epoch * n, specs[0].batch_size)
+    return [[learning_rate(spec, images) for spec in specs] for images in seen]
+
+
+def _steps(
+    specs: Sequence[Spec], sets: _Sets, stack: Learner, epoch: int, rates: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The steps of an epoch: logits (runs, n, classes), each before its update, and labels (runs, n), in their order.
+
+    What the steps need of the host goes to the device before the first of them; none waits for it afterwards
+    (tests/training/test_device.py).
+    """
+    shared, n, device = specs[0], sets.train.labels.shape[1], stack.device
+    order = torch.stack([torch.from_numpy(stream(spec.seed, "order", epoch).permutation(n)) for spec in specs])
+    order, rates = order.to(device), rates.to(device)
+    labels = sets.train.labels.gather(1, order)
+    places = (sets.stored or sets.train.pool).places(order)
+    changes = [draw(spec, n, sets.shape, epoch, device) for spec in specs] if sets.stored else [{}]
+    drawn = {name: torch.stack([change[name] for change in changes]) for name in changes[0]}
+    keys = torch.zeros_like(rates, dtype=torch.int64)
+    if shared.dropout:
+        draws = [stream(spec.seed, "dropout", epoch).integers(2**63, size=len(rates)) for spec in specs]
+        keys = torch.from_numpy(np.stack(draws, axis=1)).to(device)
+    # Layers of a user's own may draw from torch's one generator; runs that do cannot be stacked.
+    seed = int(stream(shared.seed, "torch", epoch).integers(2**63))
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+    outputs = []
+    for step, first in enumerate(range(0, n, shared.batch_size)):
+        batch = slice(first, first + shared.batch_size)
+        if sets.stored is None:
+            images = sets.train.pool.take(places[:, batch])
+        else:
+            of_batch = {name: values[:, batch].flatten() for name, values in drawn.items()}
+            seen = augment(sets.stored.take(places[:, batch]).flatten(0, 1), of_batch, shared)
+            images = seen.unflatten(0, (len(specs), -1))
+        # Kept and scored once an epoch: a score a step costs small networks a tenth of their speed.
+        outputs.append(stack.step(Batch(images.to(stack.dtype), labels[:, batch], rates[step], keys[step])))
+    return torch.cat(outputs, dim=1), labels
 
 
 def _diverged(spec: Spec, epoch: int) -> ShatterlabError:
@@ -188,106 +232,3 @@ def _diverged(spec: Spec, epoch: int) -> ShatterlabError:
         f"{spec.title} diverged in epoch {epoch} (the loss is not finite); "
         f"lower --learning-rate, now {spec.learning_rate:g}."
     )
-
-
-def _losses_and_accuracies(outputs: torch.Tensor, labels: torch.Tensor) -> list[tuple[float, float]]:
-    """Of each run, from logits (runs, n, classes) and labels (runs, n): mean cross-entropy in nats, share right."""
-    losses = F.cross_entropy(outputs.flatten(0, 1), labels.flatten(), reduction="none").view(labels.shape)
-    right = (outputs.argmax(-1) == labels).double().mean(1)
-    return list(zip(losses.mean(1).tolist(), right.tolist(), strict=True))
-
-
-class _Pool:
-    """The images of several runs on the device; what runs have in common is there once.
-
-    Args:
-        images: of each run, arrays of equal shape (n, height, width, channels).
-        device: where they lie.
-        change: what is done to each distinct array on its way.
-    """
-
-    def __init__(
-        self,
-        images: Sequence[np.ndarray],
-        device: torch.device,
-        change: Callable[[np.ndarray], torch.Tensor] = lambda array: torch.from_numpy(array.copy()),
-    ) -> None:
-        distinct: list[np.ndarray] = []
-        places = []
-        for array in images:
-            place = next((i for i, other in enumerate(distinct) if _equal(array, other)), len(distinct))
-            if place == len(distinct):
-                distinct.append(array)
-            places.append(place)
-        self.n = len(images[0])
-        pooled = [change(array).to(device) for array in distinct]
-        self.images = pooled[0] if len(pooled) == 1 else torch.cat(pooled)
-        self.first = torch.tensor([place * self.n for place in places], device=device)[:, None]
-
-    def take(self, indices: torch.Tensor) -> torch.Tensor:
-        """Images (runs, batch, height, width, channels) at `indices` (runs, batch) into the set of each run."""
-        return self.images.index_select(0, (self.first + indices).flatten()).unflatten(0, tuple(indices.shape))
-
-    def block(self, span: slice, members: Sequence[int]) -> torch.Tensor:
-        """The images of a span of the sets of some runs, (runs, span, height, width, channels)."""
-        if len(self.images) == self.n:
-            return self.images[None, span].expand(len(members), -1, -1, -1, -1)
-        indices = torch.arange(self.n, device=self.images.device)[span]
-        return self.images[self.first[list(members)] + indices]
-
-    def keep(self, members: Sequence[int]) -> None:
-        """Forgets the other runs."""
-        self.first = self.first[list(members)]
-
-
-def _equal(one: np.ndarray, other: np.ndarray) -> bool:
-    # The first image tells most sets apart.
-    return one is other or (np.array_equal(one[:1], other[:1]) and np.array_equal(one, other))
-
-
-class _Prepared:
-    """A set of each run as the networks see it, on the device."""
-
-    def __init__(self, parts: Sequence[Dataset], spec: Spec, device: torch.device) -> None:
-        self.pool = _Pool(
-            [part.images for part in parts],
-            device,
-            lambda images: preprocess(images, spec.crop, spec.preprocessing, device),
-        )
-        self.labels = torch.stack([torch.from_numpy(part.labels.copy()) for part in parts]).to(device)
-        self.corrupted = torch.stack([torch.from_numpy(part.corrupted.copy()) for part in parts]).to(device)
-
-    def keep(self, members: Sequence[int]) -> None:
-        """Forgets the other runs."""
-        chosen = list(members)
-        self.pool.keep(chosen)
-        self.labels, self.corrupted = self.labels[chosen], self.corrupted[chosen]
-
-    def scores(self, stack: Learner, members: Sequence[int], name: str) -> list[dict[str, float | None]]:
-        """Clean loss and accuracy of some runs against the labels of the set; of training sets also the share of
-        corrupted examples fitted.
-        """
-        if not members:
-            return []
-        chosen = list(members)
-        outputs = self._outputs(stack, chosen)
-        labels, corrupted = self.labels[chosen], self.corrupted[chosen]
-        found: list[dict[str, float | None]] = [
-            {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
-            for loss, accuracy in _losses_and_accuracies(outputs, labels)
-        ]
-        if name == "train":
-            right = (outputs.argmax(-1) == labels) & corrupted
-            shares = (right.sum(1).double() / corrupted.sum(1)).tolist()
-            for entry, share in zip(found, shares, strict=True):
-                entry["corrupted_fitted"] = None if share != share else share  # not a number where none is corrupted
-        return found
-
-    def _outputs(self, stack: Learner, chosen: list[int]) -> torch.Tensor:
-        """Logits (runs, n, classes); they do not depend on the images at a time, as in evaluation mode."""
-        size = max(BATCH // len(chosen), LEAST)
-        parts = [
-            stack.outputs(self.pool.block(slice(first, first + size), chosen).to(stack.dtype), chosen)
-            for first in range(0, self.labels.shape[1], size)
-        ]
-        return torch.cat(parts, dim=1)

@@ -31,8 +31,12 @@ class MomentumSGD:
             parameter.grad = None
 
     @torch.no_grad()
-    def step(self, learning_rate: float) -> None:
-        """One update with the gradients that the backward pass has left."""
+    def step(self, learning_rate: float | torch.Tensor) -> None:
+        """One update with the gradients that the backward pass has left.
+
+        Args:
+            learning_rate: a number, or float32 () on the device of the parameters, for which no step waits.
+        """
         sgd(
             list(self.parameters),
             [parameter.grad for parameter in self.parameters if parameter.grad is not None],
@@ -40,7 +44,7 @@ class MomentumSGD:
             fused=True,
             weight_decay=self.weight_decay,
             momentum=self.momentum,
-            lr=learning_rate,
+            lr=learning_rate,  # type: ignore[arg-type]  # the kernel takes either
             dampening=0.0,
             nesterov=False,
             maximize=False,

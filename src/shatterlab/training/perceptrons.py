@@ -1,0 +1,98 @@
+"""Perceptrons, one or many, with the backward pass by hand."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from ..models.dropout import Dropout, kept, layer_key
+from ..models.mlp import MLP
+from .learner import Batch
+from .optimizer import MomentumSGD
+from .products import accelerate, backward, forward
+from .stacked import Stacked
+
+
+class Perceptrons(Stacked):
+    """Linear layers and ReLUs, with or without dropout.
+
+    On small batches autograd and its passes over memory take longer than the products (bench/epoch.py). Activations
+    lie (runs, features, batch), see `products`.
+
+    Args:
+        models: each `is_perceptron`, of equal sizes.
+        optimizers: theirs.
+        bf16: products of operands rounded to bfloat16, as under autocast; weights and velocities stay as they are.
+    """
+
+    def __init__(self, models: Sequence[nn.Module], optimizers: Sequence[MomentumSGD], bf16: bool) -> None:
+        super().__init__(models, optimizers)
+        self.bf16 = bf16
+        self.layers = len(self.parameters) // 2
+        self.dropout = next((m.probability for m in models[0].modules() if isinstance(m, Dropout)), 0.0)
+
+    @torch.no_grad()
+    def step(self, batch: Batch) -> torch.Tensor:
+        """See `Learner`."""
+        operands = self._operands(self.parameters)
+        seen = self._forward(batch.images, operands, batch.keys)
+        logits = self._whole(seen.pop())
+        # The gradient of the mean cross-entropy: what the softmax gives, less one at the label, over the batch.
+        slope = torch.softmax(logits, 1)
+        labels = batch.labels[:, None]
+        slope.scatter_add_(1, labels, slope.new_full((1, 1, 1), -1.0).expand(labels.shape))
+        slope = self._operands([slope.div_(labels.shape[2])])[0]
+        for layer in reversed(range(self.layers)):
+            velocity, offset_velocity = self.velocities[2 * layer : 2 * layer + 2]
+            accelerate(velocity, self.momentum, slope, seen[layer])
+            offset_velocity.mul_(self.momentum).add_(slope.sum(2, dtype=self.dtype))
+            if layer:
+                # What a ReLU or dropout has made zero passes nothing back.
+                slope = torch.ops.aten.threshold_backward(backward(operands[2 * layer], slope), seen[layer], 0)
+                if self.dropout:
+                    slope /= 1 - self.dropout
+        self.decay()
+        self.descend(batch.rates)
+        return logits.transpose(1, 2)
+
+    @torch.no_grad()
+    def outputs(self, images: torch.Tensor, members: Sequence[int]) -> torch.Tensor:
+        """See `Learner`."""
+        some = self.parameters if len(members) == self.runs else [p[list(members)] for p in self.parameters]
+        return self._whole(self._forward(images, self._operands(some), None)[-1]).transpose(1, 2)
+
+    def _forward(
+        self, images: torch.Tensor, operands: Sequence[torch.Tensor], keys: torch.Tensor | None
+    ) -> list[torch.Tensor]:
+        """What each layer sees, and the logits; dropout acts where there are keys."""
+        seen = self._operands([images.flatten(2).transpose(1, 2)])
+        for layer in range(self.layers):
+            made = forward(operands[2 * layer], operands[2 * layer + 1], seen[-1])
+            if layer < self.layers - 1:
+                made.relu_()
+                if self.dropout and keys is not None:
+                    made *= self._kept(made, layer_key(keys, layer)) / (1 - self.dropout)
+            seen.append(made)
+        return seen
+
+    def _operands(self, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """As products take them."""
+        return [tensor.bfloat16() for tensor in tensors] if self.bf16 else list(tensors)
+
+    def _whole(self, logits: torch.Tensor) -> torch.Tensor:
+        return logits.to(self.dtype) if self.bf16 else logits
+
+    def _kept(self, activations: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
+        """What `models.dropout.Dropout` keeps of (batch, features) in each run, as (runs, features, batch)."""
+        _, features, batch = activations.shape
+        places = torch.arange(features * batch, dtype=torch.int32, device=activations.device).view(batch, features)
+        return kept(places.t(), keys[:, None, None], self.dropout)
+
+
+def is_perceptron(model: nn.Module) -> bool:
+    """Whether a model is one of ours, of nothing but linear layers, ReLUs and our dropout before all but the first."""
+    if not isinstance(model, MLP):
+        return False
+    first, *others = list(model.layers)[::2]
+    dropped = all(type(layer) is nn.Sequential and isinstance(layer[0], Dropout) for layer in others)
+    return type(first) is nn.Linear and (dropped or all(type(layer) is nn.Linear for layer in others))

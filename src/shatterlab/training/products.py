@@ -1,0 +1,94 @@
+"""Matrix products of perceptrons, by the faster of the two libraries that torch carries.
+
+torch multiplies float32 matrices on the CPU with Intel's MKL, which on other makers' processors keeps to AVX2
+instructions. oneDNN, with which torch convolves, uses AVX-512 wherever it is there: on an AMD EPYC it multiplies
+twice as fast (bench/epoch.py, NOTEBOOK.md). Which of the two serves a product follows from processor and shape
+alone and never from a timing, so that a run which is taken up again ends with the same bits.
+
+All operands have a first dimension for the runs of a stack, and activations lie (runs, features, batch): so the
+largest products, those with the pixels, need no transposed copy of what they make.
+"""
+
+from functools import cache
+from pathlib import Path
+
+import torch
+
+LARGE = 4e6
+"""Operations of a product from which on oneDNN's longer way into the kernel is worth it (NOTEBOOK.md)."""
+
+
+@cache
+def onednn_is_faster() -> bool:
+    """Whether MKL leaves this processor's AVX-512 unused and oneDNN can be called."""
+    try:
+        intel = "GenuineIntel" in Path("/proc/cpuinfo").read_text()
+        torch.ops.mkldnn._linear_pointwise  # noqa: B018
+    except (OSError, AttributeError):
+        return False
+    return not intel and torch.backends.cpu.get_cpu_capability() == "AVX512" and torch.backends.mkldnn.is_available()
+
+
+def forward(weight: torch.Tensor, offset: torch.Tensor, below: torch.Tensor) -> torch.Tensor:
+    """weight below + offset.
+
+    Args:
+        weight: (runs, out, in).
+        offset: (runs, out).
+        below: (runs, in, batch).
+
+    Returns:
+        (runs, out, batch), contiguous.
+    """
+    if _large(weight, below.shape[2]):
+        made = weight.new_empty(*weight.shape[:2], below.shape[2])
+        for w, b, x, out in zip(weight, offset, below, made, strict=True):
+            torch.add(_times_transposed(w, x.t()), b[:, None], out=out)
+        return made
+    if len(weight) == 1:
+        return torch.addmm(offset[0][:, None], weight[0], below[0])[None]
+    return torch.baddbmm(offset[:, :, None], weight, below)
+
+
+def backward(weight: torch.Tensor, slope: torch.Tensor) -> torch.Tensor:
+    """weight' slope, (runs, in, batch) from (runs, out, in) and (runs, out, batch)."""
+    if _large(weight, slope.shape[2]):
+        made = weight.new_empty(len(weight), weight.shape[2], slope.shape[2])
+        for w, s, out in zip(weight, slope, made, strict=True):
+            out.copy_(_times_transposed(s.t(), w.t()).t())
+        return made
+    return (weight[0].t() @ slope[0])[None] if len(weight) == 1 else weight.transpose(1, 2) @ slope
+
+
+def accelerate(velocity: torch.Tensor, momentum: float, slope: torch.Tensor, below: torch.Tensor) -> None:
+    """v <- momentum v + slope below', in place: (runs, out, in) from (runs, out, batch) and (runs, in, batch).
+
+    MKL adds the product to the velocity in the same pass over memory, and no gradient has to be made.
+    """
+    if velocity.dtype == slope.dtype and not _large(velocity, slope.shape[2]):
+        if len(velocity) == 1:
+            velocity[0].addmm_(slope[0], below[0].t(), beta=momentum)
+        else:
+            velocity.baddbmm_(slope, below.transpose(1, 2), beta=momentum)
+        return
+    multiply = _times_transposed if velocity.dtype == slope.dtype else _plain_times_transposed
+    for v, s, x in zip(velocity, slope, below, strict=True):
+        torch.add(multiply(s, x), v, alpha=momentum, out=v)
+
+
+def _large(weight: torch.Tensor, batch: int) -> bool:
+    """Whether oneDNN multiplies these, one run after another."""
+    _, rows, columns = weight.shape
+    if 2 * rows * columns * batch < LARGE:
+        return False
+    return weight.device.type == "cpu" and weight.dtype == torch.float32 and onednn_is_faster()
+
+
+def _times_transposed(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """left right' of two matrices by oneDNN."""
+    made: torch.Tensor = torch.ops.mkldnn._linear_pointwise(left, right, None, "none", [], "")
+    return made
+
+
+def _plain_times_transposed(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    return left @ right.t()

@@ -1,0 +1,122 @@
+"""The images and labels of several runs on the device, and how well a stack of models scores on them."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from ..data.dataset import Dataset
+from ..spec import Spec
+from .learner import Learner
+from .preprocess import preprocess
+
+BATCH, LEAST = 500, 50
+"""Images at a time in a clean pass: of all runs together, and of each at least."""
+
+
+def losses_and_accuracies(outputs: torch.Tensor, labels: torch.Tensor) -> list[tuple[float, float]]:
+    """Of each run, from logits (runs, n, classes) and labels (runs, n): mean cross-entropy in nats, share right."""
+    losses = F.cross_entropy(outputs.flatten(0, 1), labels.flatten(), reduction="none").view(labels.shape)
+    right = (outputs.argmax(-1) == labels).double().mean(1)
+    return list(zip(losses.mean(1).tolist(), right.tolist(), strict=True))
+
+
+class Pool:
+    """The images of several runs on the device; what runs have in common is there once.
+
+    Args:
+        images: of each run, arrays of equal shape (n, height, width, channels).
+        device: where they lie.
+        change: what is done to each distinct array on its way.
+    """
+
+    def __init__(
+        self,
+        images: Sequence[np.ndarray],
+        device: torch.device,
+        change: Callable[[np.ndarray], torch.Tensor] = lambda array: torch.from_numpy(array.copy()),
+    ) -> None:
+        distinct: list[np.ndarray] = []
+        places = []
+        for array in images:
+            place = next((i for i, other in enumerate(distinct) if _equal(array, other)), len(distinct))
+            if place == len(distinct):
+                distinct.append(array)
+            places.append(place)
+        self.n = len(images[0])
+        pooled = [change(array).to(device) for array in distinct]
+        self.images = pooled[0] if len(pooled) == 1 else torch.cat(pooled)
+        self.first = torch.tensor([place * self.n for place in places], device=device)[:, None]
+
+    def places(self, indices: torch.Tensor) -> torch.Tensor:
+        """Where in the pool the images lie that are at `indices` (runs, any number) of the set of each run."""
+        return self.first + indices
+
+    def take(self, places: torch.Tensor) -> torch.Tensor:
+        """Images (runs, batch, height, width, channels) at `places` (runs, batch) of the pool."""
+        return self.images.index_select(0, places.flatten()).unflatten(0, tuple(places.shape))
+
+    def block(self, span: slice, members: Sequence[int]) -> torch.Tensor:
+        """The images of a span of the sets of some runs, (runs, span, height, width, channels)."""
+        if len(self.images) == self.n:
+            return self.images[None, span].expand(len(members), -1, -1, -1, -1)
+        indices = torch.arange(self.n, device=self.images.device)[span]
+        return self.images[self.first[list(members)] + indices]
+
+    def keep(self, members: Sequence[int]) -> None:
+        """Forgets the other runs."""
+        self.first = self.first[list(members)]
+
+
+def _equal(one: np.ndarray, other: np.ndarray) -> bool:
+    # The first image tells most sets apart.
+    return one is other or (np.array_equal(one[:1], other[:1]) and np.array_equal(one, other))
+
+
+class Prepared:
+    """A set of each run as the networks see it, on the device."""
+
+    def __init__(self, parts: Sequence[Dataset], spec: Spec, device: torch.device) -> None:
+        self.pool = Pool(
+            [part.images for part in parts],
+            device,
+            lambda images: preprocess(images, spec.crop, spec.preprocessing, device),
+        )
+        self.labels = torch.stack([torch.from_numpy(part.labels.copy()) for part in parts]).to(device)
+        self.corrupted = torch.stack([torch.from_numpy(part.corrupted.copy()) for part in parts]).to(device)
+
+    def keep(self, members: Sequence[int]) -> None:
+        """Forgets the other runs."""
+        chosen = list(members)
+        self.pool.keep(chosen)
+        self.labels, self.corrupted = self.labels[chosen], self.corrupted[chosen]
+
+    def scores(self, stack: Learner, members: Sequence[int], name: str) -> list[dict[str, float | None]]:
+        """Clean loss and accuracy of some runs against the labels of the set; of training sets also the share of
+        corrupted examples fitted.
+        """
+        if not members:
+            return []
+        chosen = list(members)
+        outputs = self._outputs(stack, chosen)
+        labels, corrupted = self.labels[chosen], self.corrupted[chosen]
+        found: list[dict[str, float | None]] = [
+            {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
+            for loss, accuracy in losses_and_accuracies(outputs, labels)
+        ]
+        if name == "train":
+            right = (outputs.argmax(-1) == labels) & corrupted
+            shares = (right.sum(1).double() / corrupted.sum(1)).tolist()
+            for entry, share in zip(found, shares, strict=True):
+                entry["corrupted_fitted"] = None if share != share else share  # not a number where none is corrupted
+        return found
+
+    def _outputs(self, stack: Learner, chosen: list[int]) -> torch.Tensor:
+        """Logits (runs, n, classes); they do not depend on the images at a time, as in evaluation mode."""
+        size = max(BATCH // len(chosen), LEAST)
+        parts = [
+            stack.outputs(self.pool.block(slice(first, first + size), chosen).to(stack.dtype), chosen)
+            for first in range(0, self.labels.shape[1], size)
+        ]
+        return torch.cat(parts, dim=1)
