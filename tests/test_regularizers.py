@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 from helpers import MODEL_NAMES, noise_data
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from shatterlab import ShatterlabError, Store, build, corrupt, make_spec, run
 from shatterlab.data import hold_out
-from shatterlab.models.dropout import Dropout, with_dropout
+from shatterlab.models.dropout import Dropout, kept, with_dropout
 from shatterlab.spine import prepare
 
 DROPOUTS = {"mlp-1x512": 1, "mlp-3x512": 3, "alexnet": 3, "inception": 1, "inception-no-bn": 1, "mlp-2x16": 2}
@@ -34,6 +36,45 @@ def test_dropout_keeps_the_expected_input_and_spares_the_pixels() -> None:
     passed = model[1][0](hidden.expand(4_000, -1))
     assert (passed == 0).double().mean() == pytest.approx(0.25, abs=4 * (0.25 * 0.75 / passed.numel()) ** 0.5)
     torch.testing.assert_close(passed[passed != 0], (hidden / 0.75).expand_as(passed)[passed != 0])
+
+
+def hashed(place: int, key: int) -> int:
+    """The hash of `models.dropout.kept`, written with Python's unbounded integers."""
+
+    def mixed(number: int) -> int:
+        number ^= number >> 16
+        number = number * 0x7FEB352D % 2**32
+        number ^= number >> 15
+        number = number * 0x846CA68B % 2**32
+        return number ^ number >> 16
+
+    first = mixed((place * 0x9E3779B9 + key) % 2**32)
+    return mixed(first ^ (key >> 32) % 2**32) % 2**31
+
+
+@given(st.integers(0, 2**31 - 1), st.integers(0, 2**63 - 1), st.floats(0.01, 0.99))
+def test_what_dropout_keeps_is_the_hash_it_says(place: int, key: int, probability: float) -> None:
+    found = kept(torch.tensor([place], dtype=torch.int32), torch.tensor(key), probability)
+    assert found.item() == (hashed(place, key) >= int(probability * 2**31))
+
+
+def test_dropout_drops_its_share_independently_of_place_and_key() -> None:
+    n = 200_000
+    places, keys = torch.arange(n, dtype=torch.int32), torch.tensor([[5], [6], [2**32 + 5]])
+    drops = (~kept(places, keys, 0.3)).double()
+    error = (0.3 * 0.7 / n) ** 0.5
+    assert (drops.mean(1) - 0.3).abs().max() < 4.5 * error
+    centred = drops - 0.3
+    pairs = [(0, 1, 0), (0, 2, 0), (0, 0, 1), (0, 0, 64), (0, 0, 512)]  # two keys, or a place and a later one
+    for one, other, later in pairs:
+        product = (centred[one, : n - later] * centred[other, later:]).mean()
+        assert abs(product) < 4.5 * 0.3 * 0.7 / (n - later) ** 0.5
+
+
+def test_dropout_outside_our_loop_draws_anew_in_every_pass() -> None:
+    layer = Dropout(0.5)
+    first, second = layer(torch.ones(1000)), layer(torch.ones(1000))
+    assert 350 < (first == second).sum() < 650
 
 
 def test_a_linear_model_has_no_place_for_dropout() -> None:

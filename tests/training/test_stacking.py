@@ -12,6 +12,7 @@ from shatterlab.corruption import CORRUPTIONS, corrupt
 from shatterlab.data import Data, hold_out, subset
 from shatterlab.spec import AUGMENTATIONS, Spec
 from shatterlab.training import Batch, MomentumSGD, train
+from shatterlab.training.alone import Alone
 from shatterlab.training.learners import learner
 from shatterlab.training.loop import stack_key, train_together
 from shatterlab.training.perceptrons import Perceptrons
@@ -25,9 +26,8 @@ def material(specs: list[Spec], data: Data):
         part = corrupt(subset(data, spec.n, spec.n_test, spec.seed), spec.corruption, spec.amount, spec.seed)
         parts.append(hold_out(part, spec.n_validation, spec.seed))
     side = specs[0].crop or data.train.shape[0]
-    models = [
-        build(spec.model, (side, side, data.train.shape[2]), data.train.classes, spec.seed).double() for spec in specs
-    ]
+    shape = side, side, data.train.shape[2]
+    models = [build(s.model, shape, data.train.classes, s.seed, dropout=s.dropout).double() for s in specs]
     optimizers = [MomentumSGD(m.parameters(), s.momentum, s.weight_decay) for m, s in zip(models, specs, strict=True)]
     return parts, models, optimizers
 
@@ -65,6 +65,15 @@ def test_runs_of_every_model_end_together_as_they_do_alone(model: str) -> None:
     ]
     specs = [make_spec(**{"model": model, "data": "noise", "learning_rate": 0.004, "n": 20, "n_test": 8, "epochs": 2,
                           "batch_size": 8, "n_validation": 0} | some) for some in varied]  # fmt: skip
+    assert_equal_together_and_alone(specs, noise_data(n=24, n_test=10))
+
+
+@pytest.mark.parametrize("model", [*MODEL_NAMES, "mlp-2x8"])
+def test_runs_of_every_model_with_dropout_end_together_as_they_do_alone(model: str) -> None:
+    specs = [
+        make_spec(model=model, data="noise", n=20, epochs=2, batch_size=8, learning_rate=0.004, seed=s, dropout=0.5)
+        for s in range(3)
+    ]
     assert_equal_together_and_alone(specs, noise_data(n=24, n_test=10))
 
 
@@ -117,8 +126,9 @@ def test_a_run_that_diverges_takes_no_other_with_it() -> None:
     assert seen[-1][0].online_loss == pytest.approx(seen[-1][2].online_loss)
 
 
-def test_the_hand_written_perceptron_equals_autograd_under_vmap() -> None:
-    models = [build("mlp-2x16", (4, 4, 1), 3, seed).double() for seed in range(3)]
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_the_hand_written_perceptron_equals_autograd_under_vmap(dropout: float) -> None:
+    models = [build("mlp-2x16", (4, 4, 1), 3, seed, dropout=dropout).double() for seed in range(3)]
     others = copy.deepcopy(models)
     decays = (0.0, 0.1, 0.01)
     by_hand = Perceptrons(
@@ -135,6 +145,23 @@ def test_the_hand_written_perceptron_equals_autograd_under_vmap() -> None:
     for model, other_model in zip(models, others, strict=True):
         for one, other in zip(model.parameters(), other_model.parameters(), strict=True):
             torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_the_hand_written_perceptron_rounds_as_autocast_does() -> None:
+    model = build("mlp-2x64", (8, 8, 1), 10, 0)
+    other = copy.deepcopy(model)
+    by_hand = Perceptrons([model], [MomentumSGD(model.parameters(), 0.9, 0.01)], True)
+    by_autocast = Alone(other, MomentumSGD(other.parameters(), 0.9, 0.01), True)
+    exact = Alone(third := copy.deepcopy(model), MomentumSGD(third.parameters(), 0.9, 0.01), False)
+    torch.manual_seed(0)
+    rates, keys = torch.tensor([0.05]), torch.zeros(1, dtype=torch.int64)
+    for _ in range(5):
+        batch = Batch(torch.randn(1, 32, 8, 8, 1), torch.randint(10, (1, 32)), rates, keys)
+        one, two, three = (stack.step(batch) for stack in (by_hand, by_autocast, exact))
+    assert one.dtype == two.dtype == torch.float32
+    rounding = (two - three).abs().max()
+    assert (one - two).abs().max() < 2 * rounding  # they round alike, but add in another order
+    assert rounding > 1e-3
 
 
 def test_runs_that_differ_only_in_what_may_differ_share_a_key() -> None:

@@ -9,6 +9,7 @@ from torch import nn
 from ..models.dropout import Dropout, layer_key
 from .learner import Batch, Learner
 from .optimizer import MomentumSGD
+from .precision import rounding
 
 
 class Alone(Learner):
@@ -53,8 +54,7 @@ class Alone(Learner):
         return predicted
 
     def _apply(self, images: torch.Tensor) -> torch.Tensor:
-        # Weights cast in a recorded step must not be found in the cache of a later one.
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.bf16, cache_enabled=False):
+        with rounding(images.device, self.bf16):
             predicted: torch.Tensor = self.model(images[0].permute(0, 3, 1, 2))
         return predicted.float() if self.bf16 else predicted
 

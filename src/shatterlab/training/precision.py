@@ -1,7 +1,7 @@
-"""How a GPU multiplies float32 numbers: as they are, or rounded to TensorFloat-32."""
+"""How exactly numbers are multiplied: as they are, or rounded to TensorFloat-32 or bfloat16."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
@@ -25,3 +25,8 @@ def arithmetic(precision: str) -> Iterator[None]:
         yield
     finally:
         matrices.fp32_precision, convolutions.fp32_precision, cudnn.benchmark = before
+
+
+def rounding(device: torch.device, bf16: bool) -> AbstractContextManager[object]:
+    """bfloat16 autocast where wanted; weights cast in a recorded step are not kept for a later one."""
+    return torch.autocast(device.type, torch.bfloat16, cache_enabled=False) if bf16 else nullcontext()

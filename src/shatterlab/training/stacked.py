@@ -16,6 +16,7 @@ from torch import nn
 from ..models.dropout import Dropout, layer_key
 from .learner import Batch, Learner
 from .optimizer import MomentumSGD
+from .precision import rounding
 
 
 class Stacked(Learner):
@@ -90,7 +91,7 @@ class Vmapped(Stacked):
         def one(parameters: dict[str, Any], buffers: dict[str, Any], images: torch.Tensor) -> torch.Tensor:
             return torch.func.functional_call(self.model, (parameters, buffers), (images.permute(0, 3, 1, 2),))
 
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.bf16, cache_enabled=False):
+        with rounding(images.device, self.bf16):
             named = dict(zip(self.names, parameters, strict=True))
             predicted: torch.Tensor = torch.func.vmap(one)(named, buffers, images)
         return predicted.float() if self.bf16 else predicted
