@@ -12,6 +12,7 @@ from torch import nn
 
 from shatterlab import ShatterlabError, Store, build, corrupt, make_spec, run
 from shatterlab.data import hold_out
+from shatterlab.models import MODELS, Model
 from shatterlab.models.dropout import Dropout, kept, with_dropout
 from shatterlab.spine import prepare
 
@@ -136,10 +137,13 @@ def test_early_stopping_takes_the_best_validation_epoch_and_does_not_look_at_the
     [
         {"model": "mlp-2x32", "dropout": 0.5},
         {"model": "alexnet", "crop": 7, "random_crop": True, "flip": 0.5, "rotation": 25, "n_validation": 20},
+        {"model": "own"},
     ],
-    ids=["dropout", "augmentation"],
+    ids=["dropout", "augmentation", "a layer that draws from torch's generator"],
 )
 def test_a_stopped_run_with_chance_in_it_ends_with_the_same_bits(dials: dict, tmp_path: Path, monkeypatch) -> None:
+    own = Model("", lambda *_: 0, lambda *_: nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 10)))
+    monkeypatch.setitem(MODELS, "own", own)
     monkeypatch.setattr("shatterlab.spine.CHECKPOINT_SECONDS", -1)
     spec = make_spec(**{"data": "digits", "n": 60, "batch_size": 20, "epochs": 3} | dials)
     whole, broken = Store(tmp_path / "whole"), Store(tmp_path / "broken")
