@@ -1,7 +1,8 @@
 """How time and memory of a run grow with the number of images, the width of the network and the runs in a stack.
 
 Every line is a process of its own, so that its peak memory is that of the run alone: CIFAR-10 loaded, corrupted,
-trained for three epochs, scored. Beside the measured numbers stands what `shatterlab run` would have announced.
+trained for three epochs on the processor, scored. Beside the measured numbers stands what `shatterlab run` would have
+announced.
 
     python bench/scaling.py
 """
@@ -21,13 +22,10 @@ N, WIDTH, STACK_N = 10_000, 512, 1_000
 
 def measured(specs: list[Spec]) -> tuple[float, float, float]:
     """Seconds of an epoch of every run (the median), seconds from start to end, peak resident bytes."""
-    import torch
-
     from shatterlab.results import Store
     from shatterlab.spine import run_together
     from shatterlab.theory.memory import peak_memory
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     took: dict[int, float] = {}
 
     def note(_: Spec, row: object) -> None:
@@ -35,10 +33,10 @@ def measured(specs: list[Spec]) -> tuple[float, float, float]:
 
     with tempfile.TemporaryDirectory() as folder, peak_memory() as peak:
         began = perf_counter()
-        run_together(specs, Store(Path(folder)), device=device, on_row=note)
+        run_together(specs, Store(Path(folder)), device="cpu", on_row=note)
         whole = perf_counter() - began
-        memory = torch.cuda.max_memory_allocated() if device == "cuda" else peak()
-    return sorted(took.values())[len(took) // 2], whole, memory or float("nan")
+        memory = peak() or float("nan")
+    return sorted(took.values())[len(took) // 2], whole, memory
 
 
 def announced(specs: list[Spec]) -> tuple[float, float]:
@@ -47,7 +45,7 @@ def announced(specs: list[Spec]) -> tuple[float, float]:
 
     from shatterlab.engines.estimate import estimate
 
-    found = estimate([specs], threads=torch.get_num_threads())
+    found = estimate([specs], threads=torch.get_num_threads(), device="cpu")
     return found.seconds, found.memory
 
 

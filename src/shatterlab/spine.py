@@ -115,8 +115,6 @@ def run_together(
     specs = [pin(spec) for spec in specs]
     errors: dict[str, ShatterlabError] = {}
     target = pick_device(device)
-    if target.type == "cpu" and any(spec.precision == "tf32" for spec in specs):
-        raise ShatterlabError("precision tf32 needs a CUDA device; on the CPU use --precision float32 or bf16.")
     runs = [_Run(spec, data_dir, target) for spec in specs if store.result(spec) is None]
     with ExitStack() as claims:
         for one in sorted(runs, key=lambda one: one.spec.id):  # one order for all, or two might wait for each other

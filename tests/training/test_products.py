@@ -17,23 +17,25 @@ def test_products_equal_those_in_float64(
     monkeypatch.setattr(products, "onednn_is_faster", lambda: onednn)
     assert (2 * out * inputs * batch >= LARGE) == (out == 300)
     torch.manual_seed(0)
-    weight, offset = torch.randn(runs, out, inputs), torch.randn(runs, out)
-    below = torch.randn(runs, batch, inputs).transpose(1, 2)  # as images come
-    slope, velocity = torch.randn(runs, out, batch), torch.randn(runs, out, inputs)
-    exact = [part.double() for part in (weight, offset, below, slope, velocity)]
+    weight, bias = torch.randn(runs, out, inputs), torch.randn(runs, out)
+    seen = torch.randn(runs, batch, inputs).transpose(1, 2)  # as images come
+    gradient, velocity = torch.randn(runs, out, batch), torch.randn(runs, out, inputs)
+    exact = [part.double() for part in (weight, bias, seen, gradient, velocity)]
     close = {"rtol": 1e-4, "atol": 1e-4, "check_dtype": False}
-    made = forward(weight, offset, below)
+    made = forward(weight, bias, seen)
     assert made.is_contiguous()
     torch.testing.assert_close(made, exact[0] @ exact[2] + exact[1][..., None], **close)
-    torch.testing.assert_close(backward(weight, slope), exact[0].transpose(1, 2) @ exact[3], **close)
-    accelerate(velocity, 0.9, slope, below)
+    torch.testing.assert_close(backward(weight, gradient), exact[0].transpose(1, 2) @ exact[3], **close)
+    accelerate(velocity, 0.9, gradient, seen)
     torch.testing.assert_close(velocity, 0.9 * exact[4] + exact[3] @ exact[2].transpose(1, 2), **close)
 
 
 def test_rounded_operands_add_to_a_float32_velocity() -> None:
     torch.manual_seed(0)
-    slope, below = torch.randn(2, 5, 3).bfloat16(), torch.randn(2, 7, 3).bfloat16()
-    velocity = torch.ones(2, 5, 7)
-    accelerate(velocity, 0.5, slope, below)
-    assert velocity.dtype == torch.float32
-    torch.testing.assert_close(velocity, 0.5 + slope.float() @ below.float().transpose(1, 2), rtol=0.02, atol=0.02)
+    for runs in (1, 2):
+        gradient, inputs = torch.randn(runs, 5, 3).bfloat16(), torch.randn(runs, 7, 3).bfloat16()
+        velocity = torch.ones(runs, 5, 7)
+        accelerate(velocity, 0.5, gradient, inputs)
+        assert velocity.dtype == torch.float32
+        exact = 0.5 + gradient.float() @ inputs.float().transpose(1, 2)
+        torch.testing.assert_close(velocity, exact, rtol=0.02, atol=0.02)

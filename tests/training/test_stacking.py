@@ -10,12 +10,13 @@ from helpers import MODEL_NAMES, noise_data
 from shatterlab import ShatterlabError, build, make_spec
 from shatterlab.corruption import CORRUPTIONS, corrupt
 from shatterlab.data import Data, hold_out, subset
+from shatterlab.models.mlp import MLP
 from shatterlab.spec import AUGMENTATIONS, Spec
 from shatterlab.training import Batch, MomentumSGD, train
 from shatterlab.training.alone import Alone
 from shatterlab.training.learners import learner
 from shatterlab.training.loop import stack_key, train_together
-from shatterlab.training.perceptrons import Perceptrons
+from shatterlab.training.perceptrons import Perceptrons, is_perceptron
 from shatterlab.training.stacked import Vmapped
 
 
@@ -145,6 +146,27 @@ def test_the_hand_written_perceptron_equals_autograd_under_vmap(dropout: float) 
     for model, other_model in zip(models, others, strict=True):
         for one, other in zip(model.parameters(), other_model.parameters(), strict=True):
             torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_only_perceptrons_as_we_build_them_are_trained_by_hand() -> None:
+    class Other(MLP):
+        pass
+
+    def tanh(model: torch.nn.Module) -> torch.nn.Module:
+        model.layers[1] = torch.nn.Tanh()
+        return model
+
+    def uneven(model: torch.nn.Module) -> torch.nn.Module:
+        model.layers[2][0].probability = 0.1
+        return model
+
+    for model in ("mlp-1x16", "mlp-3x8"):
+        assert is_perceptron(build(model, (4, 4, 1), 3))
+        assert is_perceptron(build(model, (4, 4, 1), 3, dropout=0.5))
+        assert not is_perceptron(tanh(build(model, (4, 4, 1), 3)))
+    assert not is_perceptron(uneven(build("mlp-2x8", (4, 4, 1), 3, dropout=0.5)))
+    assert not is_perceptron(Other((4, 4, 1), 3, (8,)))
+    assert not is_perceptron(build("alexnet", (8, 8, 1), 3))
 
 
 def test_the_hand_written_perceptron_rounds_as_autocast_does() -> None:

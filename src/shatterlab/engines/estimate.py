@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from time import perf_counter
 
@@ -10,13 +11,14 @@ import torch
 
 from ..data import Data, load
 from ..errors import ShatterlabError
+from ..models import lookup
 from ..spec import AUGMENTATIONS, Spec
 from ..spine import model_for, pick_device
 from ..training import Batch, MomentumSGD, evaluation_interval, learner, stack_key
 from ..training.augment import augment, check, draw
+from ..training.captured import WARM_UP
 from ..training.memory import keep_freed_memory
-from ..training.precision import arithmetic
-from ..training.recorded import WARM_UP
+from ..training.precision import arithmetic, steady_shapes
 from ..training.sets import BATCH
 
 PROCESS_MEMORY = 0.35e9
@@ -26,7 +28,7 @@ PROCESS_MEMORY = 0.35e9
 WORTHWHILE = 0.02
 """Seconds of a step beyond which the machine is busy with arithmetic and a stack has nothing to save."""
 GPU_MEMORY_SHARE = 0.8
-"""Of the free memory of a GPU that a stack may take."""
+"""Of the free memory of a GPU that the stacks on it may take together."""
 GAIN = 0.05
 """Share of its time that a run has to save in a larger stack."""
 
@@ -73,7 +75,7 @@ def _estimate(units: Sequence[Sequence[Spec]], target: torch.device, data_dir: P
         evaluated = (1 + spec.epochs // evaluation_interval(spec, n, n_test)) * (n + spec.n_validation + n_test)
         seconds += spec.epochs * steps * step + evaluated * evaluation * len(unit)
         stored = data.train.images.nbytes + data.test.images.nbytes
-        memory = max(memory, PROCESS_MEMORY + stored + len(unit) * _memory_of_run(spec, data, target)[0])
+        memory = max(memory, PROCESS_MEMORY + stored + len(unit) * _memory_of_run(spec, data, target, len(unit))[0])
     return Estimate(seconds, memory)
 
 
@@ -81,21 +83,27 @@ def _sizes(spec: Spec, data: Data) -> tuple[int, int]:
     return spec.n or len(data.train) - spec.n_validation, spec.n_test or len(data.test)
 
 
-def _memory_of_run(spec: Spec, data: Data, device: torch.device) -> tuple[float, float]:
-    """Bytes of a run beside the process and the data as loaded: of main memory, and of a GPU's own."""
+def _memory_of_run(spec: Spec, data: Data, device: torch.device, runs: int) -> tuple[float, float]:
+    """Bytes of a run in a stack, beside the process and the data as loaded: of main memory, and of a GPU's own."""
     images = sum(_sizes(spec, data)) + spec.n_validation
     stored = images * data.train.images[0].nbytes
     height, width, channels = data.train.shape
-    seen = images * (spec.crop or height) * (spec.crop or width) * channels * 4
+    shape = spec.crop or height, spec.crop or width, channels
+    seen = images * prod(shape) * 4
+    # Weights, velocities and gradients; a stack holds the first two beside those of each run.
+    weights = (3 if runs == 1 else 5) * lookup(spec.model).parameters(shape, data.train.classes) * 4
     # Drawn, corrupted, and kept as stored to augment from; then what the network sees, and a step.
     prepared = 2 * stored
-    trained = (stored if spec.augments else 0) + seen + _timed(spec, 1, data, device)[2]
+    trained = (stored if spec.augments else 0) + seen + weights + _timed(spec, 1, data, device)[2]
     return (prepared + trained, 0.0) if device.type == "cpu" else (prepared, trained)
 
 
 def _memory_of_gpu(device: torch.device) -> float:
-    """Bytes that a stack may take of a GPU's memory; infinite where there is none."""
-    return GPU_MEMORY_SHARE * torch.cuda.mem_get_info()[0] if device.type == "cuda" else float("inf")
+    """Bytes that are free of a GPU's memory; infinite where there is none."""
+    if device.type != "cuda":
+        return float("inf")
+    torch.cuda.empty_cache()  # what torch keeps for later counts as taken
+    return torch.cuda.mem_get_info()[0]
 
 
 def stacks(
@@ -133,7 +141,9 @@ def stacks(
     try:
         found = []
         for group in groups.values():
-            size = _stack_size(group, -(-len(group) // jobs), target, memory, data_dir) if len(group) > 1 else 1
+            gpu = GPU_MEMORY_SHARE * _memory_of_gpu(target) / jobs
+            most = -(-len(group) // jobs)
+            size = _stack_size(group, most, target, memory, gpu, data_dir) if len(group) > 1 else 1
             count = -(-len(group) // size)
             found += [group[i::count] for i in range(count)]
         return found
@@ -141,15 +151,18 @@ def stacks(
         torch.set_num_threads(before)
 
 
-def _stack_size(group: Sequence[Spec], most: int, device: torch.device, memory: float, data_dir: Path | None) -> int:
-    """Runs in the fastest stack."""
+def _stack_size(
+    group: Sequence[Spec], most: int, device: torch.device, memory: float, gpu: float, data_dir: Path | None
+) -> int:
+    """Runs in the fastest stack that fits into the main memory and that of a GPU, in bytes."""
+    size = 1
     try:
         data = load(group[0].data, data_dir)
-        best, size = _timed(group[0], 1, data, device)[0], 1
+        best = _timed(group[0], 1, data, device)[0]
         if best > WORTHWHILE:
             return 1
-        here, on_gpu = _memory_of_run(group[0], data, device)
-        fits = min((memory - PROCESS_MEMORY) / here, _memory_of_gpu(device) / on_gpu if on_gpu else float("inf"))
+        here, on_gpu = _memory_of_run(group[0], data, device, 2)
+        fits = min((memory - PROCESS_MEMORY) / here, gpu / on_gpu if on_gpu else float("inf"))
         for runs in (int(min(2**k, most, fits)) for k in range(1, 11)):
             if runs <= size:
                 break
@@ -158,7 +171,7 @@ def _stack_size(group: Sequence[Spec], most: int, device: torch.device, memory: 
                 break
             best, size = each, runs
     except (ShatterlabError, RuntimeError, NotImplementedError, ValueError):
-        return 1  # runs that cannot be done, or not stacked, say so when they are done alone
+        pass  # runs that cannot be done, or not in a larger stack, say so when they are done
     return size
 
 
@@ -177,7 +190,7 @@ def _timed(spec: Spec, runs: int, data: Data, device: torch.device) -> tuple[flo
 
 
 def _time(spec: Spec, runs: int, data: Data, device: torch.device) -> tuple[float, float, float]:
-    """Seconds of a step of a stack, seconds of evaluating an image, bytes of a step's activations and weights."""
+    """Seconds of a step of a stack, seconds of evaluating an image, bytes of the activations of a run's step."""
     check(spec, data.train.images)
     models = [model_for(spec, data).to(device, memory_format=torch.channels_last) for _ in range(runs)]  # type: ignore[call-overload]
     optimizers = [MomentumSGD(model.parameters(), spec.momentum, spec.weight_decay) for model in models]
@@ -203,17 +216,20 @@ def _time(spec: Spec, runs: int, data: Data, device: torch.device) -> tuple[floa
             torch.cuda.synchronize()
         return perf_counter() - began
 
-    with arithmetic(spec.precision):
+    with arithmetic(spec.precision), steady_shapes():
         with torch.autograd.graph.saved_tensors_hooks(weigh, lambda tensor: tensor):
             step()
         if device.type == "cuda":
-            for _ in range(WARM_UP):  # the last of these records
+            for _ in range(WARM_UP):  # the last of these captures
                 step()
         seconds = min(step() for _ in range(3))
-        block = torch.randn(1, BATCH, *side, channels, device=device)
-        began = perf_counter()
-        stack.outputs(block.expand(runs, -1, -1, -1, -1), range(runs)).sum().item()
-        evaluated = perf_counter() - began
-    weights = 3 * 4 * sum(parameter.numel() for parameter in models[0].parameters())
-    # Gradients of activations come on top of the activations that the backward pass needs.
-    return seconds, evaluated / BATCH / runs, (2 * sum(saved.values()) + images.nbytes) / runs + weights
+        block = torch.randn(1, BATCH, *side, channels, device=device).expand(runs, -1, -1, -1, -1)
+        for _ in range(2):  # the first one warms up
+            began = perf_counter()
+            stack.outputs(block, range(runs)).sum().item()
+            evaluated = perf_counter() - began
+    # Gradients of activations come on top of the activations that the backward pass needs. Perceptrons save nothing
+    # for it; what they hold is as many numbers an image as there are units, thrice.
+    units = sum(parameter.numel() for parameter in models[0].parameters() if parameter.ndim == 1)
+    held = (2 * sum(saved.values()) + images.nbytes) / runs + 3 * 4 * spec.batch_size * units
+    return seconds, evaluated / BATCH / runs, held

@@ -24,7 +24,7 @@ class Learner(ABC):
     """Models in training, with their velocities.
 
     Logits are (runs, batch, classes). What is learned may live in stacked tensors until `write_back`. Between two
-    calls of `keep`, what a step changes stays where it is in memory.
+    calls of `keep`, what a step changes stays where it is in memory, so that a step can be captured (see `captured`).
     """
 
     runs: int

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from torch import nn
 
 from .alone import Alone
+from .captured import Captured, CUDAGraphs
 from .learner import Learner
 from .optimizer import MomentumSGD
 from .perceptrons import Perceptrons, is_perceptron
-from .recorded import Recorded, record_on_cuda, warm_on_cuda
 from .stacked import Vmapped
 
 
@@ -27,4 +27,4 @@ def learner(models: Sequence[nn.Module], optimizers: Sequence[MomentumSGD], *, b
         made = Alone(models[0], optimizers[0], bf16)
     else:
         made = Vmapped(models, optimizers, bf16)
-    return Recorded(made, warm_on_cuda, record_on_cuda) if made.device.type == "cuda" else made
+    return Captured(made, CUDAGraphs()) if made.device.type == "cuda" else made

@@ -19,7 +19,7 @@ from .learner import Batch, Learner
 from .learners import learner
 from .memory import keep_freed_memory
 from .optimizer import MomentumSGD
-from .precision import arithmetic
+from .precision import arithmetic, steady_shapes
 from .sets import Pool, Prepared, losses_and_accuracies
 
 EVALUATION_SHARE = 0.1
@@ -97,10 +97,12 @@ def train_together(
         error that ended it. A run that has ended is trained no further and leaves the stack afterwards.
 
     Raises:
-        ShatterlabError: crop or augmentation do not fit the images.
+        ShatterlabError: crop or augmentation do not fit the images, or the precision the device.
     """
     for spec, part in zip(specs, data, strict=True):
         check(spec, part.train.images)
+    if stack.device.type == "cpu" and specs[0].precision == "tf32":
+        raise ShatterlabError("precision tf32 needs a CUDA device; on the CPU use --precision float32 or bf16.")
     keep_freed_memory()
     sets = _sets(specs[0], data, stack.device)
     going = list(range(len(specs)))
@@ -201,8 +203,9 @@ def _steps(
     order = torch.stack([torch.from_numpy(stream(spec.seed, "order", epoch).permutation(n)) for spec in specs])
     order, rates = order.to(device), rates.to(device)
     labels = sets.train.labels.gather(1, order)
-    places = (sets.stored or sets.train.pool).places(order)
-    changes = [draw(spec, n, sets.shape, epoch, device) for spec in specs] if sets.stored else [{}]
+    pool = sets.stored or sets.train.pool
+    places = pool.places(order)
+    changes = [draw(spec, n, sets.shape, epoch, device) for spec in specs]
     drawn = {name: torch.stack([change[name] for change in changes]) for name in changes[0]}
     keys = torch.zeros_like(rates, dtype=torch.int64)
     if shared.dropout:
@@ -214,16 +217,15 @@ def _steps(
     if device.type == "cuda":
         torch.cuda.manual_seed(seed)
     outputs = []
-    for step, first in enumerate(range(0, n, shared.batch_size)):
-        batch = slice(first, first + shared.batch_size)
-        if sets.stored is None:
-            images = sets.train.pool.take(places[:, batch])
-        else:
-            of_batch = {name: values[:, batch].flatten() for name, values in drawn.items()}
-            seen = augment(sets.stored.take(places[:, batch]).flatten(0, 1), of_batch, shared)
-            images = seen.unflatten(0, (len(specs), -1))
-        # Kept and scored once an epoch: a score a step costs small networks a tenth of their speed.
-        outputs.append(stack.step(Batch(images.to(stack.dtype), labels[:, batch], rates[step], keys[step])))
+    with steady_shapes():
+        for step, first in enumerate(range(0, n, shared.batch_size)):
+            batch = slice(first, first + shared.batch_size)
+            images = pool.take(places[:, batch])
+            if shared.augments:
+                of_batch = {name: values[:, batch].flatten() for name, values in drawn.items()}
+                images = augment(images.flatten(0, 1), of_batch, shared).unflatten(0, (len(specs), -1))
+            # Kept and scored once an epoch: a score a step costs small networks a tenth of their speed.
+            outputs.append(stack.step(Batch(images.to(stack.dtype), labels[:, batch], rates[step], keys[step])))
     return torch.cat(outputs, dim=1), labels
 
 

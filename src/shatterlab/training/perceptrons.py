@@ -38,21 +38,21 @@ class Perceptrons(Stacked):
         seen = self._forward(batch.images, operands, batch.keys)
         logits = self._whole(seen.pop())
         # The gradient of the mean cross-entropy: what the softmax gives, less one at the label, over the batch.
-        slope = torch.softmax(logits, 1)
+        gradient = torch.softmax(logits, 1)
         labels = batch.labels[:, None]
-        slope.scatter_add_(1, labels, slope.new_full((1, 1, 1), -1.0).expand(labels.shape))
-        slope = self._operands([slope.div_(labels.shape[2])])[0]
+        gradient.scatter_add_(1, labels, gradient.new_full((1, 1, 1), -1.0).expand(labels.shape))
+        gradient = self._operands([gradient.div_(labels.shape[2])])[0]
         for layer in reversed(range(self.layers)):
-            velocity, offset_velocity = self.velocities[2 * layer : 2 * layer + 2]
-            accelerate(velocity, self.momentum, slope, seen[layer])
-            offset_velocity.mul_(self.momentum).add_(slope.sum(2, dtype=self.dtype))
+            velocity, bias_velocity = self.velocities[2 * layer : 2 * layer + 2]
+            accelerate(velocity, self.momentum, gradient, seen[layer])
+            bias_velocity.mul_(self.momentum).add_(gradient.sum(2, dtype=self.dtype))
             if layer:
                 # What a ReLU or dropout has made zero passes nothing back.
-                slope = torch.ops.aten.threshold_backward(backward(operands[2 * layer], slope), seen[layer], 0)
+                gradient = torch.ops.aten.threshold_backward(backward(operands[2 * layer], gradient), seen[layer], 0)
                 if self.dropout:
-                    slope /= 1 - self.dropout
-        self.decay()
-        self.descend(batch.rates)
+                    gradient /= 1 - self.dropout
+        self._decay()
+        self._descend(batch.rates)
         return logits.transpose(1, 2)
 
     @torch.no_grad()
@@ -90,9 +90,13 @@ class Perceptrons(Stacked):
 
 
 def is_perceptron(model: nn.Module) -> bool:
-    """Whether a model is one of ours, of nothing but linear layers, ReLUs and our dropout before all but the first."""
-    if not isinstance(model, MLP):
+    """Whether a model is an `MLP` as we build it: linear layers and ReLUs, with one dropout between them or none."""
+    if type(model) is not MLP:
         return False
-    first, *others = list(model.layers)[::2]
-    dropped = all(type(layer) is nn.Sequential and isinstance(layer[0], Dropout) for layer in others)
-    return type(first) is nn.Linear and (dropped or all(type(layer) is nn.Linear for layer in others))
+    kinds = [
+        [type(part) for part in layer] if type(layer) is nn.Sequential else [type(layer)] for layer in model.layers
+    ]
+    plain: list[list[type[nn.Module]]] = [[nn.ReLU] if i % 2 else [nn.Linear] for i in range(len(kinds))]
+    dropped = [plain[0], *([Dropout, *kind] if kind == [nn.Linear] else kind for kind in plain[1:])]
+    probabilities = {module.probability for module in model.modules() if isinstance(module, Dropout)}
+    return kinds in (plain, dropped) and len(probabilities) <= 1

@@ -29,51 +29,56 @@ def onednn_is_faster() -> bool:
     return not intel and torch.backends.cpu.get_cpu_capability() == "AVX512" and torch.backends.mkldnn.is_available()
 
 
-def forward(weight: torch.Tensor, offset: torch.Tensor, below: torch.Tensor) -> torch.Tensor:
-    """weight below + offset.
+def forward(weight: torch.Tensor, bias: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+    """weight inputs + bias.
 
     Args:
         weight: (runs, out, in).
-        offset: (runs, out).
-        below: (runs, in, batch).
+        bias: (runs, out).
+        inputs: (runs, in, batch).
 
     Returns:
         (runs, out, batch), contiguous.
     """
-    if _large(weight, below.shape[2]):
-        made = weight.new_empty(*weight.shape[:2], below.shape[2])
-        for w, b, x, out in zip(weight, offset, below, made, strict=True):
+    if _large(weight, inputs.shape[2]):
+        made = weight.new_empty(*weight.shape[:2], inputs.shape[2])
+        for w, b, x, out in zip(weight, bias, inputs, made, strict=True):
             torch.add(_times_transposed(w, x.t()), b[:, None], out=out)
         return made
     if len(weight) == 1:
-        return torch.addmm(offset[0][:, None], weight[0], below[0])[None]
-    return torch.baddbmm(offset[:, :, None], weight, below)
+        return torch.addmm(bias[0][:, None], weight[0], inputs[0])[None]
+    return torch.baddbmm(bias[:, :, None], weight, inputs)
 
 
-def backward(weight: torch.Tensor, slope: torch.Tensor) -> torch.Tensor:
-    """weight' slope, (runs, in, batch) from (runs, out, in) and (runs, out, batch)."""
-    if _large(weight, slope.shape[2]):
-        made = weight.new_empty(len(weight), weight.shape[2], slope.shape[2])
-        for w, s, out in zip(weight, slope, made, strict=True):
-            out.copy_(_times_transposed(s.t(), w.t()).t())
+def backward(weight: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+    """weight' gradient, (runs, in, batch) from (runs, out, in) and (runs, out, batch)."""
+    if _large(weight, gradient.shape[2]):
+        made = weight.new_empty(len(weight), weight.shape[2], gradient.shape[2])
+        for w, g, out in zip(weight, gradient, made, strict=True):
+            out.copy_(_times_transposed(g.t(), w.t()).t())
         return made
-    return (weight[0].t() @ slope[0])[None] if len(weight) == 1 else weight.transpose(1, 2) @ slope
+    return _product(weight.transpose(1, 2), gradient)
 
 
-def accelerate(velocity: torch.Tensor, momentum: float, slope: torch.Tensor, below: torch.Tensor) -> None:
-    """v <- momentum v + slope below', in place: (runs, out, in) from (runs, out, batch) and (runs, in, batch).
+def accelerate(velocity: torch.Tensor, momentum: float, gradient: torch.Tensor, inputs: torch.Tensor) -> None:
+    """v <- momentum v + gradient inputs', in place: (runs, out, in) from (runs, out, batch) and (runs, in, batch).
 
-    MKL adds the product to the velocity in the same pass over memory, and no gradient has to be made.
+    MKL adds the product to the velocity in the same pass over memory, and it is made nowhere else. A float32 velocity
+    takes bfloat16 operands as well.
     """
-    if velocity.dtype == slope.dtype and not _large(velocity, slope.shape[2]):
-        if len(velocity) == 1:
-            velocity[0].addmm_(slope[0], below[0].t(), beta=momentum)
-        else:
-            velocity.baddbmm_(slope, below.transpose(1, 2), beta=momentum)
-        return
-    multiply = _times_transposed if velocity.dtype == slope.dtype else _plain_times_transposed
-    for v, s, x in zip(velocity, slope, below, strict=True):
-        torch.add(multiply(s, x), v, alpha=momentum, out=v)
+    if _large(velocity, gradient.shape[2]) and gradient.dtype == torch.float32:
+        for v, g, x in zip(velocity, gradient, inputs, strict=True):
+            torch.add(_times_transposed(g, x), v, alpha=momentum, out=v)
+    elif gradient.dtype != velocity.dtype:
+        torch.add(_product(gradient, inputs.transpose(1, 2)), velocity, alpha=momentum, out=velocity)
+    elif len(velocity) == 1:
+        velocity[0].addmm_(gradient[0], inputs[0].t(), beta=momentum)
+    else:
+        velocity.baddbmm_(gradient, inputs.transpose(1, 2), beta=momentum)
+
+
+def _product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    return (left[0] @ right[0])[None] if len(left) == 1 else left @ right
 
 
 def _large(weight: torch.Tensor, batch: int) -> bool:
@@ -88,7 +93,3 @@ def _times_transposed(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     """left right' of two matrices by oneDNN."""
     made: torch.Tensor = torch.ops.mkldnn._linear_pointwise(left, right, None, "none", [], "")
     return made
-
-
-def _plain_times_transposed(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    return left @ right.t()

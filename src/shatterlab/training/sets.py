@@ -113,7 +113,7 @@ class Prepared:
         return found
 
     def _outputs(self, stack: Learner, chosen: list[int]) -> torch.Tensor:
-        """Logits (runs, n, classes); they do not depend on the images at a time, as in evaluation mode."""
+        """Logits (runs, n, classes); in evaluation mode they depend on the images at a time by rounding only."""
         size = max(BATCH // len(chosen), LEAST)
         parts = [
             stack.outputs(self.pool.block(slice(first, first + size), chosen).to(stack.dtype), chosen)

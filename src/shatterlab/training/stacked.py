@@ -56,17 +56,17 @@ class Stacked(Learner):
         self.decays = self.decays[chosen]
         self.runs = len(chosen)
 
-    def decay(self) -> None:
+    def _decay(self) -> None:
         """v <- v + weight_decay w for every run."""
         if self.decaying:
             for velocity, parameter in zip(self.velocities, self.parameters, strict=True):
-                velocity.addcmul_(parameter, over_runs(self.decays, parameter))
+                velocity.addcmul_(parameter, _over_runs(self.decays, parameter))
 
-    def descend(self, rates: torch.Tensor) -> None:
+    def _descend(self, rates: torch.Tensor) -> None:
         """w <- w - rate v for every run."""
         each = rates.to(self.dtype)
         for parameter, velocity in zip(self.parameters, self.velocities, strict=True):
-            parameter.addcmul_(velocity, over_runs(each, parameter), value=-1)
+            parameter.addcmul_(velocity, _over_runs(each, parameter), value=-1)
 
 
 class Vmapped(Stacked):
@@ -106,8 +106,8 @@ class Vmapped(Stacked):
         with torch.no_grad():
             torch._foreach_mul_(self.velocities, self.momentum)
             torch._foreach_add_(self.velocities, gradients)
-            self.decay()
-            self.descend(batch.rates)
+            self._decay()
+            self._descend(batch.rates)
         return predicted.detach()
 
     @torch.no_grad()
@@ -136,7 +136,7 @@ class Vmapped(Stacked):
         self._require_gradients()
 
 
-def over_runs(values: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
+def _over_runs(values: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
     """One number a run, in a shape that multiplies a stacked parameter."""
     return values.view(-1, *[1] * (parameter.ndim - 1))
 

@@ -1,0 +1,125 @@
+"""Steps on a GPU as CUDA graphs: one launch for an update of the weights and not one for each of its kernels.
+
+The update of a small network is a hundred kernels of some microseconds each, and launching one takes the host as long.
+A graph is captured once for each size of batch and then replayed on the same memory (A. Nguyen et al., 2021,
+https://pytorch.org/blog/accelerating-pytorch-with-cuda-graphs/). Gathering and augmenting the batch stay outside.
+"""
+
+import warnings
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import torch
+
+from .learner import Batch, Learner
+
+WARM_UP = 3
+"""Steps of each size of batch taken before the capture: libraries choose their algorithms in the first."""
+
+Step = Callable[[Batch], torch.Tensor]
+
+
+class Graphs(Protocol):
+    """What captures steps: `CUDAGraphs`, or a stand-in where there is no GPU."""
+
+    def warm(self, step: Step, batch: Batch) -> torch.Tensor:
+        """Takes a step as the capture will."""
+
+    def capture(self, step: Step, batch: Batch) -> Step | None:
+        """A captured step, not yet taken; None where the step cannot be captured."""
+
+
+class Captured(Learner):
+    """A learner whose steps are captured; those that warm up are steps of the training itself."""
+
+    def __init__(self, learner: Learner, graphs: Graphs) -> None:
+        self.learner, self.graphs = learner, graphs
+        self.device, self.dtype = learner.device, learner.dtype
+        self._forget()
+
+    def _forget(self) -> None:
+        self.runs = self.learner.runs
+        self.seen: Counter[int] = Counter()
+        self.captured: dict[int, Step] = {}
+
+    def step(self, batch: Batch) -> torch.Tensor:
+        """See `Learner`."""
+        size = batch.labels.shape[1]
+        if self.seen[size] < WARM_UP:
+            self.seen[size] += 1
+            return self.graphs.warm(self.learner.step, batch)
+        if size not in self.captured:
+            self.captured[size] = self.graphs.capture(self.learner.step, batch) or self.learner.step
+        return self.captured[size](batch)
+
+    def outputs(self, images: torch.Tensor, members: Sequence[int]) -> torch.Tensor:
+        """See `Learner`."""
+        return self.learner.outputs(images, members)
+
+    def write_back(self) -> None:
+        """See `Learner`."""
+        self.learner.write_back()
+
+    def keep(self, members: Sequence[int]) -> None:
+        """See `Learner`; what was captured acts on the memory of the larger stack and is forgotten."""
+        self.learner.keep(members)
+        self._forget()
+
+
+class CUDAGraphs:
+    """Captures on one stream beside the main one and in one pool of memory.
+
+    A pool can be shared, as no replay needs what an earlier one has left there.
+    """
+
+    def __init__(self) -> None:
+        self.stream = torch.cuda.Stream()
+        self.graphs: list[torch.cuda.CUDAGraph] = []
+        self.waits = False
+
+    def warm(self, step: Step, batch: Batch) -> torch.Tensor:
+        """A step on the stream of the capture; notes whether it waits for the host, which no graph can do."""
+        before = torch.cuda.get_sync_debug_mode()
+        self.stream.wait_stream(torch.cuda.current_stream())
+        with warnings.catch_warnings(record=True) as noted, torch.cuda.stream(self.stream):
+            warnings.simplefilter("always")
+            torch.cuda.set_sync_debug_mode("warn")
+            try:
+                logits = step(batch)
+            finally:
+                torch.cuda.set_sync_debug_mode(before)
+        torch.cuda.current_stream().wait_stream(self.stream)
+        self.waits |= any("synchronizing CUDA operation" in str(warning.message) for warning in noted)
+        return logits
+
+    def capture(self, step: Step, batch: Batch) -> Step | None:
+        """A CUDA graph of a step."""
+        if self.waits:
+            return None
+        still = Batch(*(part.clone() for part in batch))
+        graph = torch.cuda.CUDAGraph()
+        pool = self.graphs[0].pool() if self.graphs else None
+        self.graphs.append(graph)  # also a failed one: torch's allocator may still refer to it
+        torch.cuda.synchronize()
+        try:
+            with torch.cuda.stream(self.stream):
+                graph.capture_begin(pool=pool)
+                try:
+                    logits = step(still)
+                finally:
+                    graph.capture_end()
+        except RuntimeError as error:
+            self.waits = True
+            warnings.warn(
+                f"this model is trained without CUDA graphs, as its step cannot be captured: {error}", stacklevel=2
+            )
+            return None
+
+        def replay(given: Batch) -> torch.Tensor:
+            for part, new in zip(still, given, strict=True):
+                part.copy_(new)
+            graph.replay()
+            return logits.clone()
+
+        return replay
