@@ -7,6 +7,7 @@ import polars as pl
 
 from ..figures.curves import online_accuracy
 from ..paper import TABLE_1
+from ..row import FIT_LOSS
 from ..spec import Spec
 from .study import Cells, Claim, Outcome, Scale, Study, Tables, mean_of, points, setting
 from .table1 import SETTINGS, specs_of
@@ -90,8 +91,8 @@ def _sentence(model: str, full: pl.DataFrame, half: pl.DataFrame) -> str:
     fitted = [f"{runs['fit_step'].count()} of {len(runs)}" for runs in (half, full)]
     return (
         f"Under bfloat16 {model} reaches {points(half['train_accuracy'])} % train accuracy on random labels at n = "
-        f"{full['n'][0]:,}, {change} in float32 ({points(full['train_accuracy'])} %); {fitted[0]} runs fit the whole "
-        f"set, in float32 {fitted[1]}. Each is scored in its own precision."
+        f"{full['n'][0]:,}, {change} in float32 ({points(full['train_accuracy'])} %); {fitted[0]} runs end with a loss "
+        f"below {FIT_LOSS:g} as well, in float32 {fitted[1]}. Each is scored in its own precision."
     )
 
 
