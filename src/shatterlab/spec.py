@@ -140,8 +140,8 @@ class Spec(BaseModel):
     precision: Annotated[
         Literal["float32", "tf32", "bf16"],
         Field(
-            description="Of products: bf16 is faster on some hardware and may leave random labels unfitted (study "
-            "precision); tf32 rounds their operands on a GPU."
+            description="Of products: bf16 is faster on some hardware, the study `precision` measures what it costs in "
+            "fit; tf32 rounds their operands on a GPU."
         ),
     ] = "float32"
     evaluate_every: Annotated[

@@ -12,7 +12,7 @@ from shatterlab.corruption import CORRUPTIONS, corrupt
 from shatterlab.data import Data, hold_out, subset
 from shatterlab.models.mlp import MLP
 from shatterlab.spec import AUGMENTATIONS, Spec
-from shatterlab.training import Batch, MomentumSGD, train
+from shatterlab.training import Batch, MomentumSGD, products, train
 from shatterlab.training.alone import Alone
 from shatterlab.training.learners import learner
 from shatterlab.training.loop import stack_key, train_together
@@ -146,6 +146,25 @@ def test_the_hand_written_perceptron_equals_autograd_under_vmap(dropout: float) 
     for model, other_model in zip(models, others, strict=True):
         for one, other in zip(model.parameters(), other_model.parameters(), strict=True):
             torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("onednn", [False, True])
+@pytest.mark.parametrize("runs", [1, 2])
+def test_large_layers_in_float32_move_as_in_float64(monkeypatch, onednn: bool, runs: int) -> None:
+    monkeypatch.setattr(products, "onednn_is_faster", lambda: onednn)
+    models = [build("mlp-2x300", (12, 12, 3), 10, seed) for seed in range(runs)]
+    exact = [copy.deepcopy(model).double() for model in models]
+    stacks = [
+        Perceptrons(some, [MomentumSGD(m.parameters(), 0.9, 0.01) for m in some], False) for some in (models, exact)
+    ]
+    torch.manual_seed(0)
+    for _ in range(3):
+        batch = Batch(torch.randn(runs, 40, 12, 12, 3), torch.randint(10, (runs, 40)), torch.full((runs,), 0.01),
+                      torch.zeros(runs, dtype=torch.int64))  # fmt: skip
+        stacks[0].step(batch)
+        stacks[1].step(batch._replace(images=batch.images.double()))
+    for one, other in zip(*(s.parameters + s.velocities for s in stacks), strict=True):
+        torch.testing.assert_close(one.double(), other, rtol=1e-4, atol=1e-5)
 
 
 def test_only_perceptrons_as_we_build_them_are_trained_by_hand() -> None:

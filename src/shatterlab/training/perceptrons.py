@@ -8,8 +8,8 @@ from torch import nn
 from ..models.dropout import Dropout, kept, layer_key
 from ..models.mlp import MLP
 from .learner import Batch
-from .optimizer import MomentumSGD
-from .products import accelerate, backward, forward
+from .optimizer import MomentumSGD, sgd_
+from .products import accelerate, backward, by_onednn, forward, weight_gradient
 from .stacked import Stacked
 
 
@@ -43,17 +43,30 @@ class Perceptrons(Stacked):
         gradient.scatter_add_(1, labels, gradient.new_full((1, 1, 1), -1.0).expand(labels.shape))
         gradient = self._operands([gradient.div_(labels.shape[2])])[0]
         for layer in reversed(range(self.layers)):
-            velocity, bias_velocity = self.velocities[2 * layer : 2 * layer + 2]
-            accelerate(velocity, self.momentum, gradient, seen[layer])
-            bias_velocity.mul_(self.momentum).add_(gradient.sum(2, dtype=self.dtype))
+            passed = gradient
             if layer:
                 # What a ReLU or dropout has made zero passes nothing back.
-                gradient = torch.ops.aten.threshold_backward(backward(operands[2 * layer], gradient), seen[layer], 0)
+                passed = torch.ops.aten.threshold_backward(backward(operands[2 * layer], gradient), seen[layer], 0)
                 if self.dropout:
-                    gradient /= 1 - self.dropout
-        self._decay()
-        self._descend(batch.rates)
+                    passed /= 1 - self.dropout
+            self._update(layer, gradient, seen[layer], batch.rates)
+            gradient = passed
         return logits.transpose(1, 2)
+
+    def _update(self, layer: int, gradient: torch.Tensor, inputs: torch.Tensor, rates: torch.Tensor) -> None:
+        """Moves the weight and bias of a layer, given the gradient of its output."""
+        weight, bias = 2 * layer, 2 * layer + 1
+        if self.runs == 1 and by_onednn(self.parameters[weight], inputs):
+            # One pass over gradient, velocity and weight.
+            sgd_(
+                [self.parameters[weight]], [weight_gradient(gradient, inputs)], [self.velocities[weight]], rates[0],
+                momentum=self.momentum, weight_decay=self.optimizers[0].weight_decay,
+            )  # fmt: skip
+        else:
+            accelerate(self.velocities[weight], self.momentum, gradient, inputs)
+            self._descend(weight, rates)
+        self.velocities[bias].mul_(self.momentum).add_(gradient.sum(2, dtype=self.dtype))
+        self._descend(bias, rates)
 
     @torch.no_grad()
     def outputs(self, images: torch.Tensor, members: Sequence[int]) -> torch.Tensor:

@@ -40,7 +40,7 @@ def forward(weight: torch.Tensor, bias: torch.Tensor, inputs: torch.Tensor) -> t
     Returns:
         (runs, out, batch), contiguous.
     """
-    if _large(weight, inputs.shape[2]):
+    if by_onednn(weight, inputs):
         made = weight.new_empty(*weight.shape[:2], inputs.shape[2])
         for w, b, x, out in zip(weight, bias, inputs, made, strict=True):
             torch.add(_times_transposed(w, x.t()), b[:, None], out=out)
@@ -52,7 +52,7 @@ def forward(weight: torch.Tensor, bias: torch.Tensor, inputs: torch.Tensor) -> t
 
 def backward(weight: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
     """weight' gradient, (runs, in, batch) from (runs, out, in) and (runs, out, batch)."""
-    if _large(weight, gradient.shape[2]):
+    if by_onednn(weight, gradient):
         made = weight.new_empty(len(weight), weight.shape[2], gradient.shape[2])
         for w, g, out in zip(weight, gradient, made, strict=True):
             out.copy_(_times_transposed(g.t(), w.t()).t())
@@ -66,7 +66,7 @@ def accelerate(velocity: torch.Tensor, momentum: float, gradient: torch.Tensor, 
     MKL adds the product to the velocity in the same pass over memory, and it is made nowhere else. A float32 velocity
     takes bfloat16 operands as well.
     """
-    if _large(velocity, gradient.shape[2]) and gradient.dtype == torch.float32:
+    if by_onednn(velocity, gradient):
         for v, g, x in zip(velocity, gradient, inputs, strict=True):
             torch.add(_times_transposed(g, x), v, alpha=momentum, out=v)
     elif gradient.dtype != velocity.dtype:
@@ -77,16 +77,21 @@ def accelerate(velocity: torch.Tensor, momentum: float, gradient: torch.Tensor, 
         velocity.baddbmm_(gradient, inputs.transpose(1, 2), beta=momentum)
 
 
+def weight_gradient(gradient: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+    """gradient inputs' by oneDNN, for a stack of one: (1, out, in) from (1, out, batch) and (1, in, batch)."""
+    return _times_transposed(gradient[0], inputs[0])[None]
+
+
 def _product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     return (left[0] @ right[0])[None] if len(left) == 1 else left @ right
 
 
-def _large(weight: torch.Tensor, batch: int) -> bool:
+def by_onednn(weight: torch.Tensor, inputs: torch.Tensor) -> bool:
     """Whether oneDNN multiplies these, one run after another."""
     _, rows, columns = weight.shape
-    if 2 * rows * columns * batch < LARGE:
+    if 2 * rows * columns * inputs.shape[2] < LARGE:
         return False
-    return weight.device.type == "cpu" and weight.dtype == torch.float32 and onednn_is_faster()
+    return inputs.device.type == "cpu" and weight.dtype == inputs.dtype == torch.float32 and onednn_is_faster()
 
 
 def _times_transposed(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:

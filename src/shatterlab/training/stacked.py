@@ -56,17 +56,12 @@ class Stacked(Learner):
         self.decays = self.decays[chosen]
         self.runs = len(chosen)
 
-    def _decay(self) -> None:
-        """v <- v + weight_decay w for every run."""
+    def _descend(self, i: int, rates: torch.Tensor) -> None:
+        """v <- v + weight_decay w;  w <- w - rate v, for the i-th parameter of every run."""
+        parameter, velocity = self.parameters[i], self.velocities[i]
         if self.decaying:
-            for velocity, parameter in zip(self.velocities, self.parameters, strict=True):
-                velocity.addcmul_(parameter, _over_runs(self.decays, parameter))
-
-    def _descend(self, rates: torch.Tensor) -> None:
-        """w <- w - rate v for every run."""
-        each = rates.to(self.dtype)
-        for parameter, velocity in zip(self.parameters, self.velocities, strict=True):
-            parameter.addcmul_(velocity, _over_runs(each, parameter), value=-1)
+            velocity.addcmul_(parameter, _over_runs(self.decays, parameter))
+        parameter.addcmul_(velocity, _over_runs(rates.to(self.dtype), parameter), value=-1)
 
 
 class Vmapped(Stacked):
@@ -106,8 +101,8 @@ class Vmapped(Stacked):
         with torch.no_grad():
             torch._foreach_mul_(self.velocities, self.momentum)
             torch._foreach_add_(self.velocities, gradients)
-            self._decay()
-            self._descend(batch.rates)
+            for i in range(len(self.parameters)):
+                self._descend(i, batch.rates)
         return predicted.detach()
 
     @torch.no_grad()
