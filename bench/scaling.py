@@ -8,7 +8,6 @@ announced.
 """
 
 import multiprocessing
-import os
 import tempfile
 from pathlib import Path
 from time import perf_counter
@@ -68,7 +67,7 @@ def spec(n: int, model: str, seed: int = 0, batch_size: int = 128) -> Spec:
 
 
 def main() -> None:
-    print(f"{processor()}, {os.cpu_count()} cores; CIFAR-10, random labels, {EPOCHS} epochs")
+    print(f"{processor()}; CIFAR-10, random labels, {EPOCHS} epochs")
     print(f"{'':<34}{'s/epoch':>10}{'s in all':>10}{'GB':>10}{'announced s':>14}{'GB':>10}")
     for n in (1_000, 5_000, 10_000, 50_000):
         line(f"mlp-1x512, n = {n:,}", [spec(n, "mlp-1x512")])
