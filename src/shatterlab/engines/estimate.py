@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from time import perf_counter
 
@@ -11,7 +10,6 @@ import torch
 
 from ..data import Data, load
 from ..errors import ShatterlabError
-from ..models import lookup
 from ..spec import AUGMENTATIONS, Spec
 from ..spine import model_for, pick_device
 from ..training import Batch, MomentumSGD, evaluation_interval, learner, stack_key
@@ -69,7 +67,7 @@ def _estimate(units: Sequence[Sequence[Spec]], target: torch.device, data_dir: P
     for unit in units:
         spec = unit[0]
         data = load(spec.data, data_dir)
-        step, evaluation, _ = _timed(spec, len(unit), data, target)
+        step, evaluation, *_ = _timed(spec, len(unit), data, target)
         n, n_test = _sizes(spec, data)
         steps = -(-n // spec.batch_size)
         evaluated = (1 + spec.epochs // evaluation_interval(spec, n, n_test)) * (n + spec.n_validation + n_test)
@@ -88,13 +86,13 @@ def _memory_of_run(spec: Spec, data: Data, device: torch.device, runs: int) -> t
     images = sum(_sizes(spec, data)) + spec.n_validation
     stored = images * data.train.images[0].nbytes
     height, width, channels = data.train.shape
-    shape = spec.crop or height, spec.crop or width, channels
-    seen = images * prod(shape) * 4
+    seen = images * (spec.crop or height) * (spec.crop or width) * channels * 4
+    _, _, step, parameters = _timed(spec, 1, data, device)
     # Weights, velocities and gradients; a stack holds the first two beside those of each run.
-    weights = (3 if runs == 1 else 5) * lookup(spec.model).parameters(shape, data.train.classes) * 4
+    weights = (3 if runs == 1 else 5) * parameters * 4
     # Drawn, corrupted, and kept as stored to augment from; then what the network sees, and a step.
     prepared = 2 * stored
-    trained = (stored if spec.augments else 0) + seen + weights + _timed(spec, 1, data, device)[2]
+    trained = (stored if spec.augments else 0) + seen + weights + step
     return (prepared + trained, 0.0) if device.type == "cpu" else (prepared, trained)
 
 
@@ -175,10 +173,10 @@ def _stack_size(
     return size
 
 
-_TIMED: dict[tuple[object, ...], tuple[float, float, float]] = {}
+_TIMED: dict[tuple[object, ...], tuple[float, float, float, int]] = {}
 
 
-def _timed(spec: Spec, runs: int, data: Data, device: torch.device) -> tuple[float, float, float]:
+def _timed(spec: Spec, runs: int, data: Data, device: torch.device) -> tuple[float, float, float, int]:
     """`_time`, once for each kind of run, number of runs and threads."""
     on = tuple(getattr(spec, dial) > 0 for dial in ("random_crop", *AUGMENTATIONS))
     shape = data.train.shape, data.train.images.dtype, data.train.classes
@@ -189,8 +187,8 @@ def _timed(spec: Spec, runs: int, data: Data, device: torch.device) -> tuple[flo
     return _TIMED[key]
 
 
-def _time(spec: Spec, runs: int, data: Data, device: torch.device) -> tuple[float, float, float]:
-    """Seconds of a step of a stack, seconds of evaluating an image, bytes of the activations of a run's step."""
+def _time(spec: Spec, runs: int, data: Data, device: torch.device) -> tuple[float, float, float, int]:
+    """Seconds of a step of a stack and of evaluating an image, bytes of a run's activations in a step, parameters."""
     check(spec, data.train.images)
     models = [model_for(spec, data).to(device, memory_format=torch.channels_last) for _ in range(runs)]  # type: ignore[call-overload]
     optimizers = [MomentumSGD(model.parameters(), spec.momentum, spec.weight_decay) for model in models]
@@ -230,6 +228,7 @@ def _time(spec: Spec, runs: int, data: Data, device: torch.device) -> tuple[floa
             evaluated = perf_counter() - began
     # Gradients of activations come on top of the activations that the backward pass needs. Perceptrons save nothing
     # for it; what they hold is as many numbers an image as there are units, thrice.
-    units = sum(parameter.numel() for parameter in models[0].parameters() if parameter.ndim == 1)
+    sizes = [(parameter.ndim, parameter.numel()) for parameter in models[0].parameters()]
+    units = sum(size for dimensions, size in sizes if dimensions == 1)
     held = (2 * sum(saved.values()) + images.nbytes) / runs + 3 * 4 * spec.batch_size * units
-    return seconds, evaluated / BATCH / runs, held
+    return seconds, evaluated / BATCH / runs, held, sum(size for _, size in sizes)
