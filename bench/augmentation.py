@@ -12,13 +12,12 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from shatterlab import build, make_spec
 from shatterlab.data import load
 from shatterlab.results import processor
 from shatterlab.spec import Spec
-from shatterlab.training import MomentumSGD
+from shatterlab.training import Batch, MomentumSGD, learner
 from shatterlab.training.augment import augment, draw
 from shatterlab.training.memory import keep_freed_memory
 
@@ -49,17 +48,11 @@ def milliseconds(work: Callable[[], object], rounds: int = ROUNDS) -> float:
 
 def step(name: str) -> float:
     """A plain training step."""
-    model = build(name, (28, 28, 3), 10).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = MomentumSGD(model.parameters(), 0.9, 0.0)
-    images = torch.randn(BATCH, 28, 28, 3).permute(0, 3, 1, 2)
-    labels = torch.arange(BATCH) % 10
-
-    def once() -> None:
-        optimizer.zero_grad()
-        F.cross_entropy(model(images), labels).backward()
-        optimizer.step(0.0)
-
-    return milliseconds(once, 10 if name.startswith("inception") else ROUNDS)
+    model = build(name, (28, 28, 3), 10)
+    stack = learner([model], [MomentumSGD(model.parameters(), 0.9, 0.0)])
+    labels = (torch.arange(BATCH) % 10)[None]
+    batch = Batch(torch.randn(1, BATCH, 28, 28, 3), labels, torch.zeros(1), torch.zeros(1, dtype=torch.int64))
+    return milliseconds(lambda: stack.step(batch), 10 if name.startswith("inception") else ROUNDS)
 
 
 def ours(spec: Spec, stored: torch.Tensor) -> float:

@@ -5,6 +5,9 @@ error there, and a copy between it and the processor stands for one between GPU 
 replaced by a stand-in that logs the operators of a step and does them again, on the same memory.
 """
 
+import warnings
+from contextlib import contextmanager
+
 import pytest
 import torch
 from helpers import MODEL_NAMES, noise_data
@@ -15,7 +18,7 @@ from shatterlab import ShatterlabError, Store, build, make_spec, run
 from shatterlab.engines import estimate
 from shatterlab.spec import AUGMENTATIONS
 from shatterlab.training import Batch, MomentumSGD, learner
-from shatterlab.training.captured import WARM_UP, Captured, Step
+from shatterlab.training.captured import WARM_UP, Captured, CUDAGraphs, Step
 from shatterlab.training.learner import Learner
 from shatterlab.training.loop import _rates, _sets, _steps, train_together
 from shatterlab.training.precision import arithmetic, steady_shapes
@@ -228,6 +231,94 @@ def test_a_step_that_cannot_be_captured_is_taken_as_it_is() -> None:
     graphs = Refuses()
     assert rows_of(specs, data, Captured(other, graphs)) == rows_of(specs, data, stack)
     assert len(graphs.captures) == 2  # tried once for each size of batch
+
+
+@pytest.fixture
+def cuda(monkeypatch) -> list[str]:
+    """What is asked of `torch.cuda`, by a stand-in that captures by running."""
+    asked: list[str] = []
+
+    class Stream:
+        def wait_stream(self, other) -> None:
+            asked.append("wait")
+
+    class Graph:
+        def capture_begin(self, pool) -> None:
+            assert current[-1] == "side"
+            asked.append("begin")
+
+        def capture_end(self) -> None:
+            asked.append("end")
+
+        def replay(self) -> None:
+            asked.append("replay")
+
+    current = ["main"]
+
+    @contextmanager
+    def stream(_):
+        current.append("side")
+        try:
+            yield
+        finally:
+            current.pop()
+
+    stand_ins = {
+        "Stream": Stream, "current_stream": Stream, "stream": stream, "CUDAGraph": Graph,
+        "graph_pool_handle": lambda: (0, 1), "synchronize": lambda: asked.append(f"synchronize on {current[-1]}"),
+        "get_sync_debug_mode": lambda: 0, "set_sync_debug_mode": lambda mode: asked.append(f"debug {mode}"),
+    }  # fmt: skip
+    for name, stand_in in stand_ins.items():
+        monkeypatch.setattr(torch.cuda, name, stand_in)
+    return asked
+
+
+BATCH = Batch(torch.ones(1, 2, 1, 1, 1), torch.zeros(1, 2), torch.ones(1), torch.zeros(1))
+
+
+def test_a_graph_reads_each_batch_where_the_first_one_was(cuda: list[str]) -> None:
+    graphs = CUDAGraphs()
+    seen: list[Batch] = []
+
+    def step(batch: Batch) -> torch.Tensor:
+        seen.append(batch)
+        return batch.images.sum(0)
+
+    assert graphs.warm(step, BATCH).sum() == 2
+    assert cuda == ["wait", "debug warn", "debug 0", "wait"]
+    replay = graphs.capture(step, BATCH)
+    assert replay is not None
+    assert cuda[4:] == ["synchronize on main", "begin", "end"]
+    replay(BATCH._replace(images=5 * BATCH.images))
+    assert seen[1].images.unique().tolist() == [5]  # the memory of the capture, not of the batch given
+    assert BATCH.images.unique().tolist() == [1]
+    assert cuda[-1] == "replay"
+
+
+def test_a_step_that_waits_for_the_host_is_not_captured(cuda: list[str]) -> None:
+    graphs = CUDAGraphs()
+
+    def step(batch: Batch) -> torch.Tensor:
+        warnings.warn("called a synchronizing CUDA operation", stacklevel=1)
+        return batch.images
+
+    graphs.warm(step, BATCH)
+    with pytest.warns(UserWarning, match="trained without CUDA graphs, as its step waits for the host"):
+        assert graphs.capture(step, BATCH) is None
+    assert "begin" not in cuda
+
+
+def test_a_capture_that_fails_leaves_the_main_stream_and_is_told(cuda: list[str]) -> None:
+    graphs = CUDAGraphs()
+
+    def step(batch: Batch) -> torch.Tensor:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    with pytest.warns(UserWarning, match=r"cannot be captured \(operation not permitted when stream is capturing\)"):
+        assert graphs.capture(step, BATCH) is None
+    assert cuda[-1] == "end"
+    torch.cuda.synchronize()
+    assert cuda[-1] == "synchronize on main"
 
 
 def test_only_tf32_rounds_float32_on_a_gpu_and_the_settings_are_put_back() -> None:

@@ -5,6 +5,7 @@ A graph is captured once for each size of batch and then replayed on the same me
 https://pytorch.org/blog/accelerating-pytorch-with-cuda-graphs/). Gathering and augmenting the batch stay outside.
 """
 
+import gc
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -70,13 +71,14 @@ class Captured(Learner):
 class CUDAGraphs:
     """Captures on one stream beside the main one and in one pool of memory.
 
-    A pool can be shared, as no replay needs what an earlier one has left there.
+    The pool can be shared, as no replay needs what an earlier one has left there.
     """
 
     def __init__(self) -> None:
         self.stream = torch.cuda.Stream()
-        self.graphs: list[torch.cuda.CUDAGraph] = []
-        self.waits = False
+        self.pool = torch.cuda.graph_pool_handle()
+        self.refused = ""
+        self.failed: list[torch.cuda.CUDAGraph] = []
 
     def warm(self, step: Step, batch: Batch) -> torch.Tensor:
         """A step on the stream of the capture; notes whether it waits for the host, which no graph can do."""
@@ -90,31 +92,18 @@ class CUDAGraphs:
             finally:
                 torch.cuda.set_sync_debug_mode(before)
         torch.cuda.current_stream().wait_stream(self.stream)
-        self.waits |= any("synchronizing CUDA operation" in str(warning.message) for warning in noted)
+        if any("synchronizing CUDA operation" in str(warning.message) for warning in noted):
+            self.refused = "its step waits for the host"
         return logits
 
     def capture(self, step: Step, batch: Batch) -> Step | None:
         """A CUDA graph of a step."""
-        if self.waits:
-            return None
         still = Batch(*(part.clone() for part in batch))
-        graph = torch.cuda.CUDAGraph()
-        pool = self.graphs[0].pool() if self.graphs else None
-        self.graphs.append(graph)  # also a failed one: torch's allocator may still refer to it
-        torch.cuda.synchronize()
-        try:
-            with torch.cuda.stream(self.stream):
-                graph.capture_begin(pool=pool)
-                try:
-                    logits = step(still)
-                finally:
-                    graph.capture_end()
-        except RuntimeError as error:
-            self.waits = True
-            warnings.warn(
-                f"this model is trained without CUDA graphs, as its step cannot be captured: {error}", stacklevel=2
-            )
+        captured = None if self.refused else self._captured(step, still)
+        if captured is None:
+            warnings.warn(f"this model is trained without CUDA graphs, as {self.refused}", stacklevel=2)
             return None
+        graph, logits = captured
 
         def replay(given: Batch) -> torch.Tensor:
             for part, new in zip(still, given, strict=True):
@@ -123,3 +112,21 @@ class CUDAGraphs:
             return logits.clone()
 
         return replay
+
+    def _captured(self, step: Step, still: Batch) -> tuple[torch.cuda.CUDAGraph, torch.Tensor] | None:
+        # As `torch.cuda.graph` does; which leaves its own stream the current one where a capture fails.
+        torch.cuda.synchronize()
+        gc.collect()
+        graph = torch.cuda.CUDAGraph()
+        try:
+            with torch.cuda.stream(self.stream):
+                graph.capture_begin(pool=self.pool)
+                try:
+                    logits = step(still)
+                finally:
+                    graph.capture_end()
+        except RuntimeError as error:
+            self.failed.append(graph)  # torch's allocator may still refer to it
+            self.refused = f"its step cannot be captured ({error})"
+            return None
+        return graph, logits
