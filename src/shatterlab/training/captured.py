@@ -5,7 +5,6 @@ A graph is captured once for each size of batch and then replayed on the same me
 https://pytorch.org/blog/accelerating-pytorch-with-cuda-graphs/). Gathering and augmenting the batch stay outside.
 """
 
-import gc
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -116,7 +115,6 @@ class CUDAGraphs:
     def _captured(self, step: Step, still: Batch) -> tuple[torch.cuda.CUDAGraph, torch.Tensor] | None:
         # As `torch.cuda.graph` does; which leaves its own stream the current one where a capture fails.
         torch.cuda.synchronize()
-        gc.collect()
         graph = torch.cuda.CUDAGraph()
         try:
             with torch.cuda.stream(self.stream):
