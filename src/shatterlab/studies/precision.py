@@ -1,6 +1,7 @@
 """What rounding to bfloat16 costs in fit: the random labels of table 1, trained in float32 and under bfloat16."""
 
 from collections.abc import Mapping
+from statistics import fmean, stdev
 from typing import Any
 
 import polars as pl
@@ -82,12 +83,11 @@ def costs(full: pl.DataFrame, half: pl.DataFrame) -> list[float]:
 
 
 def _sentence(model: str, full: pl.DataFrame, half: pl.DataFrame) -> str:
-    mean = sum(costs(full, half)) / len(full)
-    change = (
-        "as much as"
-        if mean == 0
-        else f"{mean_of([abs(mean)], '{:.2f}'.format)} points {'less' if mean > 0 else 'more'} than"
-    )
+    less = costs(full, half)
+    change = "as much as"
+    if any(less):
+        sign, word = (1, "less") if fmean(less) >= 0 else (-1, "more")
+        change = f"{mean_of([sign * cost for cost in less], '{:.2f}'.format)} points {word} than"
     fitted = [f"{runs['fit_step'].count()} of {len(runs)}" for runs in (half, full)]
     return (
         f"Under bfloat16 {model} reaches {points(half['train_accuracy'])} % train accuracy on random labels at n = "
@@ -101,15 +101,9 @@ def _costs_fit(tables: Tables) -> Outcome | None:
     if not models:
         return None
     numbers = ", ".join(f"{model} {mean_of(values, '{:.2f}'.format)}" for model, values in models)
-    return Outcome(all(_mean(values) > 2 * _standard_error(values) for _, values in models), f"points less: {numbers}")
-
-
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)
-
-
-def _standard_error(values: list[float]) -> float:
-    return (sum((value - _mean(values)) ** 2 for value in values) / (len(values) - 1) / len(values)) ** 0.5
+    return Outcome(
+        all(fmean(values) > 2 * stdev(values) / len(values) ** 0.5 for _, values in models), f"points less: {numbers}"
+    )
 
 
 STUDY = Study(
