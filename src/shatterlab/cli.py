@@ -96,7 +96,7 @@ def run(
     jobs: int | None = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Do all missing runs of a study, then say what came out. Ctrl-C loses nothing.
+    """Do all missing runs of a study, then say what came out. Ctrl-C loses at most ten seconds or an epoch.
 
     Examples: shatterlab run all; shatterlab run table1 --scale cpu --seeds 3
 

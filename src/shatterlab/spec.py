@@ -141,7 +141,7 @@ class Spec(BaseModel):
         Literal["float32", "tf32", "bf16"],
         Field(
             description="Of products: bf16 is faster on some hardware, the study `precision` measures what it costs in "
-            "fit; tf32 rounds their operands on a GPU."
+            "fit; tf32 rounds their operands, on a GPU only."
         ),
     ] = "float32"
     evaluate_every: Annotated[

@@ -18,6 +18,7 @@ from .seeds import stream
 from .spec import Spec
 from .training import MomentumSGD, learner, train_together
 from .training.checkpoint import restore, save
+from .training.precision import check_precision
 from .training.preprocess import crop_box
 
 CHECKPOINT_SECONDS = 10
@@ -131,6 +132,7 @@ class _Run:
     """A run in the making."""
 
     def __init__(self, spec: Spec, data_dir: Path | None, device: torch.device) -> None:
+        check_precision(spec.precision, device)
         self.spec = spec
         self.data = prepare(spec, data_dir)
         self.model = model_for(spec, self.data).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -91,8 +91,8 @@ def _sentence(model: str, full: pl.DataFrame, half: pl.DataFrame) -> str:
     fitted = [f"{runs['fit_step'].count()} of {len(runs)}" for runs in (half, full)]
     return (
         f"Under bfloat16 {model} reaches {points(half['train_accuracy'])} % train accuracy on random labels at n = "
-        f"{full['n'][0]:,}, {change} in float32 ({points(full['train_accuracy'])} %); {fitted[0]} runs end with a loss "
-        f"below {FIT_LOSS:g} as well, in float32 {fitted[1]}. Each is scored in its own precision."
+        f"{full['n'][0]:,}, {change} in float32 ({points(full['train_accuracy'])} %); {fitted[0]} runs end at 100 % "
+        f"with a loss below {FIT_LOSS:g}, in float32 {fitted[1]}. Each is scored in its own precision."
     )
 
 
@@ -116,7 +116,7 @@ STUDY = Study(
     table=table,
     claims=(
         Claim(
-            "Rounding to bfloat16 costs fit on random labels.",
+            "Rounding to bfloat16 costs every network fit on random labels.",
             "every model trained with at least two seeds has a lower mean train accuracy under bfloat16 than in "
             "float32, by more than two standard errors of the difference over seeds",
             _costs_fit,

@@ -19,7 +19,7 @@ from .learner import Batch, Learner
 from .learners import learner
 from .memory import keep_freed_memory
 from .optimizer import MomentumSGD
-from .precision import arithmetic, steady_shapes
+from .precision import arithmetic, check_precision, steady_shapes
 from .sets import Pool, Prepared, losses_and_accuracies
 
 EVALUATION_SHARE = 0.1
@@ -101,8 +101,7 @@ def train_together(
     """
     for spec, part in zip(specs, data, strict=True):
         check(spec, part.train.images)
-    if stack.device.type == "cpu" and specs[0].precision == "tf32":
-        raise ShatterlabError("precision tf32 needs a CUDA device; on the CPU use --precision float32 or bf16.")
+    check_precision(specs[0].precision, stack.device)
     keep_freed_memory()
     sets = _sets(specs[0], data, stack.device)
     going = list(range(len(specs)))

@@ -5,6 +5,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
+from ..errors import ShatterlabError
+
 
 @contextmanager
 def arithmetic(precision: str) -> Iterator[None]:
@@ -35,6 +37,16 @@ def steady_shapes() -> Iterator[None]:
         yield
     finally:
         torch.backends.cudnn.benchmark = before
+
+
+def check_precision(precision: str, device: torch.device) -> None:
+    """Whether a device multiplies as asked.
+
+    Raises:
+        ShatterlabError: TF32 on a processor.
+    """
+    if precision == "tf32" and device.type == "cpu":
+        raise ShatterlabError("precision tf32 needs a CUDA device; on the CPU use --precision float32 or bf16.")
 
 
 def rounding(device: torch.device, bf16: bool) -> AbstractContextManager[object]:
