@@ -342,6 +342,8 @@ def test_tf32_on_the_processor_is_refused_but_what_is_done_is_handed_over(tmp_pa
     with pytest.raises(ShatterlabError, match="tf32 needs a CUDA device; on the CPU use --precision float32 or bf16"):
         run(spec, store, device="cpu")
     done = run(spec.model_copy(update={"precision": "float32"}), store, device="cpu")
+    assert not store.folder(spec).exists()
+    store.folder(spec).mkdir()
     store.finish(done.model_copy(update={"spec": spec}))  # as if copied from a machine with a GPU
     assert run(spec, store, device="cpu").spec == spec
 
