@@ -18,6 +18,7 @@ from shatterlab import ShatterlabError, Store, build, make_spec, run
 from shatterlab.engines import estimate
 from shatterlab.spec import AUGMENTATIONS
 from shatterlab.training import Batch, MomentumSGD, learner
+from shatterlab.training.alone import Alone
 from shatterlab.training.captured import WARM_UP, Captured, CUDAGraphs, Step
 from shatterlab.training.learner import Learner
 from shatterlab.training.loop import _rates, _sets, _steps, train_together
@@ -131,10 +132,11 @@ def test_what_a_step_changes_stays_where_it_is(model: str, runs: int, dropout: f
     _, _, stack = stacked(model, runs, dropout=dropout)
 
     def places() -> list[int]:
-        state = stack.model.parameters() if hasattr(stack, "optimizer") else stack.parameters
-        velocities = stack.optimizer.velocities if hasattr(stack, "optimizer") else stack.velocities
-        buffers = stack.model.buffers() if hasattr(stack, "optimizer") else getattr(stack, "buffers", {}).values()
-        return [tensor.data_ptr() for tensor in (*state, *velocities, *buffers)]
+        if isinstance(stack, Alone):
+            state = [*stack.model.parameters(), *stack.model.buffers(), *stack.optimizer.velocities]
+        else:
+            state = [*stack.parameters, *stack.velocities, *getattr(stack, "buffers", {}).values()]
+        return [tensor.data_ptr() for tensor in state]
 
     torch.manual_seed(0)
     batch = Batch(
@@ -179,7 +181,9 @@ class Replays:
         def replay(given: Batch) -> torch.Tensor:
             for part, new in zip(still, given, strict=True):
                 part.copy_(new)
-            if not taken.pop() if taken else True:
+            if taken:
+                taken.clear()
+            else:
                 for function, args, kwargs, made in log.calls:
                     again = function(*args, **kwargs)
                     for old, new in zip(*map(torch.utils._pytree.tree_leaves, (made, again)), strict=True):

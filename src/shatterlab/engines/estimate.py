@@ -139,9 +139,7 @@ def stacks(
     try:
         found = []
         for group in groups.values():
-            gpu = GPU_MEMORY_SHARE * _memory_of_gpu(target) / jobs
-            most = -(-len(group) // jobs)
-            size = _stack_size(group, most, target, memory, gpu, data_dir) if len(group) > 1 else 1
+            size = _stack_size(group, jobs, target, memory, data_dir) if len(group) > 1 else 1
             count = -(-len(group) // size)
             found += [group[i::count] for i in range(count)]
         return found
@@ -149,17 +147,16 @@ def stacks(
         torch.set_num_threads(before)
 
 
-def _stack_size(
-    group: Sequence[Spec], most: int, device: torch.device, memory: float, gpu: float, data_dir: Path | None
-) -> int:
-    """Runs in the fastest stack that fits into the main memory and that of a GPU, in bytes."""
-    size = 1
+def _stack_size(group: Sequence[Spec], jobs: int, device: torch.device, memory: float, data_dir: Path | None) -> int:
+    """Runs in the fastest stack that fits into so many bytes of main memory, and into a process's share of a GPU's."""
+    size, most = 1, -(-len(group) // jobs)
     try:
         data = load(group[0].data, data_dir)
         best = _timed(group[0], 1, data, device)[0]
         if best > WORTHWHILE:
             return 1
         here, on_gpu = _memory_of_run(group[0], data, device, 2)
+        gpu = GPU_MEMORY_SHARE * _memory_of_gpu(device) / jobs
         fits = min((memory - PROCESS_MEMORY) / here, gpu / on_gpu if on_gpu else float("inf"))
         for runs in (int(min(2**k, most, fits)) for k in range(1, 11)):
             if runs <= size:

@@ -126,7 +126,6 @@ class _Sets:
     train: Prepared
     held: dict[str, Prepared]
     stored: Pool | None
-    shape: tuple[int, int, int]
 
     def keep(self, members: Sequence[int]) -> None:
         """Forgets the other runs."""
@@ -137,12 +136,11 @@ class _Sets:
 
 
 def _sets(shared: Spec, data: Sequence[Data], device: torch.device) -> _Sets:
-    parts = {"test": [part.test for part in data], "validation": [part.validation for part in data if part.validation]}
+    parts = {"validation": [part.validation for part in data if part.validation], "test": [part.test for part in data]}
     return _Sets(
         train=Prepared([part.train for part in data], shared, device),
-        held={name: Prepared(some, shared, device) for name, some in sorted(parts.items(), reverse=True) if some},
+        held={name: Prepared(some, shared, device) for name, some in parts.items() if some},
         stored=Pool([part.train.images for part in data], device) if shared.augments else None,
-        shape=data[0].train.shape,
     )
 
 
@@ -204,7 +202,8 @@ def _steps(
     labels = sets.train.labels.gather(1, order)
     pool = sets.stored or sets.train.pool
     places = pool.places(order)
-    changes = [draw(spec, n, sets.shape, epoch, device) for spec in specs]
+    height, width, channels = pool.images.shape[1:]
+    changes = [draw(spec, n, (height, width, channels), epoch, device) for spec in specs]
     drawn = {name: torch.stack([change[name] for change in changes]) for name in changes[0]}
     keys = torch.zeros_like(rates, dtype=torch.int64)
     if shared.dropout:
