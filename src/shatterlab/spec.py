@@ -19,6 +19,9 @@ PAPER_TRAINING_SIZE = 50_000
 # Zhang et al. (2017), appendix A: learning rates per architecture; everything else starts at 0.01.
 LEARNING_RATES = {"inception": 0.1, "inception-no-bn": 0.1}
 
+# What weights are drawn from where no `initialization` is named; everything else starts from "he".
+STARTS = {"inception-no-bn": "centred"}
+
 # What a condition means when no amount is given; everything else replaces every example.
 AMOUNTS = {"true-labels": 0.0, "partial-labels": 0.5}
 
@@ -122,6 +125,13 @@ class Spec(BaseModel):
     ] = 0.95
     decay_every: Annotated[int, Field(ge=1, description="Training images seen between decays.")] = PAPER_TRAINING_SIZE
     weight_decay: Annotated[float, Field(ge=0, description="Adds weight_decay * w to each gradient.")] = 0.0
+    initialization: Annotated[
+        Literal["he", "centred", "tutorial"],
+        Field(
+            description="Where the weights start: he (variance 2 / fan-in), centred (each unit's weights sum to zero), "
+            "tutorial (TensorFlow's CIFAR-10 tutorial). Default: the model's own assumption."
+        ),
+    ] = None  # type: ignore[assignment]
     dropout: Annotated[
         float, Field(ge=0, lt=1, description="Probability that an input of a linear layer above the first is zeroed.")
     ] = 0.0
@@ -164,6 +174,7 @@ class Spec(BaseModel):
             ("amount", "corruption", AMOUNTS, 1.0),
             ("learning_rate", "model", LEARNING_RATES, 0.01),
             ("crop", "data", CROPS, None),
+            ("initialization", "model", STARTS, "he"),
         ):
             if full[dial] is None:
                 full[dial] = table.get(full[key], otherwise)
@@ -192,7 +203,10 @@ class Spec(BaseModel):
 
         So a dial that a later version adds, off by default, leaves the ids of all earlier runs as they are.
         """
-        text = json.dumps(self.model_dump(mode="json", exclude_defaults=True), sort_keys=True)
+        dials = self.model_dump(mode="json", exclude_defaults=True)
+        if self.initialization == STARTS.get(self.model, "he"):
+            del dials["initialization"]
+        text = json.dumps(dials, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property

@@ -43,7 +43,7 @@ def model_for(spec: Spec, data: Data) -> torch.nn.Module:
     rows, columns = crop_box(data.train.shape, spec.crop)
     shape = rows.stop - rows.start, columns.stop - columns.start, data.train.shape[2]
     seed = int(stream(spec.seed, "weights").integers(2**63))
-    return build(spec.model, shape, data.train.classes, seed, dropout=spec.dropout)
+    return build(spec.model, shape, data.train.classes, seed, initialization=spec.initialization, dropout=spec.dropout)
 
 
 def pick_device(name: str) -> torch.device:

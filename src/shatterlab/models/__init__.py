@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import ShatterlabError, unknown
+from ..spec import STARTS
 from .layouts import Shape, alexnet_parameters, inception_parameters, mlp_parameters
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ class Model:
     summary: str
     parameters: Callable[[Shape, int], int]
     module: Callable[[Shape, int], "nn.Module"]
-    initialization: str = "he"
-    """The function of `models.initialization` that draws its weights."""
 
 
 def _mlp(*widths: int) -> Model:
@@ -62,9 +61,7 @@ MODELS = {
     "mlp-3x512": _mlp(512, 512, 512),
     "alexnet": Model("small AlexNet, two convolutions", alexnet_parameters, _alexnet),
     "inception": Model("small Inception, batch normalization", inception_parameters, _inception),
-    "inception-no-bn": Model(
-        "small Inception without batch normalization", inception_parameters, _inception_no_bn, "centred"
-    ),
+    "inception-no-bn": Model("small Inception without batch normalization", inception_parameters, _inception_no_bn),
 }
 
 
@@ -86,7 +83,9 @@ def lookup(name: str) -> Model:
     raise unknown("model", name, [*MODELS, "mlp-LxW"])
 
 
-def build(name: str, shape: Shape, classes: int, seed: int = 0, *, dropout: float = 0.0) -> "nn.Module":
+def build(
+    name: str, shape: Shape, classes: int, seed: int = 0, *, initialization: str | None = None, dropout: float = 0.0
+) -> "nn.Module":
     """A network with its weights drawn (see `initialization`).
 
     Args:
@@ -94,15 +93,19 @@ def build(name: str, shape: Shape, classes: int, seed: int = 0, *, dropout: floa
         shape: height, width, channels of the images it will see.
         classes: number of outputs.
         seed: of the weights.
+        initialization: a key of `initialization.INITIALIZATIONS`; default: the model's of `spec.STARTS`.
         dropout: probability, see `dropout.with_dropout`.
 
     Returns:
         A module in float32 from images (batch, channels, height, width) to logits (batch, classes).
     """
-    from . import initialization
     from .dropout import with_dropout
+    from .initialization import INITIALIZATIONS
 
     entry = lookup(name)
     model = entry.module(shape, classes)
-    getattr(initialization, entry.initialization)(model, seed)
+    start = initialization or STARTS.get(name, "he")
+    if start not in INITIALIZATIONS:
+        raise unknown("initialization", start, INITIALIZATIONS)
+    INITIALIZATIONS[start](model, seed)
     return with_dropout(model, dropout)

@@ -39,6 +39,26 @@ def centred(model: nn.Module, seed: int) -> None:
         _set(layer, drawn, variance=0.1 if layer is layers[-1] else 2 / (1 - 1 / pi))
 
 
+def tutorial(model: nn.Module, seed: int) -> None:
+    """The start of TensorFlow's CIFAR-10 tutorial, whose network the paper's small AlexNet is.
+
+    Weights are normal, truncated at two deviations: 0.05 for convolutions, 0.04 for hidden linear layers, one over
+    the number of inputs for the last layer. Offsets start at 0 in the first and the last layer and at 0.1 between
+    (TensorFlow models, tutorials/image/cifar10/cifar10.py, `inference`).
+    """
+    layers = _layers(model)
+    generator = torch.Generator().manual_seed(seed)
+    for layer in layers:
+        last = layer is layers[-1]
+        deviation = 1 / layer.weight[0].numel() if last else 0.05 if isinstance(layer, nn.Conv2d) else 0.04
+        nn.init.trunc_normal_(layer.weight, 0, deviation, -2 * deviation, 2 * deviation, generator=generator)
+        if layer.bias is not None:
+            nn.init.constant_(layer.bias, 0.0 if last or layer is layers[0] else 0.1)
+
+
+INITIALIZATIONS: dict[str, Initialization] = {"he": he, "centred": centred, "tutorial": tutorial}
+"""By the name that the dial `initialization` takes."""
+
 Layer = nn.Conv2d | nn.Linear
 
 
