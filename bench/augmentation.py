@@ -12,14 +12,14 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from shatterlab.training.allocator import keep_freed_memory
 
 from shatterlab import build, make_spec
 from shatterlab.data import load
-from shatterlab.results import processor
+from shatterlab.machine import processor
 from shatterlab.spec import Spec
 from shatterlab.training import Batch, MomentumSGD, learner
 from shatterlab.training.augment import augment, draw
-from shatterlab.training.memory import keep_freed_memory
 
 BATCH = 128
 ROUNDS = 40

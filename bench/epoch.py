@@ -27,7 +27,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from shatterlab import build, make_spec
 from shatterlab.data import Data, load, subset
-from shatterlab.results import processor
+from shatterlab.machine import processor
 from shatterlab.training import MomentumSGD, train
 from shatterlab.training.captured import WARM_UP
 from shatterlab.training.precision import arithmetic

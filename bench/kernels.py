@@ -20,9 +20,8 @@ import numpy as np
 
 def measure(which: str, n: int, gamma: float) -> None:
     from shatterlab.data import at_most, load
-    from shatterlab.results import processor
+    from shatterlab.machine import peak_memory, processor
     from shatterlab.theory import KernelInterpolator
-    from shatterlab.theory.memory import peak_memory
 
     some = at_most(load("mnist"), n, 2_000, 0)
     X, X_test = some.train.flat(), some.test.flat()

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-from shatterlab.results import processor
+from shatterlab.machine import processor
 from shatterlab.spec import Spec, make_spec
 
 EPOCHS = 3
@@ -21,9 +21,9 @@ N, WIDTH, STACK_N = 10_000, 512, 1_000
 
 def measured(specs: list[Spec]) -> tuple[float, float, float]:
     """Seconds of an epoch of every run (the median), seconds from start to end, peak resident bytes."""
+    from shatterlab.machine import peak_memory
     from shatterlab.results import Store
     from shatterlab.spine import run_together
-    from shatterlab.theory.memory import peak_memory
 
     took: dict[int, float] = {}
 

@@ -11,7 +11,7 @@ import torch
 
 from shatterlab import build, make_spec
 from shatterlab.data import Data, Dataset, load, subset
-from shatterlab.results import processor
+from shatterlab.machine import processor
 from shatterlab.row import Row
 from shatterlab.training import MomentumSGD, learner, train_together
 

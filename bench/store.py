@@ -10,7 +10,8 @@ import sys
 import tempfile
 
 from shatterlab import Store, make_spec, run
-from shatterlab.results import Asked, processor
+from shatterlab.machine import processor
+from shatterlab.results import Asked
 
 TABLE = "from shatterlab import Store; import time; s = Store({store!r}); import polars; t = time.perf_counter(); "
 ASK = {

@@ -8,18 +8,20 @@ import pytest
 import shatterlab
 
 ROOT = Path(shatterlab.__file__).parent
-FLOOR = {"errors", "seeds", "spec", "row"}
+FLOOR = {"errors", "seeds", "spec", "row", "files", "machine"}
 MAY_IMPORT = {
     "errors": set(),
     "seeds": set(),
     "spec": {"errors"},
     "row": set(),
+    "files": set(),
+    "machine": set(),
     "paper": {"spec"},
     "data": FLOOR,
     "models": FLOOR,
     "corruption": {"data", *FLOOR},
     "training": {"data", "models", *FLOOR},
-    "theory": set(),
+    "theory": {"machine"},
     "results": FLOOR,
     "spine": {"data", "models", "corruption", "training", "results", *FLOOR},
     "engines": {"spine", "results", "data", "training", *FLOOR},

@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from .data import Data, data_folders, fetch_dataset, find, load, pin
-from .engines import Settings, cores, run_all, threads_for
+from .engines import Settings, run_all, threads_for
 from .engines.estimate import estimate, stacks
 from .engines.tasks import do_tasks, with_data_version
 from .errors import ShatterlabError
+from .machine import cores, free_memory
 from .progress import Progress
 from .report import chart_library
 from .results import Asked, Measurement, Result, Store, Task
@@ -22,7 +23,6 @@ from .spec import Spec
 from .spine import pick_device, run
 from .studies import Scale, Study, chosen, tables
 from .terminal import print_study
-from .theory.memory import free_memory
 
 OUT = Console(soft_wrap=True, highlight=False)
 VALIDATION_PART = 5

@@ -11,8 +11,9 @@ import torch
 from .corruption import corrupt
 from .data import Data, hold_out, load, pin, subset
 from .errors import ShatterlabError
+from .machine import processor
 from .models import build
-from .results import Provenance, Result, Store, commit, processor, versions
+from .results import Provenance, Result, Store, commit, versions
 from .row import Row
 from .seeds import stream
 from .spec import Spec

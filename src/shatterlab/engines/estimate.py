@@ -13,9 +13,9 @@ from ..errors import ShatterlabError
 from ..spec import AUGMENTATIONS, Spec
 from ..spine import model_for, pick_device
 from ..training import Batch, MomentumSGD, evaluation_interval, learner, stack_key
+from ..training.allocator import keep_freed_memory
 from ..training.augment import augment, check, draw
 from ..training.captured import WARM_UP
-from ..training.memory import keep_freed_memory
 from ..training.precision import arithmetic, steady_shapes
 from ..training.sets import BATCH
 

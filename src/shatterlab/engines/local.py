@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ShatterlabError
+from ..machine import cores
 from ..results import Store
 from ..row import Row
 from ..spec import Spec
@@ -105,11 +106,6 @@ def _failures(unit: Sequence[Spec], settings: Settings, report: Report) -> dict[
         if spec.id not in failures:
             report(spec, None)
     return failures
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def threads_for(jobs: int) -> int:

@@ -8,7 +8,8 @@ from typing import Any
 
 from ..data import data_version, load
 from ..errors import ShatterlabError
-from ..results import Measurement, Store, Task, commit, processor, versions
+from ..machine import processor
+from ..results import Measurement, Store, Task, commit, versions
 
 
 def with_data_version(task: Task) -> Task:

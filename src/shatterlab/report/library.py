@@ -4,6 +4,8 @@ from importlib.metadata import version
 
 from platformdirs import user_cache_path
 
+from ..files import write_whole
+
 
 def chart_library() -> str:
     """The script that draws the charts of a page; sets `window.vegaEmbed`.
@@ -20,9 +22,7 @@ def chart_library() -> str:
     script: str = vl_convert.javascript_bundle().replace("</script", "<\\/script")  # type: ignore[call-arg]
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        temporary = kept.with_suffix(".tmp")
-        temporary.write_text(script, encoding="utf-8")
-        temporary.replace(kept)
+        write_whole(kept, script)
     except OSError:
         pass  # a cache that cannot be written only costs the two seconds again
     return script

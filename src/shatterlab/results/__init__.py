@@ -1,7 +1,7 @@
 """Results: what a run leaves, where it lies, and how to read many of them."""
 
 from .measurement import Measurement, Task
-from .provenance import Provenance, commit, processor, versions
+from .provenance import Provenance, commit, versions
 from .result import Result
 from .store import DEFAULT_STORE, Asked, Store
 
@@ -14,6 +14,5 @@ __all__ = [
     "Store",
     "Task",
     "commit",
-    "processor",
     "versions",
 ]

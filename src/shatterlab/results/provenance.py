@@ -1,6 +1,5 @@
 """What ran where: the circumstances of a result, stored beside it."""
 
-import os
 import platform
 import subprocess
 from functools import cache
@@ -64,15 +63,3 @@ def commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return head.stdout.strip() or None
-
-
-@cache
-def processor() -> str:
-    """Name and number of cores of this machine's processor."""
-    name = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        name = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
-    return f"{name}, {os.cpu_count()} cores"

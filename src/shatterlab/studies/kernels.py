@@ -144,7 +144,7 @@ def _best(models: Sequence[Any], X: Any, y: Any) -> Any:
 def _scores(model: Any, X: Any, y: Any, X_test: Any, y_test: Any) -> dict[str, Any]:
     from time import perf_counter
 
-    from ..theory.memory import peak_memory
+    from ..machine import peak_memory
 
     with peak_memory() as peak:
         start = perf_counter()

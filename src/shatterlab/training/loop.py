@@ -14,10 +14,10 @@ from ..errors import ShatterlabError
 from ..row import FIT_LOSS, Row
 from ..seeds import stream
 from ..spec import Spec
+from .allocator import keep_freed_memory
 from .augment import augment, check, draw
 from .learner import Batch, Learner
 from .learners import learner
-from .memory import keep_freed_memory
 from .optimizer import MomentumSGD
 from .precision import arithmetic, check_precision, steady_shapes
 from .sets import Pool, Prepared, losses_and_accuracies

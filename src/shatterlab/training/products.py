@@ -10,9 +10,10 @@ largest products, those with the pixels, need no transposed copy of what they ma
 """
 
 from functools import cache
-from pathlib import Path
 
 import torch
+
+from ..machine import vendor
 
 LARGE = 4e6
 """Operations of a product from which on oneDNN's longer way into the kernel is worth it (NOTEBOOK.md)."""
@@ -22,11 +23,14 @@ LARGE = 4e6
 def onednn_is_faster() -> bool:
     """Whether MKL leaves this processor's AVX-512 unused and oneDNN can be called."""
     try:
-        intel = "GenuineIntel" in Path("/proc/cpuinfo").read_text()
         torch.ops.mkldnn._linear_pointwise  # noqa: B018
-    except (OSError, AttributeError):
+    except AttributeError:
         return False
-    return not intel and torch.backends.cpu.get_cpu_capability() == "AVX512" and torch.backends.mkldnn.is_available()
+    return (
+        vendor() not in ("", "GenuineIntel")
+        and torch.backends.cpu.get_cpu_capability() == "AVX512"
+        and torch.backends.mkldnn.is_available()
+    )
 
 
 def forward(weight: torch.Tensor, bias: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:

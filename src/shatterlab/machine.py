@@ -1,0 +1,88 @@
+"""What this machine has: its processor, the cores and the memory that this process may use."""
+
+import os
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+CGROUP = Path("/sys/fs/cgroup")
+"""Where Linux tells what a container may use; version 2 of the interface, then version 1."""
+
+
+@cache
+def processor() -> str:
+    """The name of this machine's processor and the number of its cores."""
+    name = _cpuinfo("model name") or platform.processor() or platform.machine()
+    return f"{name}, {os.cpu_count()} cores"
+
+
+@cache
+def vendor() -> str:
+    """The maker of the processor as Linux names it, such as `GenuineIntel`; empty where the system does not tell."""
+    return _cpuinfo("vendor_id")
+
+
+def cores() -> int:
+    """Cores that this process may use: those of its affinity, and no more than its container's share of time."""
+    mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    share = _words(CGROUP / "cpu.max") or _words(CGROUP / "cpu/cpu.cfs_quota_us", CGROUP / "cpu/cpu.cfs_period_us")
+    if len(share) == 2 and all(word.isdigit() for word in share):
+        mine = min(mine, max(1, int(share[0]) // int(share[1])))
+    return mine
+
+
+def free_memory() -> float:
+    """Bytes that this process can still be given: of the machine, and of its container; infinite where unknown."""
+    free = _kilobytes(Path("/proc/meminfo"), "MemAvailable")
+    left = [float("inf") if free is None else free]
+    for limit, used, stat in (
+        ("memory.max", "memory.current", "memory.stat"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat"),
+    ):
+        words = _words(CGROUP / limit, CGROUP / used)
+        if len(words) == 2 and all(word.isdigit() for word in words):
+            # Files that the system has cached count as used, and are given up when memory is asked for.
+            stats = _words(CGROUP / stat)
+            cached = dict(zip(stats[::2], stats[1::2], strict=False)).get("inactive_file", "0")
+            left.append(float(int(words[0]) - int(words[1]) + int(cached)))
+    return max(0.0, min(left))
+
+
+@contextmanager
+def peak_memory() -> Iterator[Callable[[], float | None]]:
+    """Hands out a function that tells the peak resident memory of this process since the block began.
+
+    In bytes, and None where the system (any but Linux) does not tell.
+    """
+    try:
+        Path("/proc/self/clear_refs").write_text("5")  # resets the peak, see proc(5)
+        known = True
+    except OSError:
+        known = False
+    yield lambda: _kilobytes(Path("/proc/self/status"), "VmHWM") if known else None
+
+
+def _cpuinfo(field: str) -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(field)), "")
+
+
+def _kilobytes(path: Path, name: str) -> float | None:
+    try:
+        lines = path.read_text().splitlines()
+        return float(next(line.split()[1] for line in lines if line.startswith(f"{name}:"))) * 1024
+    except (OSError, StopIteration, ValueError, IndexError):
+        return None
+
+
+def _words(*paths: Path) -> list[str]:
+    """The words of small files, in their order; none where one of them cannot be read."""
+    try:
+        return [word for path in paths for word in path.read_text().split()]
+    except OSError:
+        return []
