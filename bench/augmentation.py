@@ -12,13 +12,13 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from shatterlab.training.allocator import keep_freed_memory
 
 from shatterlab import build, make_spec
 from shatterlab.data import load
 from shatterlab.machine import processor
 from shatterlab.spec import Spec
 from shatterlab.training import Batch, MomentumSGD, learner
+from shatterlab.training.allocator import keep_freed_memory
 from shatterlab.training.augment import augment, draw
 
 BATCH = 128

@@ -14,7 +14,7 @@ import torch
 from shatterlab import ShatterlabError, Spec, Store, make_spec, run
 from shatterlab.spine import model_for, prepare
 from shatterlab.training import MomentumSGD
-from shatterlab.training.checkpoint import restore, save
+from shatterlab.training.checkpoint import packed, restore
 
 SMALL = {"model": "mlp-1x32", "data": "digits", "corruption": "random-labels", "n": 200, "batch_size": 20}
 
@@ -51,7 +51,7 @@ def test_a_checkpoint_holds_the_whole_state(tmp_path: Path) -> None:
     optimizer = MomentumSGD(model.parameters(), 0.9, 0.0)
     model(torch.randn(4, 1, 8, 8)).sum().backward()
     optimizer.step(0.1)
-    save(tmp_path / "c", model, optimizer, 7)
+    (tmp_path / "c").write_bytes(packed(model, optimizer, 7))
     other = model_for(spec.model_copy(update={"seed": 1}), prepare(spec))
     other_optimizer = MomentumSGD(other.parameters(), 0.9, 0.0)
     assert restore(tmp_path / "c", other, other_optimizer) == 7

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shatterlab import ShatterlabError, Store, make_spec, run
+from shatterlab import ShatterlabError, Store, files, make_spec, run
 from shatterlab.results import Asked
 from shatterlab.results.table import epoch_table, run_table
 from shatterlab.row import Row
@@ -67,3 +67,42 @@ def test_a_name_from_a_user_cannot_leave_the_store(tmp_path: Path) -> None:
     store.ask(asked)
     assert store.asked() == [asked]
     assert [path.parent for path in tmp_path.rglob("*.json")] == [tmp_path / "store" / "studies"]
+
+
+def test_rows_and_checkpoint_are_on_the_disk_before_the_result_says_that_they_are(tmp_path: Path, monkeypatch) -> None:
+    log: list[str] = []
+    settle, replace = files.settle, Path.replace
+
+    def logged(paths) -> None:
+        settled = list(paths)
+        log.extend(f"settle {path.name.strip('.').split('.')[0]}" for path in settled)
+        settle(settled)
+
+    def named(self: Path, target: Path) -> Path:
+        log.append(f"name {target.name.split('.')[0]}")
+        return replace(self, target)
+
+    monkeypatch.setattr(files, "settle", logged)
+    monkeypatch.setattr(Path, "replace", named)
+    run(SPEC, Store(tmp_path))
+    before = log[: log.index("name result")]
+    for earlier in ("settle spec", "settle rows", "settle checkpoint", "name checkpoint", "settle result"):
+        assert earlier in before
+    assert before.index("settle rows") < before.index("name checkpoint")
+    assert log[-1] == f"settle {SPEC.id}"  # the folder, which holds the name
+
+
+def test_what_a_power_cut_leaves_empty_is_unfinished_and_done_again(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    first = run(SPEC, store)
+    store.ask(Asked(study="label-noise", scale="demo", data="digits", seeds=1, run_ids=[SPEC.id]))
+    for path in (
+        store.folder(SPEC) / "result.json",
+        store.folder(SPEC) / "spec.json",
+        *(tmp_path / "studies").iterdir(),
+    ):
+        path.write_text("")
+    assert store.results() == ([], [])
+    assert store.asked() == []
+    assert run(SPEC, store).last == first.last
+    assert (store.folder(SPEC) / "spec.json").stat().st_size > 0

@@ -48,6 +48,8 @@ def write_all(contents: Mapping[Path, str | bytes], also: Iterable[Path] = ()) -
 def settle(paths: Iterable[Path]) -> None:
     """Returns when the files and folders are on the disk as they are now."""
     left = list(paths)
+    if not left:
+        return
     if len(left) >= MANY and _settle_file_system(left[0]):
         return
     for path in left:

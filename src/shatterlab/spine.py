@@ -18,7 +18,7 @@ from .row import Row
 from .seeds import stream
 from .spec import Spec
 from .training import MomentumSGD, learner, train_together
-from .training.checkpoint import restore, save
+from .training.checkpoint import packed, restore
 from .training.precision import check_precision
 from .training.preprocess import crop_box
 
@@ -154,10 +154,9 @@ class _Run:
             self.rows[-1].epoch == self.spec.epochs or (self.spec.stop == "fit" and self.rows[-1].fitted)
         )
 
-    def save(self, store: Store) -> None:
-        """Writes a checkpoint of the epochs done."""
-        with store.writing():
-            save(store.checkpoint(self.spec), self.model, self.optimizer, self.rows[-1].epoch)
+    def checkpoint(self) -> bytes:
+        """The bytes of a checkpoint of the epochs done."""
+        return packed(self.model, self.optimizer, self.rows[-1].epoch)
 
 
 def _train(
@@ -168,13 +167,11 @@ def _train(
     errors: dict[str, ShatterlabError] = {}
     going = [run for run in runs if not run.ended]
 
-    def finish(run: _Run) -> None:
-        run.save(store)
-        store.finish(_result(run, started=started, resumed_from=start, together=len(going)))
+    def finish(ended: Sequence[_Run]) -> None:
+        store.save({run.spec: run.checkpoint() for run in ended})
+        store.finish([_result(run, started=started, resumed_from=start, together=len(going)) for run in ended])
 
-    for run in runs:
-        if run.ended:
-            finish(run)
+    finish([run for run in runs if run.ended])
     if not going:
         return {}
     bf16 = going[0].spec.precision == "bf16"
@@ -191,11 +188,9 @@ def _train(
         due = monotonic() - saved > CHECKPOINT_SECONDS
         if due or any(run.ended for run in here):
             stack.write_back()
-        for run in here:
-            if run.ended:
-                finish(run)
-            elif due:
-                run.save(store)
+        finish([run for run in here if run.ended])
+        if due:
+            store.save({run.spec: run.checkpoint() for run in here if not run.ended})
         saved = monotonic() if due else saved
     return errors
 

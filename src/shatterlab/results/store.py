@@ -2,7 +2,7 @@
 
 <store>/<run id>/spec.json       what was asked
                  rows.jsonl      one line an epoch, appended
-                 checkpoint.safetensors   replaced atomically
+                 checkpoint.safetensors   replaced as a whole
                  result.json     written last
 <store>/measured/<id>.json       what a study computed beside training
 <store>/studies/<name>.<scale>.<data>.json   which of both a study asked for
@@ -12,7 +12,7 @@ import hashlib
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
 from pathlib import Path
@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import ShatterlabError
+from ..files import write_all, write_whole
 from ..row import Row
 from ..spec import Spec
 from .measurement import Measurement
@@ -82,7 +83,8 @@ class Store:
             lock.acquire()
         try:
             with self.writing():
-                _replace(folder / "spec.json", spec.model_dump_json(indent=1))
+                # Forced onto the disk with the first checkpoint; one that is cut short by then is written anew.
+                (folder / "spec.json").write_text(spec.model_dump_json(indent=1), encoding="utf-8")
             yield folder
         finally:
             lock.release()
@@ -116,8 +118,10 @@ class Store:
                 f"{path} is damaged before epoch {epoch}; delete the folder {path.parent} and run the same "
                 "command again: this run starts anew, no other is touched."
             )
+        text = "".join(row.model_dump_json() + "\n" for row in rows)
         with self.writing():
-            _replace(path, "".join(row.model_dump_json() + "\n" for row in rows))
+            if text != (path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""):
+                write_whole(path, text)
         return rows
 
     def rows(self, spec: Spec) -> list[Row]:
@@ -134,10 +138,19 @@ class Store:
                 break
         return rows
 
-    def finish(self, result: Result) -> None:
-        """Writes `result.json`; from now on the run counts as complete."""
+    def save(self, checkpoints: Mapping[Spec, bytes]) -> None:
+        """Writes checkpoints of some runs. Their specs and rows are on the disk before the first of them is."""
+        rows = [self.folder(spec) / name for spec in checkpoints for name in ("spec.json", "rows.jsonl")]
         with self.writing():
-            _replace(self.folder(result.spec) / "result.json", result.model_dump_json(indent=1))
+            write_all({self.checkpoint(spec): content for spec, content in checkpoints.items()}, also=rows)
+
+    def finish(self, results: Sequence[Result]) -> None:
+        """Writes `result.json` of some runs; from now on they count as complete."""
+        with self.writing():
+            write_all(
+                {self.folder(result.spec) / "result.json": result.model_dump_json(indent=1) for result in results},
+                also=[self.folder(result.spec) / "rows.jsonl" for result in results],
+            )
 
     def result(self, spec: Spec) -> Result | None:
         """The finished run, or None.
@@ -146,13 +159,13 @@ class Store:
             ShatterlabError: the file is damaged.
         """
         path = self.folder(spec) / "result.json"
-        return _read_result(path) if path.exists() else None
+        return _read_result(path) if _written(path) else None
 
     def unfinished(self) -> list[tuple[Spec, list[Row], float]]:
         """The runs that have begun and not ended: spec, epochs so far, and seconds since the last sign of life."""
         found = []
         for path in sorted(self.path.glob("*/spec.json")):
-            if (path.parent / "result.json").exists():
+            if _written(path.parent / "result.json"):
                 continue
             try:
                 spec, rows = Spec.model_validate_json(path.read_text()), path.parent / "rows.jsonl"
@@ -166,7 +179,7 @@ class Store:
     def results(self) -> tuple[list[Result], list[ShatterlabError]]:
         """All finished runs, and an error for each result file that cannot be read."""
         results, errors = [], []
-        for path in sorted(self.path.glob("*/result.json")):
+        for path in sorted(filter(_written, self.path.glob("*/result.json"))):
             try:
                 results.append(_read_result(path))
             except ShatterlabError as error:
@@ -206,7 +219,7 @@ class Store:
             ShatterlabError: the file is damaged.
         """
         path = self.path / "measured" / f"{id}.json"
-        if not path.exists():
+        if not _written(path):
             return None
         try:
             found = Measurement.model_validate_json(path.read_text())
@@ -224,7 +237,7 @@ class Store:
         with self.writing():
             folder = self.path / "measured"
             folder.mkdir(parents=True, exist_ok=True)
-            _replace(folder / f"{measurement.id}.json", measurement.model_dump_json(indent=1))
+            write_whole(folder / f"{measurement.id}.json", measurement.model_dump_json(indent=1))
 
     def ask(self, asked: Asked) -> None:
         """Remembers which runs a study consists of, in place of what it said before of that scale and data."""
@@ -233,12 +246,12 @@ class Store:
             folder.mkdir(parents=True, exist_ok=True)
             # The data may be a path, so it enters the file name as a hash.
             data = hashlib.sha256(asked.data.encode()).hexdigest()[:8]
-            _replace(folder / f"{asked.study}.{asked.scale}.{data}.json", asked.model_dump_json(indent=1))
+            write_whole(folder / f"{asked.study}.{asked.scale}.{data}.json", asked.model_dump_json(indent=1))
 
     def asked(self) -> list[Asked]:
         """What has been asked of studies, the largest scale first, and of one scale the paper's data first."""
         found = []
-        for path in sorted(self.path.glob("studies/*.json")):
+        for path in sorted(filter(_written, self.path.glob("studies/*.json"))):
             try:
                 found.append(Asked.model_validate_json(path.read_text()))
             except ValueError:  # pydantic's errors and the decoder's are both of this kind
@@ -278,11 +291,9 @@ def _read_result(path: Path) -> Result:
     return result
 
 
-def _replace(path: Path, text: str) -> None:
-    """Writes a file so that a reader sees the old text or the new one, never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+def _written(path: Path) -> bool:
+    """Whether there is a file with something in it; after a power cut an empty one may be left, which says nothing."""
     try:
-        temporary.write_text(text)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        return path.stat().st_size > 0
+    except OSError:
+        return False

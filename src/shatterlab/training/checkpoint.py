@@ -1,6 +1,5 @@
-"""Everything a run needs to go on, in one file that is replaced atomically: safetensors, no pickle."""
+"""Everything a run needs to go on, in one file: safetensors, no pickle."""
 
-import os
 from pathlib import Path
 
 import safetensors
@@ -12,26 +11,17 @@ from ..errors import ShatterlabError
 from .optimizer import MomentumSGD
 
 
-def save(path: Path, model: nn.Module, optimizer: MomentumSGD, epoch: int) -> None:
-    """Writes weights, buffers and velocities; a crash leaves the old file or the new one, never a mixture.
+def packed(model: nn.Module, optimizer: MomentumSGD, epoch: int) -> bytes:
+    """The bytes of a checkpoint: weights, buffers and velocities.
 
     Args:
-        path: the file.
         model: its state, under `model/`.
         optimizer: its velocities, under `velocity/`.
         epoch: finished epochs.
-
-    Raises:
-        OSError: the disk is full or the folder closed; the old file is untouched.
     """
     tensors = {f"model/{name}": tensor.contiguous() for name, tensor in model.state_dict().items()}
     tensors |= {f"velocity/{i}": tensor.contiguous() for i, tensor in enumerate(optimizer.velocities)}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(to_bytes(tensors, {"epoch": str(epoch)}))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    return to_bytes(tensors, {"epoch": str(epoch)})
 
 
 @torch.no_grad()
