@@ -51,10 +51,10 @@ def test_a_checkpoint_holds_the_whole_state(tmp_path: Path) -> None:
     optimizer = MomentumSGD(model.parameters(), 0.9, 0.0)
     model(torch.randn(4, 1, 8, 8)).sum().backward()
     optimizer.step(0.1)
-    (tmp_path / "c").write_bytes(packed(model, optimizer, 7))
+    (tmp_path / "c").write_bytes(packed(model, optimizer, 7, {"run": "a"}))
     other = model_for(spec.model_copy(update={"seed": 1}), prepare(spec))
     other_optimizer = MomentumSGD(other.parameters(), 0.9, 0.0)
-    assert restore(tmp_path / "c", other, other_optimizer) == 7
+    assert restore(tmp_path / "c", other, other_optimizer, {"run": "a"}) == 7
     assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), other.state_dict().values(), strict=True))
     assert all(torch.equal(a, b) for a, b in zip(optimizer.velocities, other_optimizer.velocities, strict=True))
 
@@ -144,12 +144,12 @@ def test_a_result_cut_short_says_what_to_delete_and_the_run_goes_on(tmp_path: Pa
     assert not rows  # nothing was trained again
 
 
-def test_a_damaged_checkpoint_says_what_to_delete(tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_says_how_to_go_on(tmp_path: Path) -> None:
     spec, store = make_spec(**SMALL, epochs=2), Store(tmp_path)
     run(spec, store)
     (store.folder(spec) / "result.json").unlink()
     store.checkpoint(spec).write_bytes(b"x" * 50)
-    with pytest.raises(ShatterlabError, match="is damaged; delete it and run the same command again"):
+    with pytest.raises(ShatterlabError, match="is damaged; move it out of the store and run the same command again"):
         run(spec, store)
 
 

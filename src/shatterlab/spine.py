@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from time import monotonic
 
@@ -141,10 +142,17 @@ class _Run:
         self.start = 0
         self.rows: list[Row] = []
 
+    @cached_property
+    def identity(self) -> dict[str, str]:
+        """What a checkpoint of this run belongs to."""
+        parts = {"training data": self.data.train, "test data": self.data.test}
+        return {"run": self.spec.id} | {name: part.fingerprint() for name, part in parts.items()}
+
     def take_up(self, store: Store) -> None:
         """Goes back to the last checkpoint."""
         checkpoint = store.checkpoint(self.spec)
-        self.start = restore(checkpoint, self.model, self.optimizer) if checkpoint.exists() else 0
+        if checkpoint.exists():
+            self.start = restore(checkpoint, self.model, self.optimizer, self.identity)
         self.rows = store.rewind(self.spec, self.start)
 
     @property
@@ -156,7 +164,7 @@ class _Run:
 
     def checkpoint(self) -> bytes:
         """The bytes of a checkpoint of the epochs done."""
-        return packed(self.model, self.optimizer, self.rows[-1].epoch)
+        return packed(self.model, self.optimizer, self.rows[-1].epoch, self.identity)
 
 
 def _train(
@@ -223,8 +231,8 @@ def _result(run: _Run, *, started: datetime, resumed_from: int, together: int) -
             device=device,
             hardware=torch.cuda.get_device_name() if device == "cuda" else processor(),
             threads=torch.get_num_threads(),
-            train_fingerprint=data.train.fingerprint(),
-            test_fingerprint=data.test.fingerprint(),
+            train_fingerprint=run.identity["training data"],
+            test_fingerprint=run.identity["test data"],
             started=started.isoformat(timespec="seconds"),
             resumed_from=resumed_from,
             together=together,

@@ -1,5 +1,9 @@
-"""Everything a run needs to go on, in one file: safetensors, no pickle."""
+"""Everything a run needs to go on, in one file: safetensors, no pickle. It names the run and the data that it is of."""
 
+import hashlib
+import json
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import safetensors
@@ -10,35 +14,88 @@ from torch import nn
 from ..errors import ShatterlabError
 from .optimizer import MomentumSGD
 
+FORMAT = "2"
+"""The layout that this version writes. A file without a number is of the first, which named neither run nor data."""
 
-def packed(model: nn.Module, optimizer: MomentumSGD, epoch: int) -> bytes:
-    """The bytes of a checkpoint: weights, buffers and velocities.
+AGAIN = "move it out of the store and run the same command again: this run starts anew, no other is touched"
+
+
+def state_of(model: nn.Module, optimizer: MomentumSGD) -> dict[str, torch.Tensor]:
+    """What training changes: parameters, all buffers and velocities, each tensor once under one name."""
+    named = {f"model/{name}": parameter.detach() for name, parameter in model.named_parameters()}
+    named |= {f"buffer/{name}": buffer for name, buffer in model.named_buffers()}
+    return named | {f"velocity/{i}": velocity for i, velocity in enumerate(optimizer.velocities)}
+
+
+def packed(model: nn.Module, optimizer: MomentumSGD, epoch: int, identity: Mapping[str, str]) -> bytes:
+    """The bytes of a checkpoint.
 
     Args:
-        model: its state, under `model/`.
-        optimizer: its velocities, under `velocity/`.
+        model, optimizer: their state is kept, see `state_of`.
         epoch: finished epochs.
+        identity: what the state belongs to: the run's id and fingerprints of its data, by name.
     """
-    tensors = {f"model/{name}": tensor.contiguous() for name, tensor in model.state_dict().items()}
-    tensors |= {f"velocity/{i}": tensor.contiguous() for i, tensor in enumerate(optimizer.velocities)}
-    return to_bytes(tensors, {"epoch": str(epoch)})
+    tensors: dict[str, torch.Tensor] = {}
+    places: set[int] = set()
+    for name, tensor in state_of(model, optimizer).items():
+        place = tensor.untyped_storage().data_ptr()  # safetensors refuses what shares memory, as views of a buffer do
+        tensors[name] = tensor.clone().contiguous() if place in places else tensor.contiguous()
+        places.add(place)
+    notes = {"format": FORMAT, "epoch": epoch, "identity": dict(identity), "checksum": _checksum(tensors)}
+    return to_bytes(tensors, {"notes": json.dumps(notes)})  # in one piece, as safetensors keeps no order among several
 
 
 @torch.no_grad()
-def restore(path: Path, model: nn.Module, optimizer: MomentumSGD) -> int:
+def restore(path: Path, model: nn.Module, optimizer: MomentumSGD, identity: Mapping[str, str]) -> int:
     """Puts a saved state back into `model` and `optimizer`, in place, and returns its finished epochs.
 
+    Nothing is changed unless all of the file fits: names, shapes, dtypes, checksum and identity.
+
     Raises:
-        ShatterlabError: the file is damaged, or of another model.
+        ShatterlabError: the file is damaged, of another run, of other data or of another model.
     """
     try:
         with safetensors.safe_open(path, "pt") as file:
-            epoch = int(file.metadata()["epoch"])
-            model.load_state_dict({name: file.get_tensor(f"model/{name}") for name in model.state_dict()})
-            for i, velocity in enumerate(optimizer.velocities):
-                velocity.copy_(file.get_tensor(f"velocity/{i}"))
-    except (safetensors.SafetensorError, OSError, RuntimeError, KeyError, TypeError):
-        raise ShatterlabError(
-            f"{path} is damaged; delete it and run the same command again: this run starts anew, no other is touched."
-        ) from None
+            metadata = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
+        first = "epoch" in metadata  # the first layout noted nothing else
+        notes = {"epoch": int(metadata["epoch"])} if first else json.loads(metadata["notes"])
+        epoch, known = int(notes["epoch"]), notes.get("identity", {})
+        whole = first or notes["checksum"] == _checksum(tensors)
+    except (safetensors.SafetensorError, OSError, RuntimeError, KeyError, TypeError, ValueError):
+        raise ShatterlabError(f"{path} is damaged; {AGAIN}.") from None
+    if not whole:
+        raise ShatterlabError(f"{path} is damaged: its numbers do not add up to its checksum; {AGAIN}.")
+    for name, value in identity.items():
+        if known.get(name, value) != value:
+            raise ShatterlabError(
+                f"{path} is of another {name} ({known[name][:16]}) than this run ({value[:16]}); put that back, or "
+                f"{AGAIN}."
+            )
+    state = state_of(model, optimizer)
+    if first:
+        print(f"{path} is of an earlier version, which did not note its data: going on unchecked", file=sys.stderr)
+        state = {name: tensor for name, tensor in state.items() if name in tensors or not name.startswith("buffer/")}
+        tensors = {name: t for name, t in _renamed(tensors, model).items() if name in state}
+    fits = state.keys() == tensors.keys() and all(
+        tensors[name].shape == tensor.shape and tensors[name].dtype == tensor.dtype for name, tensor in state.items()
+    )
+    if not fits:
+        raise ShatterlabError(f"{path} is of a model with other tensors than this run's; {AGAIN}.")
+    for name, tensor in state.items():
+        tensor.copy_(tensors[name])
     return epoch
+
+
+def _renamed(tensors: Mapping[str, torch.Tensor], model: nn.Module) -> dict[str, torch.Tensor]:
+    """The tensors of the first layout, where buffers were kept beside the parameters, under today's names."""
+    buffers = {f"model/{name}": f"buffer/{name}" for name, _ in model.named_buffers()}
+    return {buffers.get(name, name): tensor for name, tensor in tensors.items()}
+
+
+def _checksum(tensors: Mapping[str, torch.Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
