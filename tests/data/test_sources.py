@@ -106,6 +106,22 @@ def test_a_file_that_is_no_archive_is_one_sentence(tmp_path: Path) -> None:
             load(f"npz:{tmp_path / name}")
 
 
+def test_a_changed_byte_of_a_compressed_archive_is_read_or_one_sentence(tmp_path: Path) -> None:
+    path, sentences = tmp_path / "own.npz", []
+    np.savez_compressed(
+        path, **{name: np.resize(np.arange(50, dtype=array.dtype), array.shape) for name, array in GOOD.items()}
+    )  # type: ignore[arg-type]
+    content = path.read_bytes()
+    for place, value in np.random.default_rng(0).integers([len(content), 256], size=(1_000, 2)):
+        path.write_bytes(content[:place] + bytes([value]) + content[place + 1 :])
+        try:
+            load(f"npz:{path}")
+        except ShatterlabError as error:
+            sentences.append(str(error))
+    assert len(sentences) > 400
+    assert not any("\n" in sentence for sentence in sentences)
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
     """A server of the folder `published` on this machine."""

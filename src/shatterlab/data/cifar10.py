@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ShatterlabError
+from .cifar_pickle import read_cifar_pickle
 from .dataset import Data, Dataset, checked
 from .download import Download
-from .formats import Arrays, read_cifar_binary, read_cifar_pickle
+from .formats import Arrays, read_cifar_binary
 
 # SHA-256 of the archive as published at https://www.cs.toronto.edu/~kriz/cifar.html, where its MD5 is given.
 DOWNLOADS = (
