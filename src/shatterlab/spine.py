@@ -9,7 +9,7 @@ from time import monotonic
 import torch
 
 from .corruption import corrupt
-from .data import Data, hold_out, load, pin, subset
+from .data import Data, hold_out, image_shape, load, pin, subset
 from .errors import ShatterlabError
 from .models import build
 from .results import Provenance, Result, Store, commit, processor, versions
@@ -40,8 +40,9 @@ def prepare(spec: Spec, data_dir: Path | None = None) -> Data:
 
 def model_for(spec: Spec, data: Data) -> torch.nn.Module:
     """The model of a run, freshly initialized, for images of the data's shape after the crop."""
-    rows, columns = crop_box(data.train.shape, spec.crop)
-    shape = rows.stop - rows.start, columns.stop - columns.start, data.train.shape[2]
+    whole = image_shape(data.train.shape)
+    rows, columns = crop_box(whole, spec.crop)
+    shape = rows.stop - rows.start, columns.stop - columns.start, whole[2]
     seed = int(stream(spec.seed, "weights").integers(2**63))
     return build(spec.model, shape, data.train.classes, seed, initialization=spec.initialization, dropout=spec.dropout)
 

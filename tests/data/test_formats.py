@@ -127,7 +127,7 @@ def test_idx_files_load_gzipped_or_not(only_here: Path, gz: bool) -> None:
         content = idx(images if "images" in name else labels)
         (folder / (name + ".gz" * gz)).write_bytes(gzip.compress(content) if gz else content)
     data = load("fashion-mnist")
-    assert (data.train.images[..., 0] == images).all()
+    assert (data.train.inputs[..., 0] == images).all()
     assert (data.test.labels == labels).all()
     assert find("mnist") is None
 
@@ -150,7 +150,7 @@ def test_a_damaged_idx_file_is_one_sentence(tmp_path: Path, content: bytes, mess
 
 def test_the_real_mnist_has_the_published_tensors(mnist: str) -> None:
     data = load(mnist)
-    assert (data.train.images.shape, data.test.images.shape) == ((60_000, 28, 28, 1), (10_000, 28, 28, 1))
+    assert (data.train.inputs.shape, data.test.inputs.shape) == ((60_000, 28, 28, 1), (10_000, 28, 28, 1))
     assert np.bincount(data.train.labels).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
 
 

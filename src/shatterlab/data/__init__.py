@@ -1,22 +1,27 @@
-"""Where data come from. A new source is a file here and a line in `registry.DATASETS`."""
+"""Where data come from. A new data set of the house is a file here and a line in `registry.DATASETS`."""
 
-from .dataset import Data, Dataset
+from .addresses import FORMS
+from .dataset import Data, Dataset, image_shape
 from .finding import data_folders, fetch_dataset, find, load, verify_dataset
 from .identity import data_version, pin
+from .own import as_data
 from .registry import DATASETS, Source
 from .splitting import at_most, hold_out, subset
 
 __all__ = [
     "DATASETS",
+    "FORMS",
     "Data",
     "Dataset",
     "Source",
+    "as_data",
     "at_most",
     "data_folders",
     "data_version",
     "fetch_dataset",
     "find",
     "hold_out",
+    "image_shape",
     "load",
     "pin",
     "subset",

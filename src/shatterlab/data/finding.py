@@ -1,45 +1,44 @@
 """Finding data sets on this machine, reading, fetching and verifying them."""
 
 import os
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 from ..errors import ShatterlabError
-from . import npz
+from . import addresses
 from .dataset import Data
 from .download import fetch, verify
-from .registry import DATASETS, source
+from .registry import DATASETS, Source, source
 
 
-def data_folders(data_dir: Path | None = None) -> list[Path]:
+def data_folders(data_dir: str | Path | None = None) -> list[Path]:
     """Where data are looked for, in order: `data_dir`, $SHATTERLAB_DATA, the user's cache."""
     from platformdirs import user_cache_path
 
-    named = os.environ.get("SHATTERLAB_DATA")
-    folders = [data_dir] if data_dir else []
-    return [*folders, *([Path(named)] if named else []), user_cache_path("shatterlab")]
+    named = [Path(folder).expanduser() for folder in (data_dir, os.environ.get("SHATTERLAB_DATA")) if folder]
+    return [*named, user_cache_path("shatterlab")]
 
 
-def find(name: str, data_dir: Path | None = None) -> Path | None:
+def find(name: str, data_dir: str | Path | None = None) -> Path | None:
     """The file or folder that holds the data set, or None.
 
     Raises:
         ShatterlabError: no such data set; the message names the nearest.
     """
-    if name.startswith("npz:"):
-        path = Path(name[4:])
-        return path if path.exists() else None
+    if address := addresses.parse(name):
+        return address.path if address.path.exists() else None
     entry = source(name)
-    if data_dir is not None and not data_dir.is_dir():
+    if data_dir is not None and not data_folders(data_dir)[0].is_dir():
         raise ShatterlabError(f"--data-dir {data_dir} is not a folder; name the one that holds {name}.")
     return next((place for folder in data_folders(data_dir) if (place := entry.find(folder))), None)
 
 
-def load(name: str, data_dir: Path | None = None) -> Data:
+def load(name: str, data_dir: str | Path | None = None) -> Data:
     """Reads a data set.
 
     Args:
-        name: a key of `DATASETS`, or `npz:PATH` for arrays of your own.
+        name: a key of `DATASETS`, or data of your own, see `addresses.FORMS`.
         data_dir: looked in first; then $SHATTERLAB_DATA, then the user's cache.
 
     Returns:
@@ -48,8 +47,8 @@ def load(name: str, data_dir: Path | None = None) -> Data:
     Raises:
         ShatterlabError: unknown, not found, or damaged; the message says what to do.
     """
-    if name.startswith("npz:"):
-        return _read_only(npz.load(Path(name[4:])))
+    if address := addresses.parse(name):
+        return addresses.read(address)
     place = find(name, data_dir)
     if place is None:
         looked = ", ".join(map(str, data_folders(data_dir)))
@@ -57,24 +56,17 @@ def load(name: str, data_dir: Path | None = None) -> Data:
             f"{name} was not found in {looked}; run 'shatterlab data fetch {name}', "
             "or name the folder that holds it with --data-dir or SHATTERLAB_DATA."
         )
-    return _load_from(name, place)
+    return _load_from(name, source(name), place)
 
 
 @lru_cache(maxsize=1)
-def _load_from(name: str, place: Path) -> Data:
-    return _read_only(source(name).load(place))
+def _load_from(name: str, entry: Source, place: Path) -> Data:
+    return addresses.read_only(replace(entry.load(place), name=name, names=entry.names))
 
 
-def _read_only(data: Data) -> Data:
-    for part in (data.train, data.test):
-        for array in (part.images, part.labels, part.true_labels, part.corrupted):
-            array.setflags(write=False)
-    return data
-
-
-def fetch_dataset(name: str, data_dir: Path | None = None) -> Path:
+def fetch_dataset(name: str, data_dir: str | Path | None = None) -> Path:
     """Downloads a data set, by default into $SHATTERLAB_DATA or the user's cache; returns where it lies."""
-    if name.startswith("npz:"):
+    if addresses.parse(name):
         raise ShatterlabError(f"{name} is a file of yours, there is nothing to fetch; check it with 'data verify'.")
     downloads = source(name).downloads
     if downloads:
@@ -85,7 +77,7 @@ def fetch_dataset(name: str, data_dir: Path | None = None) -> Path:
     return place
 
 
-def verify_dataset(name: str, data_dir: Path | None = None) -> list[str]:
+def verify_dataset(name: str, data_dir: str | Path | None = None) -> list[str]:
     """Reads a data set whole and compares published checksums where the files have one.
 
     Returns:
@@ -97,12 +89,13 @@ def verify_dataset(name: str, data_dir: Path | None = None) -> list[str]:
     data = load(name, data_dir)
     place = find(name, data_dir)
     assert place is not None
+    entry = DATASETS.get(name)
     lines = [
-        f"{name}: {len(data.train):,} training and {len(data.test):,} test images of {data.train.shape}, "
+        f"{name}: {len(data.train):,} training and {len(data.test):,} test {'images' if entry else 'examples'} of "
+        f"{data.train.shape}, "
         f"{data.train.classes} classes, in {place}",
         f"tensors sha256 train {data.train.fingerprint()[:16]} test {data.test.fingerprint()[:16]}",
     ]
-    entry = DATASETS.get(name)
     for file in (*entry.downloads, *entry.other_files) if entry else ():
         path = place / file.name if place.is_dir() else place
         if path.name != file.name or not path.exists():

@@ -1,34 +1,36 @@
 """A user's data count by their content: what a run on them is called depends on every byte."""
 
-import hashlib
-from pathlib import Path
+from dataclasses import replace
 
-from ..errors import ShatterlabError
 from ..spec import Spec
+from .addresses import parse, read
+from .dataset import Data
 
 
-def pin(spec: Spec) -> Spec:
-    """The spec with the content of a user's npz file written in, so that a changed file is another run.
+def pin(spec: Spec, data: Data | None = None) -> Spec:
+    """The spec with the version of a user's data written in, so that changed data are another run.
+
+    Args:
+        spec: what is to be done.
+        data: what it is done on, whose short name goes into the spec as well. Default: what `spec.data` names, whose
+            place stays in the spec.
 
     Raises:
-        ShatterlabError: the file cannot be read.
+        ShatterlabError: the file that the spec names cannot be read.
     """
-    version = data_version(spec.data)
-    if version is None:
-        return spec
-    return spec.model_copy(update={"data": f"npz:{Path(spec.data[4:]).resolve()}", "data_version": version})
+    if data is None:
+        address = parse(spec.data)
+        if address is None:
+            return spec
+        data = replace(read(address), name=str(address))
+    return spec if data.version is None else spec.model_copy(update={"data": data.name, "data_version": data.version})
 
 
 def data_version(name: str) -> str | None:
-    """The beginning of the SHA-256 of a user's npz file; None for data sets of `DATASETS`, which do not change.
+    """The version of a user's data, by name; None for data sets of the house, which do not change.
 
     Raises:
         ShatterlabError: the file cannot be read.
     """
-    if not name.startswith("npz:"):
-        return None
-    path = Path(name[4:]).resolve()
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    except OSError as error:
-        raise ShatterlabError(f"{path} cannot be read ({error.strerror}); name an existing file after npz:") from None
+    address = parse(name)
+    return None if address is None else read(address).version

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..errors import unknown
 from . import cifar10, digits, mnist
+from .addresses import FORMS
 from .dataset import Data
 from .download import Download
 
@@ -60,4 +61,4 @@ def source(name: str) -> Source:
     try:
         return DATASETS[name]
     except KeyError:
-        raise unknown("data set", name, [*DATASETS, "npz:PATH"]) from None
+        raise unknown("data set", name, [*DATASETS, *FORMS]) from None

@@ -1,5 +1,7 @@
 """Taking parts of data at random: fewer examples, and a validation set."""
 
+from dataclasses import replace
+
 from ..errors import ShatterlabError
 from ..seeds import stream
 from .dataset import Data
@@ -22,7 +24,7 @@ def subset(data: Data, n: int | None, n_test: int | None, seed: int) -> Data:
             )
         chosen = stream(seed, "subset", name).permutation(len(part))[:size]
         parts.append(part.take(chosen))
-    return Data(*parts)
+    return replace(data, train=parts[0], test=parts[1])
 
 
 def at_most(data: Data, n: int, n_test: int, seed: int) -> Data:
@@ -48,4 +50,4 @@ def hold_out(data: Data, n_validation: int, seed: int) -> Data:
             f"ask for at most {len(data.train) - 1:,}."
         )
     order = stream(seed, "validation").permutation(len(data.train))
-    return Data(data.train.take(order[:n]), data.test, data.train.take(order[n:]))
+    return replace(data, train=data.train.take(order[:n]), validation=data.train.take(order[n:]))

@@ -100,7 +100,7 @@ def train_together(
         ShatterlabError: crop or augmentation do not fit the images, or the precision the device.
     """
     for spec, part in zip(specs, data, strict=True):
-        check(spec, part.train.images)
+        check(spec, part.train.as_images())
     check_precision(specs[0].precision, stack.device)
     keep_freed_memory()
     sets = _sets(specs[0], data, stack.device)
@@ -140,7 +140,7 @@ def _sets(shared: Spec, data: Sequence[Data], device: torch.device) -> _Sets:
     return _Sets(
         train=Prepared([part.train for part in data], shared, device),
         held={name: Prepared(some, shared, device) for name, some in parts.items() if some},
-        stored=Pool([part.train.images for part in data], device) if shared.augments else None,
+        stored=Pool([part.train.as_images() for part in data], device) if shared.augments else None,
     )
 
 

@@ -79,7 +79,7 @@ class Prepared:
 
     def __init__(self, parts: Sequence[Dataset], spec: Spec, device: torch.device) -> None:
         self.pool = Pool(
-            [part.images for part in parts],
+            [part.as_images() for part in parts],
             device,
             lambda images: preprocess(images, spec.crop, spec.preprocessing, device),
         )
