@@ -86,7 +86,7 @@ def main() -> None:
     keep_freed_memory()
     print(f"{processor()}; torch {torch.__version__}, {torch.get_num_threads()} threads; batch {BATCH}, CIFAR-10")
     print(f"milliseconds a batch, and as a share of a plain training step; goal: at most {GOAL:.0%}\n")
-    stored = torch.from_numpy(load("cifar10").train.images[:5_000].copy())
+    stored = torch.from_numpy(load("cifar10").train.inputs[:5_000].copy())
     steps = {name: step(name) for name in MODELS}
     print(f"{'':<28}{'ms':>7}" + "".join(f"{name:>17}" for name in MODELS) + f"{'torchvision ms':>17}")
     print(f"{'plain step, ms':<35}" + "".join(f"{steps[name]:>17.1f}" for name in MODELS))

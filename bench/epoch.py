@@ -108,7 +108,7 @@ def our_epochs(name: str, data: Data, precision: str) -> np.ndarray:
 
 def batches(data: Data, first_channel: bool = True) -> DataLoader[tuple[torch.Tensor, ...]]:
     """Preprocessed images in batches of 128, shuffled anew each epoch."""
-    images = preprocess(data.train.images, 28, "whiten", torch.device("cpu"))
+    images = preprocess(data.train.inputs, 28, "whiten", torch.device("cpu"))
     if first_channel:
         images = images.permute(0, 3, 1, 2).contiguous()
     return DataLoader(TensorDataset(images, torch.from_numpy(data.train.labels.copy())), batch_size=128, shuffle=True)
@@ -192,7 +192,7 @@ def sklearn_epoch(name: str, data: Data, precision: str) -> Callable[[], None]:
 
     if precision != "float32" or not name.startswith("mlp"):
         raise ImportError("scikit-learn has perceptrons in float only")
-    images = preprocess(data.train.images, 28, "whiten", torch.device("cpu")).flatten(1).numpy()
+    images = preprocess(data.train.inputs, 28, "whiten", torch.device("cpu")).flatten(1).numpy()
     layers, width = map(int, name.removeprefix("mlp-").split("x"))
     classifier = MLPClassifier(
         [width] * layers, solver="sgd", alpha=0.0, batch_size=128, learning_rate_init=1e-4, momentum=0.9, max_iter=1

@@ -43,7 +43,7 @@ def seconds(model: str, data: Data, runs: int, together: int) -> float:
                 )
                 for seed in range(first, first + together)
             ]
-            models = [build(model, data.train.shape, 10, spec.seed).to(DEVICE) for spec in specs]
+            models = [build(model, (32, 32, 3), 10, spec.seed).to(DEVICE) for spec in specs]
             stack = learner(models, [MomentumSGD(m.parameters(), 0.9, 0.0) for m in models])
             took: list[float] = []
             for rows in train_together(specs, [data] * together, stack):

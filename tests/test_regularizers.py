@@ -90,8 +90,8 @@ def test_held_out_examples_are_not_trained_on_and_keep_their_wrong_labels() -> N
     split = hold_out(data, 20, seed=3)
     assert split.validation is not None
     assert (len(split.train), len(split.validation)) == (30, 20)
-    both = np.concatenate([split.train.images, split.validation.images])
-    assert {image.tobytes() for image in both} == {image.tobytes() for image in data.train.images}
+    both = np.concatenate([split.train.inputs, split.validation.inputs])
+    assert {image.tobytes() for image in both} == {image.tobytes() for image in data.train.inputs}
     random = prepare(make_spec(data="digits", corruption="random-labels", n=300, n_validation=300))
     assert random.validation is not None
     assert 0.8 < (random.validation.labels != random.validation.true_labels).mean() < 1

@@ -27,7 +27,7 @@ def test_a_spec_survives_json(seed: int, n: int, momentum: float) -> None:
 
 
 OTHER = {"data_version": "0", "model": "alexnet", "data": "digits", "corruption": "random-pixels", "amount": 0.3, "label_noise": "symmetric",
-         "preprocessing": "scale", "precision": "bf16", "stop": "fit", "decay": 0.9, "momentum": 0.5, "weight_decay": 0.1,
+         "preprocessing": "scale", "precision": "bf16", "initialization": "tutorial", "optimizer": "adam", "model_version": "0", "stop": "fit", "decay": 0.9, "momentum": 0.5, "weight_decay": 0.1,
          "random_crop": True}  # fmt: skip
 
 
@@ -56,7 +56,12 @@ def test_every_dial_changes_the_id(dial: str) -> None:
         ({"dropout": 1}, "dropout: input should be less than 1, got 1"),
         ({"epochs": 0}, "epochs: input should be greater than or equal to 1, got 0"),
         ({"learning_rate": float("nan")}, "learning_rate: input should be a finite number, got nan"),
-        ({"l2": 1}, "l2: extra inputs are not permitted, got 1"),
+        ({"l2": 1}, "there is no dial 'l2'; did you mean 'weight_decay'?"),
+        ({"lr": 0.1}, "there is no dial 'lr'; did you mean 'learning_rate'?"),
+        ({"momentun": 0.1}, "there is no dial 'momentun'; did you mean 'momentum'?"),
+        ({"xyzzy": 1}, "there is no dial 'xyzzy'; 'shatterlab train --help' lists all."),
+        ({"data": [1, 2]}, "data is a name in a spec, got list; hand the thing itself to run(spec, data=...)."),
+        ({"seed": 2**63}, "seed: input should be less than or equal to 9223372036854775807, got 9223372036854775808"),
     ],
 )
 def test_a_wrong_dial_is_one_sentence(dials: dict, message: str) -> None:

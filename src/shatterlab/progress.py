@@ -1,6 +1,7 @@
 """Live progress: a bar for the whole list and a bar for each run that is going; lines where there is no terminal."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from rich.console import Console
@@ -71,3 +72,21 @@ class Progress:
         self.bars.update(self.whole, state=f"{self.done}/{self.runs} runs")
         if not self.console.is_terminal:
             self.console.print(f"[{self.done}/{self.runs}] {spec.title}{last}", markup=False, soft_wrap=True)
+
+
+def notebook_line(spec: Spec) -> Callable[[Row], None]:
+    """What shows the rows of one run in a notebook, as one line that changes; elsewhere something that shows nothing."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    if shell is None or type(shell).__name__ != "ZMQInteractiveShell":
+        return lambda row: None
+    from IPython.display import display  # type: ignore[import-not-found]
+
+    handle = display({"text/plain": spec.title}, raw=True, display_id=True)
+
+    def show(row: Row) -> None:
+        accuracy = row.online_accuracy if row.train_accuracy is None else row.train_accuracy
+        line = f"{spec.title}: epoch {row.epoch}/{spec.epochs}, loss {row.online_loss:.3f}, train {100 * accuracy:.1f} %"
+        handle.update({"text/plain": line}, raw=True)
+
+    return show

@@ -7,9 +7,19 @@ these are listed in `ASSUMPTIONS`, which the report prints.
 
 import hashlib
 import json
+from difflib import get_close_matches
+from operator import index
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    StrictStr,
+    ValidationError,
+    model_validator,
+)
 
 from .errors import ShatterlabError
 
@@ -19,6 +29,9 @@ PAPER_TRAINING_SIZE = 50_000
 # Zhang et al. (2017), appendix A: learning rates per architecture; everything else starts at 0.01.
 LEARNING_RATES = {"inception": 0.1, "inception-no-bn": 0.1}
 
+ADAM_RATE = 0.001
+"""The learning rate that Adam and AdamW start from where none is named, the one of Kingma and Ba (2015)."""
+
 # What weights are drawn from where no `initialization` is named; everything else starts from "he".
 STARTS = {"inception-no-bn": "centred"}
 
@@ -27,6 +40,9 @@ AMOUNTS = {"true-labels": 0.0, "partial-labels": 0.5}
 
 # Appendix A crops the 32 x 32 images of CIFAR-10 to their centre 28 x 28.
 CROPS = {"cifar10": 28}
+
+LARGEST_SEED = 2**63 - 1
+"""The largest integer that a column of a table holds."""
 
 AUGMENTATIONS = ("flip", "rotation", "brightness", "contrast", "saturation", "hue")
 """The dials that change training images, beside the random crop; 0 is off."""
@@ -78,6 +94,16 @@ ASSUMPTIONS = {
 """What the paper leaves open and we chose, by name. The only place where these choices are listed."""
 
 
+ALIASES = {
+    "lr": "learning_rate", "wd": "weight_decay", "l2": "weight_decay", "bs": "batch_size", "batch": "batch_size",
+    "dataset": "data", "arch": "model", "net": "model", "network": "model", "noise": "amount", "fraction": "amount",
+    "condition": "corruption", "n_train": "n", "num_epochs": "epochs", "n_epochs": "epochs", "opt": "optimizer",
+    "init": "initialization", "random_state": "seed", "val": "n_validation", "augmentation": "flip",
+    "early_stopping": "stop", "dtype": "precision",
+}  # fmt: skip
+"""What other tools call our dials: their word to ours, for the hint in an error."""
+
+
 class Spec(BaseModel):
     """One run: what data, how corrupted, which model, how trained.
 
@@ -94,8 +120,11 @@ class Spec(BaseModel):
 
     model: Annotated[StrictStr, Field(description="Architecture, see `shatterlab list models`.")] = "mlp-1x512"
     data: Annotated[StrictStr, Field(description="Data set, see `shatterlab list datasets`, or npz:PATH.")] = "cifar10"
+    model_version: Annotated[
+        StrictStr | None, Field(description="A hash of the content of a network of your own; filled in.")
+    ] = None
     data_version: Annotated[
-        StrictStr | None, Field(description="SHA-256 of an npz file; filled in, so that other content is another run.")
+        StrictStr | None, Field(description="A hash of the content of data of your own; filled in.")
     ] = None
     corruption: Annotated[StrictStr, Field(description="See `shatterlab list corruptions`.")] = "true-labels"
     amount: Annotated[
@@ -111,14 +140,21 @@ class Spec(BaseModel):
         int | None, Field(ge=1, description="Side of the centre crop in pixels. Default: 28 for cifar10, else none.")
     ] = None
     preprocessing: Annotated[
-        Literal["whiten", "scale"],
-        Field(description="Each image to mean 0 and deviation 1 (whiten, the paper), or pixels / 255 (scale)."),
-    ] = "whiten"
+        Literal["whiten", "scale", "standardize", "none"],
+        Field(
+            description="Each image to mean 0 and deviation 1 (whiten, the paper), pixels / 255 (scale), each column "
+            "to mean 0 and deviation 1 over the training set (standardize), or nothing. Default: whiten for images, "
+            "standardize for tables, else none."
+        ),
+    ] = None  # type: ignore[assignment]
     epochs: Annotated[int, Field(ge=1, description="Passes over the training set.")] = 60
     batch_size: Annotated[int, Field(ge=1, description="Images a step.")] = 128
     learning_rate: Annotated[
         float, Field(gt=0, description="At the first step. Default: the paper's, 0.1 for Inception, else 0.01.")
     ] = None  # type: ignore[assignment]
+    optimizer: Annotated[
+        Literal["sgd", "adam", "adamw"], Field(description="Momentum SGD (the paper), or torch's Adam or AdamW.")
+    ] = "sgd"
     momentum: Annotated[float, Field(ge=0, lt=1, description="Of stochastic gradient descent.")] = 0.9
     decay: Annotated[
         float, Field(gt=0, le=1, description="Factor on the learning rate, every --decay-every images.")
@@ -126,10 +162,11 @@ class Spec(BaseModel):
     decay_every: Annotated[int, Field(ge=1, description="Training images seen between decays.")] = PAPER_TRAINING_SIZE
     weight_decay: Annotated[float, Field(ge=0, description="Adds weight_decay * w to each gradient.")] = 0.0
     initialization: Annotated[
-        Literal["he", "centred", "tutorial"],
+        Literal["he", "centred", "tutorial", "own"],
         Field(
             description="Where the weights start: he (variance 2 / fan-in), centred (each unit's weights sum to zero), "
-            "tutorial (TensorFlow's CIFAR-10 tutorial). Default: the model's own assumption."
+            "tutorial (TensorFlow's CIFAR-10 tutorial), own (as the code of your network draws them). Default: own for "
+            "a network of yours, else the model's assumption."
         ),
     ] = None  # type: ignore[assignment]
     dropout: Annotated[
@@ -162,23 +199,50 @@ class Spec(BaseModel):
         Literal["never", "fit"],
         Field(description="fit ends the run at 100 % train accuracy with train loss < 0.01."),
     ] = "never"
-    seed: Annotated[int, Field(ge=0, description="Of the subset, the corruption, the weights and the order.")] = 0
+    seed: Annotated[
+        int, Field(ge=0, le=LARGEST_SEED, description="Of the subset, the corruption, the weights and the order.")
+    ] = 0
+    data_seed: Annotated[
+        int | None,
+        Field(ge=0, le=LARGEST_SEED, description="Of what is data: subset and corruption. Default: the seed."),
+    ] = None
+    training_seed: Annotated[
+        int | None,
+        Field(ge=0, le=LARGEST_SEED, description="Of what is training: weights, order, dropout. Default: the seed."),
+    ] = None
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _fill_in(cls, given: Any) -> Any:
+    def _fill_in(cls, given: Any, validate: ModelWrapValidatorHandler["Spec"]) -> "Spec":
         if not isinstance(given, dict):
-            return given
+            return validate(given)
+        # numpy's integers are no Python integers, and pydantic would round large ones through a float.
+        given = {k: index(v) if hasattr(v, "__index__") and not isinstance(v, bool) else v for k, v in given.items()}
         full = {name: field.default for name, field in cls.model_fields.items()} | given
+        if full["model_version"] and full["initialization"] is None:
+            full["initialization"] = "own"
+        if full["optimizer"] != "sgd" and full["learning_rate"] is None:
+            full["learning_rate"] = ADAM_RATE
+        for dial in ("data_seed", "training_seed"):
+            if full[dial] == full["seed"]:
+                full[dial] = None
         for dial, key, table, otherwise in (
             ("amount", "corruption", AMOUNTS, 1.0),
             ("learning_rate", "model", LEARNING_RATES, 0.01),
             ("crop", "data", CROPS, None),
             ("initialization", "model", STARTS, "he"),
+            ("preprocessing", "data", {}, "whiten"),
         ):
             if full[dial] is None:
                 full[dial] = table.get(full[key], otherwise)
-        return full
+        spec = validate(full)
+        # What was named stays apart from what was filled in, so that `on` can fill in anew.
+        object.__setattr__(spec, "__pydantic_fields_set__", set(given))
+        return spec
+
+    def on(self, **dials: Any) -> "Spec":
+        """The same spec with other dials; what was left out when it was made is filled in for these."""
+        return make_spec(**{name: getattr(self, name) for name in self.model_fields_set} | dials)
 
     @model_validator(mode="after")
     def _dials_go_together(self) -> "Spec":
@@ -206,8 +270,23 @@ class Spec(BaseModel):
         dials = self.model_dump(mode="json", exclude_defaults=True)
         if self.initialization == STARTS.get(self.model, "he"):
             del dials["initialization"]
+        if self.preprocessing == "whiten":
+            del dials["preprocessing"]
+        for name in ("model", "data"):
+            if getattr(self, f"{name}_version"):  # content is the identity; what it is called, or where it lies, is not
+                dials.pop(name, None)
         text = json.dumps(dials, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def seed_of_data(self) -> int:
+        """The seed of the subset, the validation split and the corruption."""
+        return self.seed if self.data_seed is None else self.data_seed
+
+    @property
+    def seed_of_training(self) -> int:
+        """The seed of the weights, the order, augmentation and dropout."""
+        return self.seed if self.training_seed is None else self.training_seed
 
     @property
     def augments(self) -> bool:
@@ -232,7 +311,13 @@ class Spec(BaseModel):
         share = f" {self.amount:g}" if self.corruption != "true-labels" and self.amount != 1 else ""
         regularizers = "" if self.regularizers == "none" else f" + {self.regularizers}"
         precision = "" if self.precision == "float32" else f" {self.precision}"
-        return f"{self.model} {self.corruption}{share}{regularizers}{precision} seed {self.seed}"
+        optimizer = "" if self.optimizer == "sgd" else f" {self.optimizer}"
+        seeds = f"seed {self.seed}" + "".join(
+            f", {name} seed {value}"
+            for name, value in (("data", self.data_seed), ("training", self.training_seed))
+            if value is not None
+        )
+        return f"{self.model} {self.corruption}{share}{regularizers}{optimizer}{precision} {seeds}"
 
 
 def make_spec(**dials: Any) -> Spec:
@@ -241,6 +326,17 @@ def make_spec(**dials: Any) -> Spec:
     Raises:
         ShatterlabError: a dial has no such name, type or range; the sentence names it.
     """
+    for name in ("model", "data"):
+        if name in dials and not isinstance(dials[name], str):
+            raise ShatterlabError(
+                f"{name} is a name in a spec, got {type(dials[name]).__name__}; hand the thing itself to "
+                f"run(spec, {name}=...)."
+            )
+    for name in dials:
+        if name not in Spec.model_fields:
+            near = [ALIASES.get(name.lower()), *get_close_matches(name, Spec.model_fields, n=1, cutoff=0.5)]
+            hint = next((f"did you mean '{word}'?" for word in near if word), "'shatterlab train --help' lists all.")
+            raise ShatterlabError(f"there is no dial '{name}'; {hint}")
     try:
         return Spec(**dials)
     except ValidationError as error:

@@ -1,55 +1,135 @@
 """The spine: a spec loads data, corrupts it, fits a model, leaves a result."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
+import numpy as np
 import torch
 
 from .corruption import corrupt
-from .data import Data, hold_out, load, pin, subset
-from .errors import ShatterlabError
+from .data import DATASETS, Data, as_data, hold_out, image_shape, load, standardized, subset
+from .errors import ShatterlabError, unknown
 from .machine import processor
 from .models import build
-from .results import Provenance, Result, Store, commit, versions
+from .models.dropout import with_dropout
+from .models.initialization import INITIALIZATIONS
+from .models.own import OwnModel, is_own, own_model
+from .progress import notebook_line
+from .results import Examples, Provenance, Result, Store, commit, versions
 from .row import Row
 from .seeds import stream
 from .spec import Spec
-from .training import MomentumSGD, learner, train_together
+from .training import OPTIMIZERS, learner_for, train_together
 from .training.checkpoint import packed, restore
+from .training.learner import Learner
+from .training.loop import predict
 from .training.precision import check_precision
-from .training.preprocess import crop_box
+from .training.preflight import preflight
+from .training.preprocess import crop_box, preprocess
 
 CHECKPOINT_SECONDS = 10
 """At most this much training is lost to a kill; going on repeats it to the same numbers."""
 
 
-def prepare(spec: Spec, data_dir: Path | None = None) -> Data:
-    """The data of a run: loaded, cut to n beside the validation split, corrupted, split."""
-    whole = load(spec.data, data_dir)
+def on_own(
+    spec: Spec, model: Any = None, data: Any = None, data_dir: Path | str | None = None
+) -> tuple[Spec, OwnModel | None, Data | None]:
+    """The spec of a run with a user's network and data written in by name and content, and both as objects.
+
+    Args:
+        spec: what to do; its `model` and `data` may name the user's things too, as `mine.py:Net` and `npz:mine.npz`.
+        model: in place of the spec's: a name of the house, or what `models.own.own_model` takes.
+        data: in place of the spec's: a name of the house, or what `data.as_data` takes.
+        data_dir: looked in first for data.
+
+    Returns:
+        The spec, and the network and the data where they are not the house's own.
+
+    Raises:
+        ShatterlabError: something cannot be found, read or built; the message says what to do.
+    """
+    if isinstance(model, str) and not is_own(model):
+        spec, model = spec.on(model=model, model_version=None), None
+    if isinstance(data, str) and data in DATASETS:
+        spec, data = spec.on(data=data, data_version=None), None
+    network = own_model(model if model is not None else spec.model) if model is not None or is_own(spec.model) else None
+    given = as_data(data if data is not None else spec.data) if data is not None or spec.data not in DATASETS else None
+    if given is not None:
+        filled: dict[str, Any] = {"data": given.name, "data_version": given.version}
+        if "preprocessing" not in spec.model_fields_set:
+            filled["preprocessing"] = given.train.usual_preprocessing
+        spec = spec.on(**filled)
+    if network is not None:
+        whole = given or load(spec.data, data_dir)
+        version = network.version(shape_for(spec, whole, own=True), whole.train.classes)
+        spec = spec.on(model=network.name, model_version=version)
+    return spec, network, given
+
+
+def prepare(spec: Spec, data_dir: Path | str | None = None, data: Data | None = None) -> Data:
+    """The data of a run: loaded, cut to n beside the validation split, corrupted, split.
+
+    Args:
+        spec: the dials.
+        data_dir: looked in first for data.
+        data: a user's own, in place of what the spec names.
+    """
+    whole = data or load(spec.data, data_dir)
     if spec.n is not None and spec.n_validation and spec.n + spec.n_validation > len(whole.train):
         raise ShatterlabError(
             f"n={spec.n:,} and n_validation={spec.n_validation:,} together are more than the {len(whole.train):,} "
             "training examples there are; ask for fewer."
         )
-    data = subset(whole, None if spec.n is None else spec.n + spec.n_validation, spec.n_test, spec.seed)
-    data = corrupt(data, spec.corruption, spec.amount, spec.seed, label_noise=spec.label_noise)
-    return hold_out(data, spec.n_validation, spec.seed)
+    cut = subset(whole, None if spec.n is None else spec.n + spec.n_validation, spec.n_test, spec.seed_of_data)
+    if spec.preprocessing == "standardize":
+        cut = standardized(cut)
+    made = corrupt(cut, spec.corruption, spec.amount, spec.seed_of_data, label_noise=spec.label_noise)
+    made = hold_out(made, spec.n_validation, spec.seed_of_data)
+    return made if spec.model_version else made.as_images()
 
 
-def model_for(spec: Spec, data: Data) -> torch.nn.Module:
-    """The model of a run, freshly initialized, for images of the data's shape after the crop."""
-    rows, columns = crop_box(data.train.shape, spec.crop)
-    shape = rows.stop - rows.start, columns.stop - columns.start, data.train.shape[2]
-    seed = int(stream(spec.seed, "weights").integers(2**63))
-    return build(spec.model, shape, data.train.classes, seed, initialization=spec.initialization, dropout=spec.dropout)
+def shape_for(spec: Spec, data: Data, *, own: bool) -> tuple[int, ...]:
+    """The shape of one example as a network sees it, after the crop.
+
+    For a user's network it is that of the tensor that it gets, with channels first in an image; for a network of the
+    house it is (height, width, channels), whatever the data are.
+    """
+    whole = data.train.shape if own else image_shape(data.train.shape)
+    shape = (*(span.stop - span.start for span in crop_box(whole, spec.crop)), *whole[2:])
+    return (shape[2], *shape[:2]) if own and len(shape) == 3 else shape
+
+
+def model_for(spec: Spec, data: Data, network: OwnModel | None = None) -> torch.nn.Module:
+    """The model of a run, freshly initialized, for the data's shape after the crop.
+
+    Args:
+        spec: the dials.
+        data: gives shape and number of classes.
+        network: a user's own, in place of what the spec names.
+    """
+    seed = int(stream(spec.seed_of_training, "weights").integers(2**63))
+    shape, classes = shape_for(spec, data, own=network is not None), data.train.classes
+    if network is None:
+        height, width, channels = shape
+        return build(
+            spec.model, (height, width, channels), classes, seed,
+            initialization=spec.initialization, dropout=spec.dropout,
+        )  # fmt: skip
+    model = network.build(shape, classes, seed)
+    if spec.initialization != "own":
+        INITIALIZATIONS[spec.initialization](model, seed)
+    return with_dropout(model, spec.dropout)
 
 
 def pick_device(name: str) -> torch.device:
     """`auto` is CUDA where there is one, else the CPU."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise unknown("device", name, ("auto", "cpu", "cuda"))
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
@@ -59,31 +139,48 @@ def pick_device(name: str) -> torch.device:
 
 def run(
     spec: Spec,
-    store: Store | None = None,
+    store: Store | Path | str | None = None,
     *,
+    model: Any = None,
+    data: Any = None,
     device: str = "auto",
-    data_dir: Path | None = None,
-    on_row: Callable[[Row], None] = lambda row: None,
+    data_dir: Path | str | None = None,
+    on_row: Callable[[Row], None] | None = None,
 ) -> Result:
     """Does what a spec says, or takes it up where it was left, or hands over what is already there.
 
     A run killed at any moment goes on from its last checkpoint; on the CPU, with as many threads,
-    it ends with the same numbers, bit for bit.
+    it ends with the same numbers, bit for bit. The caller's random state is afterwards as it was.
 
     Args:
         spec: what to do.
-        store: where to keep it; default: `shatterlab-runs` in the current folder.
+        store: where to keep it, a `Store` or a folder; default: `shatterlab-runs` in the current folder.
+        model: your own network in place of the spec's: an `nn.Module` class or a function that returns one (called with
+            `shape` and `classes` if it takes them), `'file.py:name'`, `'package.module:name'`, or a name of the house.
+        data: your own data in place of the spec's: arrays, tensors, frames, torch data sets, `'npz:PATH'`,
+            `'csv:PATH?label=COLUMN'`, `'parquet:...'`, `'folder:PATH'` (see `data.as_data`), or a name of the house.
         device: `auto`, `cpu` or `cuda`.
         data_dir: looked in first for data.
-        on_row: called after each epoch.
+        on_row: called after each epoch; default: a line of progress in a notebook, nothing elsewhere.
 
     Returns:
         The finished run.
 
     Raises:
         ShatterlabError: the message says what to do; finished epochs are kept.
+
+    >>> import numpy as np, tempfile
+    >>> x, y = np.random.default_rng(0).random((60, 5)), np.arange(60) % 3
+    >>> net = lambda shape, classes: torch.nn.Linear(shape[0], classes)
+    >>> result = run(Spec(epochs=2), tempfile.mkdtemp(), model=net, data=(x, y, x[:10], y[:10]))
+    >>> result.n, result.parameters
+    (60, 18)
     """
-    (done,) = run_together([spec], store, device=device, data_dir=data_dir, on_row=lambda _, row: on_row(row))
+    spec, network, given = on_own(spec, model, data, data_dir)
+    told = on_row or notebook_line(spec)
+    (done,) = run_together(
+        [spec], store, model=network, data=given, device=device, data_dir=data_dir, on_row=lambda _, row: told(row)
+    )
     if isinstance(done, ShatterlabError):
         raise done
     return done
@@ -91,10 +188,12 @@ def run(
 
 def run_together(
     specs: Sequence[Spec],
-    store: Store | None = None,
+    store: Store | Path | str | None = None,
     *,
+    model: OwnModel | None = None,
+    data: Data | None = None,
     device: str = "auto",
-    data_dir: Path | None = None,
+    data_dir: Path | str | None = None,
     on_row: Callable[[Spec, Row], None] = lambda spec, row: None,
 ) -> list[Result | ShatterlabError]:
     """Does several runs at once, as one stacked model; each ends as `run` would end it, within float32 rounding.
@@ -102,8 +201,10 @@ def run_together(
     Each run keeps its own rows, checkpoint and result, and may be taken up again alone or in another stack.
 
     Args:
-        specs: different runs with equal `training.stack_key`.
-        store: where to keep them; default: `shatterlab-runs` in the current folder.
+        specs: different runs with equal `training.stack_key`; those on own things come from `on_own`.
+        store: where to keep them, a `Store` or a folder; default: `shatterlab-runs` in the current folder.
+        model: the user's network whose content the specs name.
+        data: the user's data whose content the specs name.
         device: `auto`, `cpu` or `cuda`.
         data_dir: looked in first for data.
         on_row: called after each epoch with the run and its row.
@@ -114,33 +215,50 @@ def run_together(
     Raises:
         ShatterlabError: none of the runs can be done; the message says what to do.
     """
-    store = store or Store()
-    specs = [pin(spec) for spec in specs]
+    store = store if isinstance(store, Store) else Store() if store is None else Store(store)
     errors: dict[str, ShatterlabError] = {}
     target = pick_device(device)
-    runs = [_Run(spec, data_dir, target) for spec in specs if store.result(spec) is None]
+    runs = [_Run(spec, model, data, data_dir, target) for spec in specs if store.result(spec) is None]
     with ExitStack() as claims:
-        for one in sorted(runs, key=lambda one: one.spec.id):  # one order for all, or two might wait for each other
-            claims.enter_context(store.claim(one.spec))
-        runs = [one for one in runs if store.result(one.spec) is None]  # another process may have finished it
-        for one in runs:
-            one.take_up(store)
-        for start in sorted({one.start for one in runs}):
-            errors |= _train([one for one in runs if one.start == start], start, store, on_row)
+        for run in sorted(runs, key=lambda run: run.spec.id):  # one order for all, or two might wait for each other
+            claims.enter_context(store.claim(run.spec))
+        runs = [run for run in runs if store.result(run.spec) is None]  # another process may have finished it
+        for run in runs:
+            run.take_up(store)
+        for start in sorted({run.start for run in runs}):
+            errors |= _train([run for run in runs if run.start == start], start, store, on_row)
     return [end for spec in specs if (end := errors.get(spec.id) or store.result(spec))]
 
 
 class _Run:
     """A run in the making."""
 
-    def __init__(self, spec: Spec, data_dir: Path | None, device: torch.device) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        network: OwnModel | None,
+        data: Data | None,
+        data_dir: Path | str | None,
+        device: torch.device,
+    ) -> None:
         check_precision(spec.precision, device)
-        self.spec = spec
-        self.data = prepare(spec, data_dir)
-        self.model = model_for(spec, self.data).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimizer = MomentumSGD(self.model.parameters(), spec.momentum, spec.weight_decay)
+        self.spec, self.own = spec, network is not None
+        self.data = prepare(spec, data_dir, data)
+        self.model = model_for(spec, self.data, network).to(device)
+        if network is None:
+            self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        else:
+            self._try_out(model_for(spec, self.data, network).to(device), device)
+        self.optimizer = OPTIMIZERS[spec.optimizer](self.model.parameters(), spec)
         self.start = 0
         self.rows: list[Row] = []
+
+    def _try_out(self, trial: torch.nn.Module, device: torch.device) -> None:
+        spec, train = self.spec, self.data.train
+        size = min(spec.batch_size, len(train))
+        inputs = preprocess(train.inputs[:size], spec.crop, spec.preprocessing, device)
+        labels = torch.from_numpy(np.array(train.labels[:size])).to(device)
+        preflight(trial, inputs, labels, train.classes, [size, len(train) % size or size])
 
     @cached_property
     def identity(self) -> dict[str, str]:
@@ -175,32 +293,63 @@ def _train(
     errors: dict[str, ShatterlabError] = {}
     going = [run for run in runs if not run.ended]
 
-    def finish(ended: Sequence[_Run]) -> None:
+    def finish(ended: Sequence[_Run], predicted: Sequence[Mapping[str, np.ndarray]]) -> None:
         store.save({run.spec: run.checkpoint() for run in ended})
-        store.finish([_result(run, started=started, resumed_from=start, together=len(going)) for run in ended])
+        store.finish(
+            [_result(run, started=started, resumed_from=start, together=max(len(going), 1)) for run in ended],
+            [_examples(run.data, classes) for run, classes in zip(ended, predicted, strict=True)],
+        )
 
-    finish([run for run in runs if run.ended])
+    for run in runs:
+        if run.ended:
+            finish([run], predict([run.spec], [run.data], _learner([run])))
     if not going:
         return {}
-    bf16 = going[0].spec.precision == "bf16"
-    stack = learner([run.model for run in going], [run.optimizer for run in going], bf16=bf16)
-    for entries in train_together([run.spec for run in going], [run.data for run in going], stack, start=start):
-        for i, row in entries.items():
-            if isinstance(row, ShatterlabError):
-                errors[going[i].spec.id] = row
+    stack = _learner(going)
+    for ends in train_together([run.spec for run in going], [run.data for run in going], stack, start=start):
+        ended: list[_Run] = []
+        here: list[_Run] = []
+        predicted = []
+        for i, end in ends.items():
+            if isinstance(end, ShatterlabError):
+                errors[going[i].spec.id] = end
                 continue
-            store.append(going[i].spec, row)
-            going[i].rows.append(row)
-            on_row(going[i].spec, row)
-        here = [going[i] for i, row in entries.items() if isinstance(row, Row)]
+            store.append(going[i].spec, end.row)
+            going[i].rows.append(end.row)
+            on_row(going[i].spec, end.row)
+            if end.predicted is None:
+                here.append(going[i])
+            else:
+                ended.append(going[i])
+                predicted.append(end.predicted)
         due = monotonic() - saved > CHECKPOINT_SECONDS
-        if due or any(run.ended for run in here):
+        if due or ended:
             stack.write_back()
-        finish([run for run in here if run.ended])
+        if ended:
+            finish(ended, predicted)
         if due:
-            store.save({run.spec: run.checkpoint() for run in here if not run.ended})
-        saved = monotonic() if due else saved
+            store.save({run.spec: run.checkpoint() for run in here})
+            saved = monotonic()
     return errors
+
+
+def _learner(runs: Sequence[_Run]) -> Learner:
+    first = runs[0]
+    return learner_for(
+        [run.model for run in runs],
+        [run.optimizer for run in runs],
+        bf16=first.spec.precision == "bf16",
+        own=first.own,
+    )
+
+
+def _examples(data: Data, predicted: Mapping[str, np.ndarray]) -> dict[str, Examples]:
+    sets = {"train": data.train, "validation": data.validation, "test": data.test}
+    return {
+        name: Examples(part.index, part.labels, part.true_labels, part.assigned, predicted[name]).sorted()
+        for name, part in sets.items()
+        if part is not None
+    }
 
 
 def _result(run: _Run, *, started: datetime, resumed_from: int, together: int) -> Result:
@@ -212,10 +361,11 @@ def _result(run: _Run, *, started: datetime, resumed_from: int, together: int) -
     stopped = max(validated, key=lambda row: row.validation_accuracy or 0.0, default=None)
     return Result(
         spec=spec,
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        parameters=sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad),
         n=len(data.train),
         n_test=len(data.test),
         classes=data.train.classes,
+        names=data.names,
         wrong_labels=float((data.train.labels != data.train.true_labels).mean()),
         last=rows[-1],
         best_test_accuracy=best.test_accuracy or 0.0,

@@ -49,7 +49,7 @@ def test_labels_or_pixels_change_but_never_both(name: str) -> None:
     data = noise_data()
     after = corrupt(data, name, default(name)).train
     labels_kept = (after.labels == data.train.labels).all()
-    pixels_kept = (after.images == data.train.images).all()
+    pixels_kept = (after.inputs == data.train.inputs).all()
     assert labels_kept or pixels_kept
     assert (labels_kept and pixels_kept) == (name == "true-labels")
 
@@ -73,8 +73,8 @@ def test_read_only_data_are_left_alone(name: str) -> None:
 @pytest.mark.parametrize("name", ["shuffled-pixels", "random-pixels"])
 def test_permutations_keep_each_image_s_pixels_and_their_colours(name: str) -> None:
     data = noise_data()
-    after = corrupt(data, name, 1.0).train.images
-    for image, original in zip(after, data.train.images, strict=True):
+    after = corrupt(data, name, 1.0).train.inputs
+    for image, original in zip(after, data.train.inputs, strict=True):
         assert sorted(map(tuple, image.reshape(-1, 3))) == sorted(map(tuple, original.reshape(-1, 3)))
 
 
@@ -86,29 +86,29 @@ def test_one_permutation_shuffles_every_image_of_train_and_test() -> None:
         data.test.__class__(positions.repeat(20, axis=0), data.test.labels, 4),
     )
     after = corrupt(counting, "shuffled-pixels", 1.0)
-    assert len(np.unique(np.concatenate([after.train.images, after.test.images]), axis=0)) == 1
-    assert (after.train.images != counting.train.images).any()
+    assert len(np.unique(np.concatenate([after.train.inputs, after.test.inputs]), axis=0)) == 1
+    assert (after.train.inputs != counting.train.inputs).any()
     each = corrupt(counting, "random-pixels", 1.0)
-    assert len(np.unique(each.train.images, axis=0)) == 40
+    assert len(np.unique(each.train.inputs, axis=0)) == 40
 
 
 def test_gaussian_pixels_have_the_mean_and_variance_of_the_data() -> None:
     data = load("digits")
-    after = corrupt(data, "gaussian-pixels", 1.0).train.images
+    after = corrupt(data, "gaussian-pixels", 1.0).train.inputs
     # Digits are mostly 0 or 255, so clipping to bytes moves the moments; real photographs are tested below.
-    assert abs(after.mean() - data.train.images.mean()) < 20
-    floats = Data(*(part.__class__(part.images / np.float32(255), part.labels, 10) for part in (data.train, data.test)))
-    after = corrupt(floats, "gaussian-pixels", 1.0).train.images
+    assert abs(after.mean() - data.train.inputs.mean()) < 20
+    floats = Data(*(part.__class__(part.inputs / np.float32(255), part.labels, 10) for part in (data.train, data.test)))
+    after = corrupt(floats, "gaussian-pixels", 1.0).train.inputs
     count = after.size
-    assert abs(after.mean() - floats.train.images.mean()) < 4 * after.std() / count**0.5
-    assert abs(after.std() / floats.train.images.std() - 1) < 4 / (2 * count) ** 0.5
+    assert abs(after.mean() - floats.train.inputs.mean()) < 4 * after.std() / count**0.5
+    assert abs(after.std() / floats.train.inputs.std() - 1) < 4 / (2 * count) ** 0.5
 
 
 def test_gaussian_pixels_of_cifar10_survive_the_rounding(cifar10: str) -> None:
     train = load(cifar10).train
-    after = corrupt(load(cifar10), "gaussian-pixels", 1.0).train.images
-    assert abs(after.mean() - train.images.mean()) < 2
-    assert abs(after.std() / train.images.std() - 1) < 0.07  # 5 % of the values are clipped
+    after = corrupt(load(cifar10), "gaussian-pixels", 1.0).train.inputs
+    assert abs(after.mean() - train.inputs.mean()) < 2
+    assert abs(after.std() / train.inputs.std() - 1) < 0.07  # 5 % of the values are clipped
 
 
 @pytest.mark.parametrize("convention", ["uniform", "symmetric"])

@@ -31,7 +31,7 @@ def photographs() -> np.ndarray:
     from sklearn.datasets import load_sample_images
 
     try:
-        return load("cifar10").train.images[:64].copy()
+        return load("cifar10").train.inputs[:64].copy()
     except ShatterlabError:
         pieces = [
             image[y : y + 128 : 4, x : x + 128 : 4]
@@ -162,7 +162,7 @@ def test_without_dials_a_batch_is_what_the_plain_run_sees(photographs: np.ndarra
 
 
 def test_whitening_comes_last() -> None:
-    images = torch.from_numpy(noise_data(shape=(32, 32, 3)).train.images)
+    images = torch.from_numpy(noise_data(shape=(32, 32, 3)).train.inputs)
     spec = make_spec(data="cifar10", **ALL_DIALS)
     seen = augment(images, draw(spec, len(images), (32, 32, 3), 1, CPU), spec)
     assert seen.shape == (40, 28, 28, 3)

@@ -46,7 +46,7 @@ def test_the_loop_equals_a_plain_one(model_name: str) -> None:
     spec = make_spec(model=model_name, data="noise", batch_size=10, epochs=2, decay_every=12, learning_rate=0.01)
     plain = build(model_name, (8, 8, 3), 4, 0).double().to(memory_format=torch.channels_last)
     reference = torch.optim.SGD(plain.parameters(), lr=0.01, momentum=0.9)
-    images = whiten(torch.from_numpy(data.train.images.copy()).float() / 255).permute(0, 3, 1, 2).double()
+    images = whiten(torch.from_numpy(data.train.inputs.copy()).float() / 255).permute(0, 3, 1, 2).double()
     labels = torch.from_numpy(data.train.labels.copy())
     seen = 0
     for epoch in (1, 2):
@@ -76,7 +76,7 @@ def test_the_rate_decays_after_each_epoch_of_the_papers_set_and_by_images_below(
 
 
 def test_whitening_is_the_papers_formula() -> None:
-    images = noise_data().train.images
+    images = noise_data().train.inputs
     images[0] = 7  # a constant image must not divide by zero
     seen = preprocess(images, 6, "whiten", torch.device("cpu")).numpy()
     assert seen.shape == (40, 6, 6, 3)
@@ -86,13 +86,13 @@ def test_whitening_is_the_papers_formula() -> None:
 
 
 def test_scaling_only_divides() -> None:
-    images = noise_data().train.images
+    images = noise_data().train.inputs
     np.testing.assert_allclose(preprocess(images, None, "scale", torch.device("cpu")), images / 255.0, atol=1e-7)
 
 
 def test_a_crop_larger_than_the_image_is_one_sentence() -> None:
     with pytest.raises(ShatterlabError, match="crop=28 is larger than the images of 8 x 8; ask for at most 8"):
-        preprocess(noise_data().train.images, 28, "whiten", torch.device("cpu"))
+        preprocess(noise_data().train.inputs, 28, "whiten", torch.device("cpu"))
 
 
 def test_evaluation_counts_every_example_once_and_leaves_the_mode() -> None:
@@ -183,7 +183,7 @@ def test_the_loop_shows_the_network_augmented_batches_drawn_anew_each_epoch() ->
     spec = make_spec(model="mlp-1x4", data="noise", crop=6, random_crop=True, flip=0.5, hue=0.2, batch_size=4, epochs=2)
     model = Witness(6 * 6 * 3, 4)
     rows_of(spec, data, model)
-    stored = torch.from_numpy(data.train.images.copy())
+    stored = torch.from_numpy(data.train.inputs.copy())
     epochs = [torch.cat(model.shown[:3]), torch.cat(model.shown[3:])]
     for epoch, shown in enumerate(epochs, 1):
         order = torch.from_numpy(stream(0, "order", epoch).permutation(10))
@@ -202,7 +202,7 @@ def test_validation_and_test_are_scored_on_their_own_examples() -> None:
     for part, found in ((held.test, (row.test_loss, row.test_accuracy)),
                         (held.validation, (row.validation_loss, row.validation_accuracy)),
                         (held.train, (row.train_loss, row.train_accuracy))):  # fmt: skip
-        seen = preprocess(part.images, None, "whiten", torch.device("cpu"))
+        seen = preprocess(part.inputs, None, "whiten", torch.device("cpu"))
         with torch.no_grad():
             outputs = model.eval()(seen.permute(0, 3, 1, 2))
         expected = _loss_and_accuracy(outputs, torch.from_numpy(part.labels.copy()))

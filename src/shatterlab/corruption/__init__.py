@@ -2,20 +2,20 @@
 
 Each takes (data, amount, seed, label noise) and returns data. It draws from streams named after
 itself, so that every model and every length of training sees the same corruption. Labels are
-corrupted in the training set only: the test set keeps its true labels. Pixels are corrupted in both.
+corrupted in the training set only: the test set keeps its true labels. Inputs are corrupted in both.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..data.dataset import Data
+from ..data.dataset import Data, Dataset
 from ..errors import ShatterlabError, unknown
 from ..seeds import stream
 from ..spec import AMOUNTS
 from .labels import LabelNoise, corrupt_labels
-from .pixels import gaussian_pixels, randomize_pixels, shuffle_pixels
+from .pixels import gaussian_pixels, positions, random_tokens, randomize_pixels, shuffle_pixels
 
 __all__ = [
     "CORRUPTIONS",
@@ -23,6 +23,7 @@ __all__ = [
     "corrupt",
     "corrupt_labels",
     "gaussian_pixels",
+    "random_tokens",
     "randomize_pixels",
     "shuffle_pixels",
 ]
@@ -41,30 +42,37 @@ def _keep(data: Data, amount: float, seed: int, label_noise: LabelNoise) -> Data
 
 
 def _labels(data: Data, amount: float, seed: int, label_noise: LabelNoise) -> Data:
-    return Data(corrupt_labels(data.train, amount, stream(seed, "labels"), label_noise), data.test)
+    return replace(data, train=corrupt_labels(data.train, amount, stream(seed, "labels"), label_noise))
+
+
+def _on_both(data: Data, name: str, seed: int, change: Callable[[Dataset, np.random.Generator], Dataset]) -> Data:
+    """Changes the inputs of both sets, each with a stream of its own."""
+    train, test = (stream(seed, name, part) for part in ("train", "test"))
+    return replace(data, train=change(data.train, train), test=change(data.test, test))
 
 
 def _shuffled(data: Data, amount: float, seed: int, label_noise: LabelNoise) -> Data:
-    height, width, _ = data.train.shape
-    permutation = stream(seed, "shuffled-pixels", "permutation").permutation(height * width)
-    train, test = (stream(seed, "shuffled-pixels", part) for part in ("train", "test"))
-    return Data(
-        shuffle_pixels(data.train, amount, train, permutation), shuffle_pixels(data.test, amount, test, permutation)
-    )
+    permutation = stream(seed, "shuffled-pixels", "permutation").permutation(positions(data.train))
+    return _on_both(data, "shuffled-pixels", seed, lambda part, rng: shuffle_pixels(part, amount, rng, permutation))
 
 
 def _random(data: Data, amount: float, seed: int, label_noise: LabelNoise) -> Data:
-    train, test = (stream(seed, "random-pixels", part) for part in ("train", "test"))
-    return Data(randomize_pixels(data.train, amount, train), randomize_pixels(data.test, amount, test))
+    return _on_both(data, "random-pixels", seed, lambda part, rng: randomize_pixels(part, amount, rng))
 
 
 def _gaussian(data: Data, amount: float, seed: int, label_noise: LabelNoise) -> Data:
-    mean = float(data.train.images.mean(dtype=np.float64))
-    deviation = float(data.train.images.std(dtype=np.float64))
-    train, test = (stream(seed, "gaussian-pixels", part) for part in ("train", "test"))
-    return Data(
-        gaussian_pixels(data.train, amount, train, mean, deviation),
-        gaussian_pixels(data.test, amount, test, mean, deviation),
+    inputs = data.train.inputs
+    if data.train.are_tokens:
+        ids, counts = np.unique(inputs, return_counts=True)
+        shares = counts / counts.sum()
+        return _on_both(data, "gaussian-pixels", seed, lambda part, rng: random_tokens(part, amount, rng, ids, shares))
+    # The columns of a table are measurements in units of their own; pixels share one.
+    axis = 0 if inputs.ndim == 2 and inputs.dtype == np.float32 else None
+    mean, deviation = (np.asarray(of(axis=axis, dtype=np.float64)) for of in (inputs.mean, inputs.std))
+    if axis is None:
+        mean, deviation = mean.item(), deviation.item()
+    return _on_both(
+        data, "gaussian-pixels", seed, lambda part, rng: gaussian_pixels(part, amount, rng, mean, deviation)
     )
 
 
@@ -75,10 +83,15 @@ CORRUPTIONS = {
     ),
     "random-labels": Corruption("every label replaced by a random class", _labels),
     "shuffled-pixels": Corruption(
-        "one permutation of the pixels, the same for every image of train and test", _shuffled
+        "one permutation of the pixels, columns of a table or places of a text, the same for all of train and test",
+        _shuffled,
     ),
-    "random-pixels": Corruption("every image's pixels in a random order of its own", _random),
-    "gaussian-pixels": Corruption("every image replaced by noise with the data's mean and variance", _gaussian),
+    "random-pixels": Corruption("every example's pixels, columns or tokens in a random order of its own", _random),
+    "gaussian-pixels": Corruption(
+        "every image replaced by noise with the data's mean and variance (in a table each column's own; texts by "
+        "tokens drawn by their frequency)",
+        _gaussian,
+    ),
 }
 
 
@@ -96,14 +109,18 @@ def corrupt(
 
     Raises:
         ShatterlabError: no such condition, whose message names the nearest; an amount outside [0, 1]; or a
-            validation set is held out already.
+            validation set is held out already; no such convention; a seed that is no whole number from 0.
     """
+    if not isinstance(data, Data):
+        raise ShatterlabError(f"corrupt takes the Data that shatterlab.load returns, got {type(data).__name__}.")
     if name not in CORRUPTIONS:
         raise unknown("corruption", name, CORRUPTIONS)
     if data.validation is not None:
         raise ShatterlabError("corrupt the data first and hold out validation examples then; they share it.")
     if amount is None:
         amount = AMOUNTS.get(name, 1.0)
-    if not 0 <= amount <= 1:
-        raise ShatterlabError(f"amount must lie in [0, 1], got {amount:g}; for twenty percent write 0.2.")
+    if isinstance(amount, str) or not 0 <= amount <= 1:
+        raise ShatterlabError(f"amount must lie in [0, 1], got {amount!r}; for twenty percent write 0.2.")
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise ShatterlabError(f"seed must be a whole number from 0, got {seed!r}; for the usual one write seed=0.")
     return CORRUPTIONS[name].apply(data, amount, seed, label_noise)

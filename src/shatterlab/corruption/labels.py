@@ -1,11 +1,12 @@
 """Corrupted labels. Both conventions of the literature, named."""
 
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from ..data.dataset import Dataset
+from ..errors import ShatterlabError
 
 LabelNoise = Literal["uniform", "symmetric"]
 
@@ -24,8 +25,16 @@ def corrupt_labels(
             `"symmetric"` draws from the wrong classes only, so that `amount` of them do.
 
     Returns:
-        The data set with new labels; `corrupted` marks the labels that are now wrong.
+        The data set with new labels; `assigned` marks the labels that were drawn, `corrupted` those now wrong.
+
+    Raises:
+        ShatterlabError: no such convention.
     """
+    if convention not in get_args(LabelNoise):
+        raise ShatterlabError(
+            f"label_noise must be 'uniform' (drawn from all classes) or 'symmetric' (from the wrong ones), "
+            f"got {convention!r}."
+        )
     n, classes = len(dataset), dataset.classes
     replaced = rng.random(n) < amount
     if convention == "uniform":
@@ -35,4 +44,4 @@ def corrupt_labels(
     else:
         drawn = dataset.true_labels
     labels = np.where(replaced, drawn, dataset.true_labels)
-    return replace(dataset, labels=labels, corrupted=labels != dataset.true_labels)
+    return replace(dataset, labels=labels, corrupted=labels != dataset.true_labels, assigned=replaced)

@@ -1,4 +1,7 @@
-"""Corrupted pixels. `amount` is the share of images touched: each, independently, with that probability."""
+"""Corrupted inputs. `amount` is the share of examples touched: each, independently, with that probability.
+
+The positions of an image or a grid are its pixels, those of a table its columns, those of a text its tokens.
+"""
 
 from dataclasses import replace
 
@@ -8,63 +11,89 @@ from numpy.typing import NDArray
 from ..data.dataset import Dataset
 
 BLOCK = 2_000
-"""Images handled at a time, so that the index arrays of 50,000 images never exist at once."""
+"""So many examples are handled at a time, and the index arrays of 50,000 images never exist at once."""
+
+
+def positions(dataset: Dataset) -> int:
+    """How many positions an example has; the last of three or more axes, the colours, is not counted."""
+    return int(np.prod(dataset.shape[:-1] if len(dataset.shape) > 2 else dataset.shape))
 
 
 def shuffle_pixels(
     dataset: Dataset, amount: float, rng: np.random.Generator, permutation: NDArray[np.int64]
 ) -> Dataset:
-    """Applies one permutation of the pixel positions to every touched image; colours stay together.
+    """Applies one permutation of the positions to every touched example; the colours of a pixel stay together.
 
     Args:
-        dataset: images of shape (n, height, width, channels).
-        amount: probability in [0, 1] that an image is touched.
-        rng: chooses the touched images.
-        permutation: of range(height * width), the same for train and test.
+        dataset: examples of any shape.
+        amount: probability in [0, 1] that an example is touched.
+        rng: chooses the touched examples.
+        permutation: of range(positions(dataset)), the same for train and test.
     """
     touched = np.flatnonzero(rng.random(len(dataset)) < amount)
-    flat = dataset.images.reshape(len(dataset), -1, dataset.shape[2]).copy()
+    flat = dataset.inputs.reshape(len(dataset), positions(dataset), -1).copy()
     for block in _blocks(touched):
         flat[block] = flat[block][:, permutation]
-    return _with_pixels(dataset, flat, touched)
+    return _with_inputs(dataset, flat, touched)
 
 
 def randomize_pixels(dataset: Dataset, amount: float, rng: np.random.Generator) -> Dataset:
-    """Applies to every touched image a permutation of the pixel positions of its own."""
+    """Applies to every touched example a permutation of the positions of its own."""
     touched = np.flatnonzero(rng.random(len(dataset)) < amount)
-    flat = dataset.images.reshape(len(dataset), -1, dataset.shape[2]).copy()
-    positions = np.arange(flat.shape[1], dtype=np.int32)
+    flat = dataset.inputs.reshape(len(dataset), positions(dataset), -1).copy()
+    places = np.arange(flat.shape[1], dtype=np.int32)
     for block in _blocks(touched):
-        permutations = rng.permuted(np.broadcast_to(positions, (len(block), len(positions))), axis=1)
+        permutations = rng.permuted(np.broadcast_to(places, (len(block), len(places))), axis=1)
         flat[block] = np.take_along_axis(flat[block], permutations[..., None], axis=1)
-    return _with_pixels(dataset, flat, touched)
+    return _with_inputs(dataset, flat, touched)
 
 
 def gaussian_pixels(
-    dataset: Dataset, amount: float, rng: np.random.Generator, mean: float, deviation: float
+    dataset: Dataset,
+    amount: float,
+    rng: np.random.Generator,
+    mean: float | NDArray[np.float64],
+    deviation: float | NDArray[np.float64],
 ) -> Dataset:
-    """Replaces every touched image by independent Gaussian pixels.
+    """Replaces every touched example by independent Gaussian numbers.
 
     Args:
-        dataset: images of shape (n, height, width, channels).
-        amount: probability in [0, 1] that an image is touched.
+        dataset: bytes or floats of any shape.
+        amount: probability in [0, 1] that an example is touched.
         rng: where the randomness comes from.
-        mean, deviation: of the original training pixels, in the unit of the pixels. Bytes are
-            rounded and clipped to 0..255, floats are not.
+        mean, deviation: of the original training inputs, in their unit: one number, or one for each column of a table.
+            Bytes are rounded and clipped to 0..255, floats are not.
     """
     touched = np.flatnonzero(rng.random(len(dataset)) < amount)
-    images = dataset.images.copy()
+    inputs = dataset.inputs.copy()
     for block in _blocks(touched):
         drawn = rng.standard_normal((len(block), *dataset.shape), dtype=np.float32) * deviation + mean
-        images[block] = np.clip(np.rint(drawn), 0, 255) if images.dtype == np.uint8 else drawn
-    return _with_pixels(dataset, images, touched)
+        inputs[block] = np.clip(np.rint(drawn), 0, 255) if inputs.dtype == np.uint8 else drawn
+    return _with_inputs(dataset, inputs, touched)
+
+
+def random_tokens(
+    dataset: Dataset, amount: float, rng: np.random.Generator, ids: NDArray, shares: NDArray[np.float64]
+) -> Dataset:
+    """Replaces every touched text by independent tokens, each drawn with its share of the training set.
+
+    Args:
+        dataset: token ids (n, length).
+        amount: probability in [0, 1] that a text is touched.
+        rng: where the randomness comes from.
+        ids, shares: the tokens of the training set and how often each stands there; the shares sum to 1.
+    """
+    touched = np.flatnonzero(rng.random(len(dataset)) < amount)
+    inputs = dataset.inputs.copy()
+    inputs[touched] = rng.choice(ids, (len(touched), *dataset.shape), p=shares)
+    return _with_inputs(dataset, inputs, touched)
 
 
 def _blocks(indices: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     return [indices[start : start + BLOCK] for start in range(0, len(indices), BLOCK)]
 
 
-def _with_pixels(dataset: Dataset, images: np.ndarray, touched: NDArray[np.int64]) -> Dataset:
-    corrupted = dataset.corrupted.copy()
-    corrupted[touched] = True
-    return replace(dataset, images=images.reshape(dataset.images.shape), corrupted=corrupted)
+def _with_inputs(dataset: Dataset, inputs: np.ndarray, touched: NDArray[np.int64]) -> Dataset:
+    changed = np.isin(np.arange(len(dataset)), touched)
+    inputs = inputs.reshape(dataset.inputs.shape)
+    return replace(dataset, inputs=inputs, corrupted=dataset.corrupted | changed, assigned=dataset.assigned | changed)

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ShatterlabError
-from .dataset import Data, Dataset, checked
+from .arrays import checked
+from .cifar_pickle import read_cifar_pickle
+from .dataset import Data, Dataset
 from .download import Download
-from .formats import Arrays, read_cifar_binary, read_cifar_pickle
+from .formats import Arrays, read_cifar_binary
 
 # SHA-256 of the archive as published at https://www.cs.toronto.edu/~kriz/cifar.html, where its MD5 is given.
 DOWNLOADS = (
@@ -48,7 +50,7 @@ def load(place: Path) -> Data:
     contents = _from_folder(place, names) if place.is_dir() else _from_archive(place, names)
     parts = [_part(read, contents[name], f"{place / name}") for name in names]
     train = Dataset(
-        np.concatenate([part.images for part in parts[:-1]]),
+        np.concatenate([part.inputs for part in parts[:-1]]),
         np.concatenate([part.labels for part in parts[:-1]]),
         classes=10,
     )

@@ -1,147 +1,160 @@
-"""Images and labels as plain arrays, train and test together."""
+"""Inputs and labels as plain arrays, train and test together."""
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ShatterlabError
 
-MOST_CLASSES = 100_000
-"""A label beyond this is taken for a damaged file."""
+Inputs = NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """n labelled images.
+    """n labelled examples of any shape.
 
     Args:
-        images: uint8 in 0..255, or float32 in [0, 1]; shape (n, height, width, channels).
+        inputs: images (n, height, width, channels), grids (n, height, width), features (n, d) or anything else with
+            one row an example: uint8 in 0..255 or float32. Token ids (n, length) are int64.
         labels: int64 in 0..classes-1, shape (n,): what a model is trained on or scored against.
         classes: number of classes.
         true_labels: int64, shape (n,): the labels before any corruption. Default: `labels`.
         corrupted: bool, shape (n,): which examples differ from the original. Default: none.
+        assigned: bool, shape (n,): which examples were changed at random, though a label drawn at random may be the
+            true one. Default: none.
+        index: int64, shape (n,): the place of each example before a subset was taken. Default: 0, 1, 2, ...
+        channels_first: whether the images came as (n, channels, height, width); they are kept as above.
     """
 
-    images: NDArray[np.uint8] | NDArray[np.float32]
+    inputs: Inputs
     labels: NDArray[np.int64]
     classes: int
     true_labels: NDArray[np.int64] = field(default=None)  # type: ignore[arg-type]
     corrupted: NDArray[np.bool_] = field(default=None)  # type: ignore[arg-type]
+    assigned: NDArray[np.bool_] = field(default=None)  # type: ignore[arg-type]
+    index: NDArray[np.int64] = field(default=None)  # type: ignore[arg-type]
+    channels_first: bool = False
 
     def __post_init__(self) -> None:
         if self.true_labels is None:
             object.__setattr__(self, "true_labels", self.labels)
-        if self.corrupted is None:
-            object.__setattr__(self, "corrupted", np.zeros(len(self.labels), dtype=bool))
+        for mask in ("corrupted", "assigned"):
+            if getattr(self, mask) is None:
+                object.__setattr__(self, mask, np.zeros(len(self.labels), dtype=bool))
+        if self.index is None:
+            object.__setattr__(self, "index", np.arange(len(self.labels)))
 
     def __len__(self) -> int:
         return len(self.labels)
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """Height, width, channels of an image."""
-        height, width, channels = self.images.shape[1:]
-        return height, width, channels
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one example: (height, width, channels) of an image, (d,) of features."""
+        return self.inputs.shape[1:]
+
+    @property
+    def are_tokens(self) -> bool:
+        """Whether the inputs are token ids: names of words, whose size means nothing."""
+        return self.inputs.dtype == np.int64
+
+    @property
+    def usual_preprocessing(self) -> str:
+        """The value of the dial `preprocessing` for a user's inputs of this kind where none is named."""
+        if self.are_tokens:
+            return "none"
+        if self.inputs.ndim == 2:
+            return "standardize"
+        return "whiten" if self.inputs.ndim == 4 or self.inputs.dtype == np.uint8 else "none"
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything that has one entry an example, by name."""
+        named = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return {name: value for name, value in named.items() if isinstance(value, np.ndarray)}
+
+    def as_images(self) -> NDArray[np.uint8] | NDArray[np.float32]:
+        """The inputs as the paper's networks see them, see `image_shape`; no copy.
+
+        Raises:
+            ShatterlabError: the inputs are token ids, or have more than three axes.
+        """
+        if self.are_tokens:
+            raise ShatterlabError("the networks of the house cannot read token ids; bring a model with an embedding.")
+        shape = image_shape(self.shape)
+        return self.inputs if shape == self.shape else self.inputs.reshape(len(self), *shape)  # type: ignore[return-value]
 
     def flat(self) -> NDArray[np.float32]:
-        """Pixels as numbers in [0, 1], (n, height * width * channels), float32."""
-        rows = self.images.reshape(len(self), -1).astype(np.float32)
-        return rows / np.float32(255) if self.images.dtype == np.uint8 else rows
+        """Each example as a row of float32, (n, numbers of an example); bytes are brought to [0, 1]."""
+        rows = self.inputs.reshape(len(self), -1).astype(np.float32)
+        return rows / np.float32(255) if self.inputs.dtype == np.uint8 else rows
 
     def take(self, indices: NDArray[np.int64]) -> "Dataset":
         """The examples at `indices`, in their order."""
-        return replace(
-            self,
-            images=self.images[indices],
-            labels=self.labels[indices],
-            true_labels=self.true_labels[indices],
-            corrupted=self.corrupted[indices],
-        )
+        return replace(self, **{name: array[indices] for name, array in self.arrays().items()})  # type: ignore[arg-type]
 
     def fingerprint(self) -> str:
-        """SHA-256 of images and labels, their shapes and types: equal exactly when the data are equal."""
-        digest = hashlib.sha256()
-        for array in (self.images, self.labels):
-            digest.update(f"{array.dtype}{array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).data)
-        return digest.hexdigest()
+        """SHA-256 of inputs and labels, their shapes and types: equal exactly when the data are equal."""
+        return digest(self.inputs, self.labels)
 
 
 @dataclass(frozen=True)
 class Data:
     """A training and a test set, which travel together: one pixel permutation has to reach both.
 
-    A validation set is held out of the training set by `hold_out`, after corruption, and is None before.
+    Args:
+        train, test: the two sets.
+        validation: held out of the training set by `hold_out`, after corruption, and None before.
+        names: of the classes, from 0; empty where the classes are their numbers.
+        name: short, for people: `cifar10`, `npz:mine.npz`, `arrays`.
+        version: the beginning of the SHA-256 of a user's data; None for the data sets of the house.
+        notes: sentences on what was done to a user's data to make these of them.
     """
 
     train: Dataset
     test: Dataset
     validation: Dataset | None = None
+    names: tuple[str, ...] = ()
+    name: str = "arrays"
+    version: str | None = None
+    notes: tuple[str, ...] = ()
+
+    def as_images(self) -> "Data":
+        """The data as the paper's networks see them, see `Dataset.as_images`."""
+        sets = {name: getattr(self, name) for name in ("train", "test", "validation")}
+        return replace(self, **{n: replace(part, inputs=part.as_images()) for n, part in sets.items() if part})
 
 
-def checked(name: str, images: np.ndarray, labels: np.ndarray, classes: int | None = None) -> Dataset:
-    """A `Dataset` out of arrays of unknown origin, or an error that says what is wrong with them.
+def image_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Height, width and channels as which the paper's networks see an example: (d,) is (1, d, 1), (h, w) is (h, w, 1).
 
-    Args:
-        name: of the file or array, for messages.
-        images: (n, height, width), (n, height, width, channels) or flat (n, features);
-            integers in 0..255 or floats.
-        labels: (n,) or (n, 1) integers from 0.
-        classes: number of classes; default: the largest label + 1.
+    Raises:
+        ShatterlabError: the example has no axes, or more than three.
     """
-    if images.ndim == 0 or labels.ndim == 0:
-        raise ShatterlabError(f"{name} is a single number; expected one image and one label an example.")
-    if images.size == 0:
-        raise ShatterlabError(f"{name} holds no images; give it at least one.")
-    if len(images) != len(labels):
-        raise ShatterlabError(f"{name} has {len(images)} images but {len(labels)} labels; they must match one to one.")
-    if images.ndim == 2:
-        images = images[:, None, :, None]
-    elif images.ndim == 3:
-        images = images[..., None]
-    if images.ndim != 4:
+    if not 1 <= len(shape) <= 3:
         raise ShatterlabError(
-            f"{name} has images of shape {images.shape}; expected (n, height, width, channels), "
-            "(n, height, width) or (n, features)."
+            f"the networks of the house see images, grids or features, not examples of shape {shape}; "
+            "bring a model of your own."
         )
-    if images.dtype.kind in "iu":
-        if images.dtype != np.uint8 and (images.min() < 0 or images.max() > 255):
-            raise ShatterlabError(f"{name} has integer pixels outside 0..255; store them as floats in [0, 1].")
-        images = images.astype(np.uint8, copy=False)
-    elif images.dtype.kind == "f":
-        with np.errstate(over="ignore"):
-            images = images.astype(np.float32, copy=False)
-        if not np.isfinite(images).all():
-            raise ShatterlabError(
-                f"{name} has pixels that are not finite in float32; replace the NaN or infinite values."
-            )
-    else:
-        raise ShatterlabError(f"{name} has pixels of type {images.dtype}; store them as uint8 or float32.")
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise ShatterlabError(
-            f"{name} has labels of shape {labels.shape} and type {labels.dtype}; "
-            "expected one integer from 0 for each image."
-        )
-    top = min(int(labels.max()), MOST_CLASSES - 1) if classes is None else classes - 1
-    wrong = np.flatnonzero((labels < 0) | (labels > top))
-    if len(wrong):
-        raise ShatterlabError(
-            f"{name} has label {labels[wrong[0]]} at example {wrong[0]}; labels must lie in 0..{top}, "
-            "so the file is damaged or of another data set."
-        )
-    return Dataset(images, labels.astype(np.int64), top + 1)
+    height, width, channels = {1: (1, *shape, 1), 2: (*shape, 1), 3: shape}[len(shape)]
+    return height, width, channels
+
+
+def digest(*arrays: np.ndarray) -> str:
+    """SHA-256 of the arrays, their shapes and types."""
+    content = hashlib.sha256()
+    for array in arrays:
+        content.update(f"{array.dtype}{array.shape}".encode())
+        content.update(np.ascontiguousarray(array).data)
+    return content.hexdigest()
 
 
 def pair(name: str, train: Dataset, test: Dataset) -> Data:
-    """Train and test set as one, if their images are alike; both get the larger number of classes."""
-    if train.shape != test.shape or train.images.dtype != test.images.dtype:
+    """Train and test set as one, if their examples are alike; both get the larger number of classes."""
+    if train.shape != test.shape or train.inputs.dtype != test.inputs.dtype:
         raise ShatterlabError(
-            f"{name} has training images of {train.shape} {train.images.dtype} and test images of "
-            f"{test.shape} {test.images.dtype}; they must agree."
+            f"{name} has training examples of {train.shape} {train.inputs.dtype} and test examples of "
+            f"{test.shape} {test.inputs.dtype}; they must agree."
         )
     classes = max(train.classes, test.classes)
     return Data(replace(train, classes=classes), replace(test, classes=classes))

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from ..errors import ShatterlabError
-from .dataset import Data, Dataset, checked, pair
+from .arrays import checked
+from .dataset import Data, Dataset, pair
 from .download import Download
 from .formats import read_idx
 
@@ -63,7 +64,7 @@ def load(place: Path) -> Data:
 def _set(images: Path | None, labels: Path | None) -> Dataset:
     assert images is not None
     assert labels is not None
-    return checked(str(labels), read_idx(images), read_idx(labels), classes=10)
+    return checked(str(labels), read_idx(images)[..., None], read_idx(labels), classes=10)
 
 
 def _first_complete(*folders: Path) -> Path | None:

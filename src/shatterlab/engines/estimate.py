@@ -8,7 +8,7 @@ from time import perf_counter
 import numpy as np
 import torch
 
-from ..data import Data, load
+from ..data import Data, image_shape, load
 from ..errors import ShatterlabError
 from ..spec import AUGMENTATIONS, Spec
 from ..spine import model_for, pick_device
@@ -72,7 +72,7 @@ def _estimate(units: Sequence[Sequence[Spec]], target: torch.device, data_dir: P
         steps = -(-n // spec.batch_size)
         evaluated = (1 + spec.epochs // evaluation_interval(spec, n, n_test)) * (n + spec.n_validation + n_test)
         seconds += spec.epochs * steps * step + evaluated * evaluation * len(unit)
-        stored = data.train.images.nbytes + data.test.images.nbytes
+        stored = data.train.inputs.nbytes + data.test.inputs.nbytes
         memory = max(memory, PROCESS_MEMORY + stored + len(unit) * _memory_of_run(spec, data, target, len(unit))[0])
     return Estimate(seconds, memory)
 
@@ -84,8 +84,8 @@ def _sizes(spec: Spec, data: Data) -> tuple[int, int]:
 def _memory_of_run(spec: Spec, data: Data, device: torch.device, runs: int) -> tuple[float, float]:
     """Bytes of a run in a stack, beside the process and the data as loaded: of main memory, and of a GPU's own."""
     images = sum(_sizes(spec, data)) + spec.n_validation
-    stored = images * data.train.images[0].nbytes
-    height, width, channels = data.train.shape
+    stored = images * data.train.inputs[0].nbytes
+    height, width, channels = image_shape(data.train.shape)
     seen = images * (spec.crop or height) * (spec.crop or width) * channels * 4
     _, _, step, parameters = _timed(spec, 1, data, device)
     # Weights, velocities and gradients; a stack holds the first two beside those of each run.
@@ -176,7 +176,7 @@ _TIMED: dict[tuple[object, ...], tuple[float, float, float, int]] = {}
 def _timed(spec: Spec, runs: int, data: Data, device: torch.device) -> tuple[float, float, float, int]:
     """`_time`, once for each kind of run, number of runs and threads."""
     on = tuple(getattr(spec, dial) > 0 for dial in ("random_crop", *AUGMENTATIONS))
-    shape = data.train.shape, data.train.images.dtype, data.train.classes
+    shape = data.train.shape, data.train.inputs.dtype, data.train.classes
     kind = (spec.model, shape, spec.batch_size, spec.precision, spec.crop, spec.preprocessing, spec.dropout > 0)
     key = (*kind, on, runs, str(device), torch.get_num_threads())
     if key not in _TIMED:
@@ -186,17 +186,18 @@ def _timed(spec: Spec, runs: int, data: Data, device: torch.device) -> tuple[flo
 
 def _time(spec: Spec, runs: int, data: Data, device: torch.device) -> tuple[float, float, float, int]:
     """Seconds of a step of a stack and of evaluating an image, bytes of a run's activations in a step, parameters."""
-    check(spec, data.train.images)
+    check(spec, data.train.as_images())
     models = [model_for(spec, data).to(device, memory_format=torch.channels_last) for _ in range(runs)]  # type: ignore[call-overload]
     optimizers = [MomentumSGD(model.parameters(), spec.momentum, spec.weight_decay) for model in models]
     stack = learner(models, optimizers, bf16=spec.precision == "bf16")
-    height, width, channels = data.train.shape
+    height, width, channels = image_shape(data.train.shape)
     side = spec.crop or height, spec.crop or width
     images = torch.randn(runs, spec.batch_size, *side, channels, device=device)
     of_runs = torch.zeros(runs, device=device)
     batch = Batch(images, torch.zeros(images.shape[:2], dtype=torch.int64, device=device), of_runs, of_runs.long())
-    stored = torch.from_numpy(np.resize(data.train.images, (runs * spec.batch_size, *data.train.shape))).to(device)
-    changes = draw(spec, runs * spec.batch_size, data.train.shape, 1, device)
+    shape = height, width, channels
+    stored = torch.from_numpy(np.resize(data.train.inputs, (runs * spec.batch_size, *shape))).to(device)
+    changes = draw(spec, runs * spec.batch_size, shape, 1, device)
     saved: dict[int, int] = {}
 
     def weigh(tensor: torch.Tensor) -> torch.Tensor:

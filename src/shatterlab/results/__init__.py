@@ -1,5 +1,6 @@
 """Results: what a run leaves, where it lies, and how to read many of them."""
 
+from .examples import Examples
 from .measurement import Measurement, Task
 from .provenance import Provenance, commit, versions
 from .result import Result
@@ -8,6 +9,7 @@ from .store import DEFAULT_STORE, Asked, Store
 __all__ = [
     "DEFAULT_STORE",
     "Asked",
+    "Examples",
     "Measurement",
     "Provenance",
     "Result",

@@ -22,6 +22,8 @@ class Result(BaseModel):
     """Training examples."""
     n_test: int
     classes: int
+    names: tuple[str, ...] = ()
+    """The names of the classes, in the order of their numbers; empty where the labels were these numbers."""
     wrong_labels: float
     """Share of the training labels that differ from the true ones."""
     last: Row

@@ -3,6 +3,7 @@
 <store>/<run id>/spec.json       what was asked
                  rows.jsonl      one line an epoch, appended
                  checkpoint.safetensors   replaced as a whole
+                 examples.npz    what became of each example, see `examples`
                  result.json     written last
 <store>/measured/<id>.json       what a study computed beside training
 <store>/studies/<name>.<scale>.<data>.json   which of both a study asked for
@@ -26,6 +27,7 @@ from ..errors import ShatterlabError
 from ..files import write_all, write_whole
 from ..row import Row
 from ..spec import Spec
+from .examples import Examples, packed, unpacked
 from .measurement import Measurement
 from .result import Result, html_table
 
@@ -58,7 +60,9 @@ class Store:
     """
 
     def __init__(self, path: Path | str = DEFAULT_STORE) -> None:
-        self.path = Path(path)
+        if not str(path):
+            raise ShatterlabError("the path of the store is empty; name a folder, such as 'runs'.")
+        self.path = Path(path).expanduser()
 
     def folder(self, spec: Spec) -> Path:
         """Where the run lies."""
@@ -102,7 +106,7 @@ class Store:
 
     def append(self, spec: Spec, row: Row) -> None:
         """Adds an epoch to `rows.jsonl`."""
-        with self.writing(), (self.folder(spec) / "rows.jsonl").open("a") as file:
+        with self.writing(), (self.folder(spec) / "rows.jsonl").open("a", encoding="utf-8") as file:
             file.write(row.model_dump_json() + "\n")
 
     def rewind(self, spec: Spec, epoch: int) -> list[Row]:
@@ -127,7 +131,7 @@ class Store:
     def rows(self, spec: Spec) -> list[Row]:
         """The epochs recorded so far; a last line cut short by a crash is left out."""
         try:
-            lines = (self.folder(spec) / "rows.jsonl").read_text(errors="replace").splitlines()
+            lines = (self.folder(spec) / "rows.jsonl").read_text(encoding="utf-8", errors="replace").splitlines()
         except FileNotFoundError:
             return []
         rows = []
@@ -144,12 +148,19 @@ class Store:
         with self.writing():
             write_all({self.checkpoint(spec): content for spec, content in checkpoints.items()}, also=rows)
 
-    def finish(self, results: Sequence[Result]) -> None:
-        """Writes `result.json` of some runs; from now on they count as complete."""
+    def finish(self, results: Sequence[Result], examples: Sequence[Mapping[str, Examples]]) -> None:
+        """Writes what became of each example, then `result.json`; from now on these runs count as complete."""
+        folders = [self.folder(result.spec) for result in results]
         with self.writing():
             write_all(
-                {self.folder(result.spec) / "result.json": result.model_dump_json(indent=1) for result in results},
-                also=[self.folder(result.spec) / "rows.jsonl" for result in results],
+                {folder / "examples.npz": packed(sets) for folder, sets in zip(folders, examples, strict=True)},
+                also=[folder / "rows.jsonl" for folder in folders],
+            )
+            write_all(
+                {
+                    folder / "result.json": result.model_dump_json(indent=1)
+                    for folder, result in zip(folders, results, strict=True)
+                }
             )
 
     def result(self, spec: Spec) -> Result | None:
@@ -161,6 +172,20 @@ class Store:
         path = self.folder(spec) / "result.json"
         return _read_result(path) if _written(path) else None
 
+    def examples(self, spec: Spec) -> dict[str, Examples]:
+        """What became of each example of a finished run, by the name of the set: train, test and perhaps validation.
+
+        Raises:
+            ShatterlabError: the run is not finished, is of a version that did not keep this, or its file is damaged.
+        """
+        path = self.folder(spec) / "examples.npz"
+        try:
+            return unpacked(path.read_bytes())
+        except OSError:
+            raise ShatterlabError(f"{path} is missing: the run is unfinished, or of a version without it.") from None
+        except ValueError:
+            raise ShatterlabError(f"{path} is damaged; the run's result and rows are not touched by that.") from None
+
     def unfinished(self) -> list[tuple[Spec, list[Row], float]]:
         """The runs that have begun and not ended: spec, epochs so far, and seconds since the last sign of life."""
         found = []
@@ -168,7 +193,7 @@ class Store:
             if _written(path.parent / "result.json"):
                 continue
             try:
-                spec, rows = Spec.model_validate_json(path.read_text()), path.parent / "rows.jsonl"
+                spec, rows = _spec(path), path.parent / "rows.jsonl"
                 seen = (rows if rows.exists() else path).stat().st_mtime
             except (ValueError, OSError):
                 continue  # of another version, or just being taken away
@@ -222,7 +247,7 @@ class Store:
         if not _written(path):
             return None
         try:
-            found = Measurement.model_validate_json(path.read_text())
+            found = Measurement.model_validate_json(path.read_text(encoding="utf-8"))
             if found.id != id:
                 raise ValueError("of another version")
             return found
@@ -253,7 +278,7 @@ class Store:
         found = []
         for path in sorted(filter(_written, self.path.glob("studies/*.json"))):
             try:
-                found.append(Asked.model_validate_json(path.read_text()))
+                found.append(Asked.model_validate_json(path.read_text(encoding="utf-8")))
             except ValueError:  # pydantic's errors and the decoder's are both of this kind
                 raise ShatterlabError(
                     f"{path} is damaged; delete it and run the study again: its runs are kept."
@@ -277,7 +302,7 @@ class Store:
 
 def _read_result(path: Path) -> Result:
     try:
-        result = Result.model_validate_json(path.read_text())
+        result = Result.model_validate_json(path.read_text(encoding="utf-8"))
     except (ValueError, OSError):
         raise ShatterlabError(
             f"{path} is cut short, damaged or of another version; delete that file and run the same command again: "
@@ -297,3 +322,7 @@ def _written(path: Path) -> bool:
         return path.stat().st_size > 0
     except OSError:
         return False
+
+
+def _spec(path: Path) -> Spec:
+    return Spec.model_validate_json(path.read_text(encoding="utf-8"))

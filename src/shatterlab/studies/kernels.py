@@ -65,7 +65,7 @@ def gaussian(data: Any, features: str, n: int, n_test: int, dtype: Any, seed: in
 
     some = at_most(data, n, n_test, seed)
     X, X_test = (
-        part.flat() if features == "pixels" else gabor_features(part.images) for part in (some.train, some.test)
+        part.flat() if features == "pixels" else gabor_features(part.as_images()) for part in (some.train, some.test)
     )
     y = some.train.labels
     given = MNIST_GAMMA if features == "pixels" and data.train.shape == (28, 28, 1) else None
@@ -95,14 +95,14 @@ def filtered(
 
     Nothing on images smaller than a patch.
     """
-    from ..data import at_most
+    from ..data import at_most, image_shape
     from ..theory import KernelInterpolator, random_filter_grams
     from ..theory.patch_filters import PATCH
 
-    if min(data.train.shape[:2]) < PATCH:
+    if min(image_shape(data.train.shape)[:2]) < PATCH:
         return []  # no patch fits into such images
     some = at_most(data, n, n_test, seed)
-    gram, against = random_filter_grams(some.train.images, some.test.images, filters, seed)
+    gram, against = random_filter_grams(some.train.as_images(), some.test.as_images(), filters, seed)
     model = KernelInterpolator("precomputed", dtype=dtype, task="classification")
     shared = {"n": len(gram), "d": 8 * filters, "classes": data.train.classes}
     scored = _with_and_without_ridge(model, gram, some.train.labels, against, some.test.labels)

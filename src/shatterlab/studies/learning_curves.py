@@ -76,7 +76,7 @@ def pictures(data: Any, n: int | None, pictures: int, seed: int) -> list[dict[st
     for condition in CONDITIONS:
         train = corrupt(some, condition, seed=seed).train
         for index in range(min(pictures, len(train))):
-            image = train.images[index]
+            image = train.as_images()[index]
             if image.dtype != np.uint8:
                 image = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
             if image.shape[2] != 3:

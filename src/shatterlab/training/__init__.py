@@ -1,8 +1,17 @@
-"""Training: the paper's recipe as a generator of one row an epoch. Everything here needs torch."""
+"""Training: the paper's recipe as a generator of what each epoch leaves. Everything here needs torch."""
 
+from .choice import learner_for
 from .learner import Batch
-from .learners import learner
-from .loop import evaluation_interval, stack_key, train, train_together
-from .optimizer import MomentumSGD
+from .loop import Epoch, evaluation_interval, stack_key, train_together
+from .optimizer import OPTIMIZERS, MomentumSGD
 
-__all__ = ["Batch", "MomentumSGD", "evaluation_interval", "learner", "stack_key", "train", "train_together"]
+__all__ = [
+    "OPTIMIZERS",
+    "Batch",
+    "Epoch",
+    "MomentumSGD",
+    "evaluation_interval",
+    "learner_for",
+    "stack_key",
+    "train_together",
+]

@@ -8,7 +8,7 @@ from torch import nn
 
 from ..models.dropout import Dropout, layer_key
 from .learner import Batch, Learner
-from .optimizer import MomentumSGD
+from .optimizer import Optimizer
 from .precision import rounding
 
 
@@ -19,19 +19,20 @@ class Alone(Learner):
         model: trained in place.
         optimizer: its own.
         bf16: under bfloat16 autocast.
+        own: the model is a user's: it sees inputs in their own shape and plain memory layout, since `view` in its code
+            may rely on that; images reach it as (batch, channels, height, width).
     """
 
     runs = 1
 
-    def __init__(self, model: nn.Module, optimizer: MomentumSGD, bf16: bool) -> None:
-        self.model, self.optimizer, self.bf16 = model, optimizer, bf16
-        first = next(model.parameters())
+    def __init__(self, model: nn.Module, optimizer: Optimizer, bf16: bool, own: bool = False) -> None:
+        self.model, self.optimizer, self.bf16, self.own = model, optimizer, bf16, own
+        first = next((p for p in model.parameters() if p.is_floating_point()), next(model.parameters()))
         self.device, self.dtype = first.device, first.dtype
         self.dropouts = [module for module in model.modules() if isinstance(module, Dropout)]
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        # The fused update walks through memory, so that velocities must lie as their parameters do.
-        pairs = zip(optimizer.parameters, optimizer.velocities, strict=True)
-        optimizer.velocities = [torch.empty_like(parameter).copy_(velocity).detach() for parameter, velocity in pairs]
+        if not own:
+            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            optimizer.lie_as_parameters()
         model.train()
 
     def step(self, batch: Batch) -> torch.Tensor:
@@ -55,7 +56,7 @@ class Alone(Learner):
 
     def _apply(self, images: torch.Tensor) -> torch.Tensor:
         with rounding(images.device, self.bf16):
-            predicted: torch.Tensor = self.model(images[0].permute(0, 3, 1, 2))
+            predicted: torch.Tensor = self.model(as_seen(images[0], own=self.own))
         return predicted.float() if self.bf16 else predicted
 
     def write_back(self) -> None:
@@ -63,3 +64,11 @@ class Alone(Learner):
 
     def keep(self, members: Sequence[int]) -> None:
         """Nothing to do: there is one run."""
+
+
+def as_seen(inputs: torch.Tensor, *, own: bool) -> torch.Tensor:
+    """A batch as a module sees it: images (batch, height, width, channels) with their channels first."""
+    if inputs.ndim != 4:
+        return inputs
+    first = inputs.permute(0, 3, 1, 2)
+    return first.contiguous() if own else first

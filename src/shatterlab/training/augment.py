@@ -36,9 +36,16 @@ def check(spec: Spec, images: np.ndarray) -> None:
         images: as stored, (n, height, width, channels).
 
     Raises:
-        ShatterlabError: a crop without room to move, colour dials on images without colours, or on pixels outside
-            [0, 1], which the changes would clip.
+        ShatterlabError: the examples are no images; a crop without room to move; colour dials on images without
+            colours, or on pixels outside [0, 1], which the changes would clip.
     """
+    if not spec.augments:
+        return
+    if images.ndim != 4:
+        raise ShatterlabError(
+            f"random crop and the other augmentations change images, but an example of {spec.data} has the shape "
+            f"{images.shape[1:]}; leave these dials off."
+        )
     height, width, channels = images.shape[1:]
     if spec.random_crop and spec.crop is not None and spec.crop == max(height, width):
         raise ShatterlabError(
@@ -58,7 +65,7 @@ def check(spec: Spec, images: np.ndarray) -> None:
         )
 
 
-def draw(spec: Spec, n: int, shape: tuple[int, int, int], epoch: int, device: torch.device) -> Changes:
+def draw(spec: Spec, n: int, shape: tuple[int, ...], epoch: int, device: torch.device) -> Changes:
     """What happens to each of `n` images in an epoch.
 
     Args:
@@ -76,13 +83,15 @@ def draw(spec: Spec, n: int, shape: tuple[int, int, int], epoch: int, device: to
     changes: dict[str, np.ndarray] = {}
     if spec.random_crop and spec.crop is not None:
         for name, side in (("top", shape[0]), ("left", shape[1])):
-            changes[name] = stream(spec.seed, "augmentation", name, epoch).integers(side - spec.crop + 1, size=n)
+            changes[name] = stream(spec.seed_of_training, "augmentation", name, epoch).integers(
+                side - spec.crop + 1, size=n
+            )
     if spec.flip:
-        changes["flip"] = stream(spec.seed, "augmentation", "flip", epoch).random(n) < spec.flip
+        changes["flip"] = stream(spec.seed_of_training, "augmentation", "flip", epoch).random(n) < spec.flip
     for name, middle in (("rotation", 0), ("brightness", 1), ("contrast", 1), ("saturation", 1), ("hue", 0)):
         most = getattr(spec, name)
         if most:
-            rng = stream(spec.seed, "augmentation", name, epoch)
+            rng = stream(spec.seed_of_training, "augmentation", name, epoch)
             changes[name] = rng.uniform(middle - most, middle + most, n).astype(np.float32)
     return {name: torch.from_numpy(values).to(device) for name, values in changes.items()}
 

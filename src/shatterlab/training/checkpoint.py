@@ -12,7 +12,7 @@ from safetensors.torch import save as to_bytes
 from torch import nn
 
 from ..errors import ShatterlabError
-from .optimizer import MomentumSGD
+from .optimizer import Optimizer
 
 FORMAT = "2"
 """The layout that this version writes. A file without a number is of the first, which named neither run nor data."""
@@ -20,14 +20,14 @@ FORMAT = "2"
 AGAIN = "move it out of the store and run the same command again: this run starts anew, no other is touched"
 
 
-def state_of(model: nn.Module, optimizer: MomentumSGD) -> dict[str, torch.Tensor]:
-    """What training changes: parameters, all buffers and velocities, each tensor once under one name."""
+def state_of(model: nn.Module, optimizer: Optimizer) -> dict[str, torch.Tensor]:
+    """What training changes: parameters, all buffers and the optimizer's state, each tensor once under one name."""
     named = {f"model/{name}": parameter.detach() for name, parameter in model.named_parameters()}
     named |= {f"buffer/{name}": buffer for name, buffer in model.named_buffers()}
-    return named | {f"velocity/{i}": velocity for i, velocity in enumerate(optimizer.velocities)}
+    return named | {f"{kind}/{i}": t for kind, tensors in optimizer.state.items() for i, t in enumerate(tensors)}
 
 
-def packed(model: nn.Module, optimizer: MomentumSGD, epoch: int, identity: Mapping[str, str]) -> bytes:
+def packed(model: nn.Module, optimizer: Optimizer, epoch: int, identity: Mapping[str, str]) -> bytes:
     """The bytes of a checkpoint.
 
     Args:
@@ -46,7 +46,7 @@ def packed(model: nn.Module, optimizer: MomentumSGD, epoch: int, identity: Mappi
 
 
 @torch.no_grad()
-def restore(path: Path, model: nn.Module, optimizer: MomentumSGD, identity: Mapping[str, str]) -> int:
+def restore(path: Path, model: nn.Module, optimizer: Optimizer, identity: Mapping[str, str]) -> int:
     """Puts a saved state back into `model` and `optimizer`, in place, and returns its finished epochs.
 
     Nothing is changed unless all of the file fits: names, shapes, dtypes, checksum and identity.

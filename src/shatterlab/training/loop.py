@@ -3,22 +3,20 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
 
 from ..data.dataset import Data
 from ..errors import ShatterlabError
+from ..models.generators import seeded
 from ..row import FIT_LOSS, Row
 from ..seeds import stream
 from ..spec import Spec
 from .allocator import keep_freed_memory
 from .augment import augment, check, draw
 from .learner import Batch, Learner
-from .learners import learner
-from .optimizer import MomentumSGD
 from .precision import arithmetic, check_precision, steady_shapes
 from .sets import Pool, Prepared, losses_and_accuracies
 
@@ -53,64 +51,50 @@ def stack_key(spec: Spec) -> str:
     )
 
 
-def train(spec: Spec, data: Data, model: nn.Module, optimizer: MomentumSGD, *, start: int = 0) -> Iterator[Row]:
-    """Trains `model` on `data.train` and yields a row after each epoch.
+class Epoch(NamedTuple):
+    """What an epoch of a run leaves."""
 
-    The order of the images is drawn anew each epoch from the stream (seed, "order", epoch), so that a
-    run that starts from the state after `start` epochs goes on as if it had never stopped. For the same
-    reason torch's global generator, from which layers of your own may draw, is seeded at the start of each epoch.
-
-    Args:
-        spec: the dials; model, data and corruption are taken as given by the other arguments.
-        data: train and test set, already corrupted.
-        model: trained in place, on the device its parameters are on.
-        optimizer: of the model's parameters, with velocities of zero or as they were after `start` epochs.
-        start: epochs already done.
-
-    Yields:
-        One `Row` an epoch. With `spec.stop == "fit"` the last one may come before `spec.epochs`.
-
-    Raises:
-        ShatterlabError: the loss is not finite, or crop or augmentation do not fit the images.
-    """
-    for rows in train_together(
-        [spec], [data], learner([model], [optimizer], bf16=spec.precision == "bf16"), start=start
-    ):
-        if isinstance(rows[0], ShatterlabError):
-            raise rows[0]
-        yield rows[0]
+    row: Row
+    predicted: dict[str, np.ndarray] | None
+    """Of the last epoch of a run: the predicted class of every example, int64 (n,), by the name of the set."""
 
 
 def train_together(
     specs: Sequence[Spec], data: Sequence[Data], stack: Learner, *, start: int = 0
-) -> Iterator[Mapping[int, Row | ShatterlabError]]:
-    """Trains several models at once, each as `train` does alone.
+) -> Iterator[Mapping[int, Epoch | ShatterlabError]]:
+    """Trains several models at once, each as it would be trained alone.
+
+    The order of the examples is drawn anew each epoch from the stream (seed, "order", epoch), so that a run that starts
+    from the state after `start` epochs goes on as if it had never stopped. For the same reason the global generators,
+    from which a user's own layers may draw, are seeded for each epoch; afterwards they are as they were.
 
     Args:
-        specs: with equal `stack_key`.
-        data: of each run, with sets of equal sizes.
-        stack: the models, see `learners`.
+        specs: with equal `stack_key`; their data and corruption are those of `data`.
+        data: of each run, already corrupted, with sets of equal sizes.
+        stack: the models, see `choice.learner_for`.
         start: epochs already done, in every run.
 
     Yields:
-        After each epoch an entry for each run that was still going, under its place in `specs`: its row, or the
-        error that ended it. A run that has ended is trained no further and leaves the stack afterwards.
+        After each epoch an entry for each run that was still going, under its place in `specs`: what the epoch left,
+        or the error that ended the run. A run that has ended is trained no further and leaves the stack afterwards.
 
     Raises:
         ShatterlabError: crop or augmentation do not fit the images, or the precision the device.
     """
     for spec, part in zip(specs, data, strict=True):
-        check(spec, part.train.images)
+        check(spec, part.train.inputs)
     check_precision(specs[0].precision, stack.device)
     keep_freed_memory()
     sets = _sets(specs[0], data, stack.device)
     going = list(range(len(specs)))
     for epoch in range(start + 1, specs[0].epochs + 1):
         now = [specs[i] for i in going]
-        with arithmetic(specs[0].precision):
+        # Runs whose layers draw from a global generator cannot be stacked, so that the first run's seed serves all.
+        seed = int(stream(specs[0].seed_of_training, "torch", epoch).integers(2**63))
+        with arithmetic(specs[0].precision), seeded(seed):
             ends = _epoch(now, sets, stack, epoch)
-        yield {i: row for i, (row, _) in zip(going, ends, strict=True)}
-        kept = [place for place, (_, ended) in enumerate(ends) if not ended]
+        yield dict(zip(going, ends, strict=True))
+        kept = [place for place, end in enumerate(ends) if isinstance(end, Epoch) and end.predicted is None]
         if not kept:
             return
         if len(kept) < len(going):
@@ -140,12 +124,23 @@ def _sets(shared: Spec, data: Sequence[Data], device: torch.device) -> _Sets:
     return _Sets(
         train=Prepared([part.train for part in data], shared, device),
         held={name: Prepared(some, shared, device) for name, some in parts.items() if some},
-        stored=Pool([part.train.images for part in data], device) if shared.augments else None,
+        stored=Pool([part.train.inputs for part in data], device) if shared.augments else None,
     )
 
 
-def _epoch(specs: Sequence[Spec], sets: _Sets, stack: Learner, epoch: int) -> list[tuple[Row | ShatterlabError, bool]]:
-    """An epoch of every run, then its scores: for each a row, or the error that ends it, and whether it has ended."""
+def predict(specs: Sequence[Spec], data: Sequence[Data], stack: Learner) -> list[dict[str, np.ndarray]]:
+    """The classes that models as they are predict, as `Epoch.predicted` has them after the last epoch of training."""
+    sets = _sets(specs[0], data, stack.device)
+    everyone = range(len(specs))
+    with arithmetic(specs[0].precision), seeded(0):
+        of_sets = {
+            name: part.scores(stack, everyone, name) for name, part in {"train": sets.train, **sets.held}.items()
+        }
+    return [{name: scores[i][1].cpu().numpy() for name, scores in of_sets.items()} for i in everyone]
+
+
+def _epoch(specs: Sequence[Spec], sets: _Sets, stack: Learner, epoch: int) -> list[Epoch | ShatterlabError]:
+    """An epoch of every run, then its scores."""
     shared, n = specs[0], sets.train.labels.shape[1]
     began = perf_counter()
     rates = _rates(specs, n, epoch)
@@ -167,18 +162,23 @@ def _epoch(specs: Sequence[Spec], sets: _Sets, stack: Learner, epoch: int) -> li
     # Between scheduled evaluations a clean pass is worth its time only when it may end the run.
     nearly = [accuracy > 0.999 and loss < 1.2 * FIT_LOSS for loss, accuracy in online]
     scored = [place for place in range(len(specs)) if scheduled or (fitting and nearly[place])]
-    for place, found in zip(scored, sets.train.scores(stack, scored, "train"), strict=True):
-        entries[place] |= found
+    predicted: list[dict[str, torch.Tensor]] = [{} for _ in specs]
+    for place, (scores, classes) in zip(scored, sets.train.scores(stack, scored, "train"), strict=True):
+        entries[place] |= scores
+        predicted[place]["train"] = classes
     ended = [last or (fitting and Row(**entry, evaluation_seconds=0.0).fitted) for entry in entries]
     tested = [place for place in range(len(specs)) if scheduled or ended[place]]
     for name, part in sets.held.items():
-        for place, found in zip(tested, part.scores(stack, tested, name), strict=True):
-            entries[place] |= found
+        for place, (scores, classes) in zip(tested, part.scores(stack, tested, name), strict=True):
+            entries[place] |= scores
+            predicted[place][name] = classes
     share = (perf_counter() - trained) / len(specs)
-    ends: list[tuple[Row | ShatterlabError, bool]] = []
-    for spec, entry, end in zip(specs, entries, ended, strict=True):
+    ends: list[Epoch | ShatterlabError] = []
+    for spec, entry, end, classes_of in zip(specs, entries, ended, predicted, strict=True):
         finite = all(value < float("inf") for name, value in entry.items() if name.endswith("loss"))
-        ends.append((Row(**entry, evaluation_seconds=share), end) if finite else (_diverged(spec, epoch), True))
+        last_classes = {name: classes.cpu().numpy() for name, classes in classes_of.items()} if end else None
+        row = Row(**entry, evaluation_seconds=share) if finite else None
+        ends.append(Epoch(row, last_classes) if row else _diverged(spec, epoch))
     return ends
 
 
@@ -197,23 +197,20 @@ def _steps(
     (tests/training/test_device.py).
     """
     shared, n, device = specs[0], sets.train.labels.shape[1], stack.device
-    order = torch.stack([torch.from_numpy(stream(spec.seed, "order", epoch).permutation(n)) for spec in specs])
+    order = torch.stack(
+        [torch.from_numpy(stream(spec.seed_of_training, "order", epoch).permutation(n)) for spec in specs]
+    )
     order, rates = order.to(device), rates.to(device)
     labels = sets.train.labels.gather(1, order)
     pool = sets.stored or sets.train.pool
     places = pool.places(order)
-    height, width, channels = pool.images.shape[1:]
-    changes = [draw(spec, n, (height, width, channels), epoch, device) for spec in specs]
+    shape = tuple(pool.images.shape[1:])
+    changes = [draw(spec, n, shape, epoch, device) for spec in specs] if shared.augments else [{}]
     drawn = {name: torch.stack([change[name] for change in changes]) for name in changes[0]}
     keys = torch.zeros_like(rates, dtype=torch.int64)
     if shared.dropout:
-        draws = [stream(spec.seed, "dropout", epoch).integers(2**63, size=len(rates)) for spec in specs]
+        draws = [stream(spec.seed_of_training, "dropout", epoch).integers(2**63, size=len(rates)) for spec in specs]
         keys = torch.from_numpy(np.stack(draws, axis=1)).to(device)
-    # Layers of a user's own may draw from torch's one generator; runs that do cannot be stacked.
-    seed = int(stream(shared.seed, "torch", epoch).integers(2**63))
-    torch.default_generator.manual_seed(seed)
-    if device.type == "cuda":
-        torch.cuda.manual_seed(seed)
     outputs = []
     with steady_shapes():
         for step, first in enumerate(range(0, n, shared.batch_size)):
@@ -223,7 +220,8 @@ def _steps(
                 of_batch = {name: values[:, batch].flatten() for name, values in drawn.items()}
                 images = augment(images.flatten(0, 1), of_batch, shared).unflatten(0, (len(specs), -1))
             # Kept and scored once an epoch: a score a step costs small networks a tenth of their speed.
-            outputs.append(stack.step(Batch(images.to(stack.dtype), labels[:, batch], rates[step], keys[step])))
+            inputs = images.to(stack.dtype) if images.is_floating_point() else images  # token ids stay integers
+            outputs.append(stack.step(Batch(inputs, labels[:, batch], rates[step], keys[step])))
     return torch.cat(outputs, dim=1), labels
 
 

@@ -1,10 +1,14 @@
-"""Stochastic gradient descent with momentum, the paper's optimizer, with the learning rate given at each step."""
+"""The optimizers, with the learning rate given at each step: the paper's momentum SGD, and Adam."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import nn
+from torch.optim.adam import adam
 from torch.optim.sgd import sgd
+
+from ..spec import Spec
 
 
 def sgd_(
@@ -41,19 +45,21 @@ def sgd_(
     )
 
 
-class MomentumSGD:
-    """v <- momentum v + (gradient + weight_decay w);  w <- w - learning_rate v.
+class Optimizer:
+    """Moves the trainable parameters of one model; frozen ones are none of its business.
 
     Args:
-        parameters: changed in place by `step`.
-        momentum: in [0, 1).
+        parameters: changed in place by `step`; those that require no gradient are left out.
         weight_decay: at least 0; applies to weights and biases alike.
+
+    The state is named lists of tensors, one for each parameter, each lying in memory as its parameter does. Complex
+    parameters are moved as pairs of real numbers.
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter], momentum: float, weight_decay: float) -> None:
-        self.parameters = list(parameters)
-        self.velocities = [torch.zeros_like(parameter) for parameter in self.parameters]
-        self.momentum = momentum
+    state: dict[str, list[torch.Tensor]]
+
+    def __init__(self, parameters: Iterable[nn.Parameter], weight_decay: float) -> None:
+        self.parameters = [parameter for parameter in parameters if parameter.requires_grad]
         self.weight_decay = weight_decay
 
     def zero_grad(self) -> None:
@@ -61,11 +67,91 @@ class MomentumSGD:
         for parameter in self.parameters:
             parameter.grad = None
 
-    @torch.no_grad()
+    def lie_as_parameters(self) -> None:
+        """Lays the state out anew after the parameters have moved: a fused update walks through memory."""
+        for tensors in self.state.values():
+            tensors[:] = [
+                torch.empty_like(_real(parameter.detach())).copy_(tensor) if tensor.ndim else tensor
+                for parameter, tensor in zip(self.parameters, tensors, strict=True)
+            ]
+
+    def _zeros(self) -> list[torch.Tensor]:
+        return [torch.zeros_like(_real(parameter.detach())) for parameter in self.parameters]
+
+    def _with_gradients(self) -> tuple[list[torch.Tensor], list[torch.Tensor], list[list[torch.Tensor]]]:
+        """Parameters that the backward pass has reached, their gradients, and their part of each state."""
+        reached = [i for i, parameter in enumerate(self.parameters) if parameter.grad is not None]
+        return (
+            [_real(self.parameters[i].detach()) for i in reached],
+            [_real(gradient) for i in reached if (gradient := self.parameters[i].grad) is not None],
+            [[tensors[i] for i in reached] for tensors in self.state.values()],
+        )
+
     def step(self, learning_rate: float | torch.Tensor) -> None:
         """One update with the gradients that the backward pass has left; for the rate see `sgd_`."""
-        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        raise NotImplementedError
+
+
+class MomentumSGD(Optimizer):
+    """v <- momentum v + (gradient + weight_decay w);  w <- w - learning_rate v, the paper's optimizer.
+
+    Args:
+        parameters, weight_decay: see `Optimizer`.
+        momentum: in [0, 1).
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter], momentum: float, weight_decay: float) -> None:
+        super().__init__(parameters, weight_decay)
+        self.momentum = momentum
+        self.state = {"velocity": self._zeros()}
+
+    @property
+    def velocities(self) -> list[torch.Tensor]:
+        """The state, a tensor for each parameter."""
+        return self.state["velocity"]
+
+    @torch.no_grad()
+    def step(self, learning_rate: float | torch.Tensor) -> None:
+        """See `Optimizer`."""
+        parameters, gradients, (velocities,) = self._with_gradients()
         sgd_(
-            self.parameters, gradients, self.velocities, learning_rate,
-            momentum=self.momentum, weight_decay=self.weight_decay,
+            parameters, gradients, velocities, learning_rate, momentum=self.momentum, weight_decay=self.weight_decay
         )  # fmt: skip
+
+
+class Adam(Optimizer):
+    """Adam (Kingma and Ba, 2015) with torch's usual constants, or AdamW (Loshchilov and Hutter, 2019).
+
+    Args:
+        parameters, weight_decay: see `Optimizer`.
+        decoupled: weight decay shrinks the weights themselves, as in AdamW, and not through the gradient.
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter], weight_decay: float, *, decoupled: bool) -> None:
+        super().__init__(parameters, weight_decay)
+        self.decoupled = decoupled
+        counts = [torch.zeros((), device=parameter.device) for parameter in self.parameters]
+        self.state = {"mean": self._zeros(), "square": self._zeros(), "count": counts}
+
+    @torch.no_grad()
+    def step(self, learning_rate: float | torch.Tensor) -> None:
+        """See `Optimizer`."""
+        parameters, gradients, (means, squares, counts) = self._with_gradients()
+        adam(
+            parameters, gradients, means, squares, [], counts,
+            fused=True, decoupled_weight_decay=self.decoupled, amsgrad=False, beta1=0.9, beta2=0.999, eps=1e-8,
+            lr=learning_rate, weight_decay=self.weight_decay, maximize=False,  # type: ignore[arg-type]
+        )  # fmt: skip
+
+
+OPTIMIZERS: dict[str, Callable[[Any, Spec], Optimizer]] = {
+    "sgd": lambda parameters, spec: MomentumSGD(parameters, spec.momentum, spec.weight_decay),
+    "adam": lambda parameters, spec: Adam(parameters, spec.weight_decay, decoupled=False),
+    "adamw": lambda parameters, spec: Adam(parameters, spec.weight_decay, decoupled=True),
+}
+"""By the value of the dial `optimizer`: what makes one for parameters and the dials of a run."""
+
+
+def _real(tensor: torch.Tensor) -> torch.Tensor:
+    """The same memory as real numbers."""
+    return torch.view_as_real(tensor) if tensor.is_complex() else tensor

@@ -11,15 +11,17 @@ BLOCK = 5_000
 """Images handled at a time, so that no second float copy of the whole set exists."""
 
 
-def crop_box(shape: tuple[int, int, int], crop: int | None) -> tuple[slice, slice]:
-    """Rows and columns of the centre crop of side `crop`; the whole image if it is None.
+def crop_box(shape: tuple[int, ...], crop: int | None) -> tuple[slice, ...]:
+    """Rows and columns of the centre crop of side `crop` in an image; nothing is cut where it is None.
 
     Raises:
-        ShatterlabError: the crop is larger than the image.
+        ShatterlabError: the crop is larger than the image, or the examples are no images.
     """
-    height, width, _ = shape
     if crop is None:
-        return slice(0, height), slice(0, width)
+        return tuple(slice(0, side) for side in shape[:2])
+    if len(shape) != 3:
+        raise ShatterlabError(f"crop={crop} cuts images, but an example has the shape {shape}; leave the dial out.")
+    height, width, _ = shape
     if crop > min(height, width):
         raise ShatterlabError(
             f"crop={crop} is larger than the images of {height} x {width}; ask for at most {min(height, width)}."
@@ -29,28 +31,31 @@ def crop_box(shape: tuple[int, int, int], crop: int | None) -> tuple[slice, slic
 
 
 def preprocess(
-    images: np.ndarray, crop: int | None, how: Literal["whiten", "scale"], device: torch.device
+    images: np.ndarray, crop: int | None, how: Literal["whiten", "scale", "standardize", "none"], device: torch.device
 ) -> torch.Tensor:
-    """Centre crop, pixels in [0, 1], then per-image whitening (Zhang et al., 2017, appendix A).
+    """Centre crop, pixels in [0, 1], then per-image whitening (Zhang et al., 2017, appendix A), as far as asked for.
 
     Whitening takes x to (x - mean(x)) / max(std(x), 1 / sqrt(N)), with mean and standard deviation
     over the N numbers of one image, as TensorFlow's `per_image_standardization` does.
 
     Args:
-        images: uint8 in 0..255 or float32, shape (n, height, width, channels).
+        images: uint8 in 0..255 or float32, shape (n, height, width, channels); or inputs of any other shape, integers
+            among them, which are token ids and stay as they are.
         crop: side of the centre crop in pixels, or None.
-        how: `"whiten"`, or `"scale"` to stop after the division by 255 (floats are left as they are).
+        how: `"whiten"`, or `"scale"` to stop after the division by 255 (floats are left as they are), or `"none"` to
+            leave all numbers as they are; `"standardize"`, which needs the whole training set, is done before.
         device: where the result lies.
 
     Returns:
-        float32, shape (n, height, width, channels), contiguous.
+        float32, or int64 for token ids, of the shape (n, height, width, channels), contiguous.
     """
-    rows, columns = crop_box(images.shape[1:], crop)
-    cropped = images[:, rows, columns]
+    cropped = images[(slice(None), *crop_box(images.shape[1:], crop))]
+    if images.dtype.kind == "i":
+        return torch.from_numpy(np.array(cropped)).to(device)
     result = torch.empty(cropped.shape, dtype=torch.float32, device=device)
     for start in range(0, len(images), BLOCK):
         block = torch.from_numpy(np.array(cropped[start : start + BLOCK])).to(device)  # a copy: data are read-only
-        pixels = to_unit(block)
+        pixels = to_unit(block) if how in ("whiten", "scale") else block.float()
         if how == "whiten":
             pixels = whiten(pixels)
         result[start : start + BLOCK] = pixels

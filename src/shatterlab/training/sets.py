@@ -60,7 +60,7 @@ class Pool:
     def block(self, span: slice, members: Sequence[int]) -> torch.Tensor:
         """The images of a span of the sets of some runs, (runs, span, height, width, channels)."""
         if len(self.images) == self.n:
-            return self.images[None, span].expand(len(members), -1, -1, -1, -1)
+            return self.images[None, span].expand(len(members), *[-1] * self.images.ndim)
         indices = torch.arange(self.n, device=self.images.device)[span]
         return self.images[self.first[list(members)] + indices]
 
@@ -79,7 +79,7 @@ class Prepared:
 
     def __init__(self, parts: Sequence[Dataset], spec: Spec, device: torch.device) -> None:
         self.pool = Pool(
-            [part.images for part in parts],
+            [part.inputs for part in parts],
             device,
             lambda images: preprocess(images, spec.crop, spec.preprocessing, device),
         )
@@ -92,31 +92,36 @@ class Prepared:
         self.pool.keep(chosen)
         self.labels, self.corrupted = self.labels[chosen], self.corrupted[chosen]
 
-    def scores(self, stack: Learner, members: Sequence[int], name: str) -> list[dict[str, float | None]]:
-        """Clean loss and accuracy of some runs against the labels of the set; of training sets also the share of
-        corrupted examples fitted.
+    def scores(
+        self, stack: Learner, members: Sequence[int], name: str
+    ) -> list[tuple[dict[str, float | None], torch.Tensor]]:
+        """Clean loss and accuracy of some runs against the labels of the set, and the classes that they predict.
+
+        Of training sets also the share of corrupted examples fitted.
         """
         if not members:
             return []
         chosen = list(members)
         outputs = self._outputs(stack, chosen)
         labels, corrupted = self.labels[chosen], self.corrupted[chosen]
-        found: list[dict[str, float | None]] = [
+        predicted = outputs.argmax(-1)
+        entries: list[dict[str, float | None]] = [
             {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
             for loss, accuracy in losses_and_accuracies(outputs, labels)
         ]
         if name == "train":
-            right = (outputs.argmax(-1) == labels) & corrupted
+            right = (predicted == labels) & corrupted
             shares = (right.sum(1).double() / corrupted.sum(1)).tolist()
-            for entry, share in zip(found, shares, strict=True):
+            for entry, share in zip(entries, shares, strict=True):
                 entry["corrupted_fitted"] = None if share != share else share  # not a number where none is corrupted
-        return found
+        return list(zip(entries, predicted, strict=True))
 
     def _outputs(self, stack: Learner, chosen: list[int]) -> torch.Tensor:
         """Logits (runs, n, classes); in evaluation mode they depend on the images at a time by rounding only."""
         size = max(BATCH // len(chosen), LEAST)
         parts = [
-            stack.outputs(self.pool.block(slice(first, first + size), chosen).to(stack.dtype), chosen)
+            stack.outputs(inputs.to(stack.dtype) if inputs.is_floating_point() else inputs, chosen)
             for first in range(0, self.labels.shape[1], size)
+            for inputs in [self.pool.block(slice(first, first + size), chosen)]
         ]
         return torch.cat(parts, dim=1)

@@ -1,0 +1,125 @@
+"""Arrays of unknown origin become data, or end in a sentence that says what is wrong with them."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShatterlabError
+from ..seeds import stream
+from .dataset import Data, Dataset, Inputs, digest, pair
+from .labels import map_labels
+
+TEST_SHARE, MOST_TEST = 5, 10_000
+"""Where there is no test set, one example in five is split off, and no more than ten thousand."""
+CHANNELS = (1, 3, 4)
+"""An axis of so many entries can be the channels of an image."""
+
+
+def checked(name: str, inputs: np.ndarray, labels: np.ndarray, classes: int) -> Dataset:
+    """A `Dataset` whose labels are integers in 0..classes-1.
+
+    Args:
+        name: of the file or array, for messages.
+        inputs: see `checked_inputs`.
+        labels: (n,) or (n, 1).
+        classes: number of classes.
+    """
+    inputs, first = checked_inputs(name, inputs)
+    labels = labels.ravel()
+    _one_label_each(name, inputs, labels)
+    wrong = np.flatnonzero((labels < 0) | (labels >= classes)) if labels.dtype.kind in "iu" else [0]
+    if len(wrong):
+        raise ShatterlabError(
+            f"{name} has label {labels[wrong[0]]} at example {wrong[0]}; labels must be integers in 0..{classes - 1}, "
+            "so the file is damaged or of another data set."
+        )
+    return Dataset(inputs, labels.astype(np.int64), classes, channels_first=first)
+
+
+def assembled(
+    name: str, x_train: Any, y_train: Any, x_test: Any = None, y_test: Any = None, *, notes: tuple[str, ...] = ()
+) -> Data:
+    """A user's arrays as data: labels of any kind are mapped, and a missing test set is split off.
+
+    Args:
+        name: short, for people and messages.
+        x_train, x_test: see `checked_inputs`.
+        y_train, y_test: see `labels.map_labels`.
+        notes: on what was done to the arrays before.
+    """
+    x_train, first = checked_inputs(f"{name}: x_train", x_train)
+    _one_label_each(f"{name}: x_train", x_train, y_train)
+    mapped = map_labels(name, y_train, y_test)
+    train = Dataset(x_train, mapped.train, mapped.classes, channels_first=first)
+    notes += mapped.notes
+    if train.are_tokens:
+        notes += ("rows of integers are taken for token ids; make them floats if they are measurements.",)
+    if x_test is None:
+        n = len(train)
+        size = min(n // TEST_SHARE, MOST_TEST)
+        if not size:
+            raise ShatterlabError(f"{name} has {n} examples, too few to split a test set off; give it a test set.")
+        order = stream(0, "own data", "test set").permutation(n)
+        data = Data(train.take(order[size:]), train.take(order[:size]))
+        notes += (f"{size:,} of {n:,} examples were split off as the test set, the same ones for every seed.",)
+    else:
+        x_test, first = checked_inputs(f"{name}: x_test", x_test)
+        assert mapped.test is not None
+        _one_label_each(f"{name}: x_test", x_test, y_test)
+        data = pair(name, train, Dataset(x_test, mapped.test, mapped.classes, channels_first=first))
+    return with_version(replace(data, name=name, names=mapped.names, notes=notes))
+
+
+def with_version(data: Data) -> Data:
+    """The data with the first 16 hexadecimal digits of the SHA-256 of their content."""
+    parts = [part for part in (data.train, data.test, data.validation) if part is not None]
+    names = np.frombuffer("\n".join(data.names).encode(), np.uint8)
+    content = [part.arrays()[key] for part in parts for key in ("inputs", "labels", "true_labels", "corrupted")]
+    classes = np.array([part.classes for part in parts])
+    return replace(data, version=digest(*content, classes, names)[:16])
+
+
+def checked_inputs(name: str, inputs: np.ndarray) -> tuple[Inputs, bool]:
+    """Inputs in one of the types of `Dataset`, without a copy where that is possible.
+
+    Args:
+        name: of the file or array, for messages.
+        inputs: numbers or booleans, one row an example. Integers (n, length) that are not uint8 are token ids, other
+            integers are pixels in 0..255. Images may have their channels first.
+
+    Returns:
+        The inputs with channels last, and whether they came with channels first.
+    """
+    if inputs.ndim < 2:
+        raise ShatterlabError(f"{name} has shape {inputs.shape}; expected one row an example, as in x[:, None].")
+    if inputs.size == 0:
+        raise ShatterlabError(f"{name} holds no examples of at least one number; give it some.")
+    if inputs.dtype.kind == "b":
+        inputs = inputs.astype(np.float32)
+    elif inputs.dtype.kind in "iu" and inputs.dtype != np.uint8:
+        tokens = inputs.ndim == 2
+        if inputs.min() < 0 or inputs.max() > (np.iinfo(np.int64).max if tokens else 255):
+            raise ShatterlabError(
+                f"{name} has integer {'token ids below 0' if tokens else 'pixels outside 0..255'}; "
+                "store numbers that are measurements as floats."
+            )
+        inputs = inputs.astype(np.int64 if tokens else np.uint8, copy=False)
+    elif inputs.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            inputs = inputs.astype(np.float32, copy=False)
+        if not np.isfinite(inputs).all():
+            raise ShatterlabError(
+                f"{name} has numbers that are not finite in float32; replace the NaN or infinite values."
+            )
+    elif inputs.dtype != np.uint8:
+        raise ShatterlabError(f"{name} has entries of type {inputs.dtype}; store them as uint8 or float32.")
+    first = inputs.ndim == 4 and inputs.shape[1] in CHANNELS and inputs.shape[3] not in CHANNELS
+    return (np.moveaxis(inputs, 1, 3) if first else inputs), first
+
+
+def _one_label_each(name: str, inputs: np.ndarray, labels: Any) -> None:
+    if np.shape(labels)[:1] != (len(inputs),):
+        raise ShatterlabError(
+            f"{name} has {len(inputs)} examples but labels of shape {np.shape(labels)}; they must match one to one."
+        )

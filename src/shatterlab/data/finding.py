@@ -1,0 +1,110 @@
+"""Finding data sets on this machine, reading, fetching and verifying them."""
+
+import os
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+from ..errors import ShatterlabError
+from . import addresses
+from .dataset import Data
+from .download import fetch, verify
+from .registry import DATASETS, Source, source
+
+
+def data_folders(data_dir: str | Path | None = None) -> list[Path]:
+    """Where data are looked for, in order: `data_dir`, $SHATTERLAB_DATA, the user's cache."""
+    from platformdirs import user_cache_path
+
+    named = [Path(folder).expanduser() for folder in (data_dir, os.environ.get("SHATTERLAB_DATA")) if folder]
+    return [*named, user_cache_path("shatterlab")]
+
+
+def find(name: str, data_dir: str | Path | None = None) -> Path | None:
+    """The file or folder that holds the data set, or None.
+
+    Raises:
+        ShatterlabError: no such data set; the message names the nearest.
+    """
+    if address := addresses.parse(name):
+        return address.path if address.path.exists() else None
+    entry = source(name)
+    if data_dir is not None and not data_folders(data_dir)[0].is_dir():
+        raise ShatterlabError(f"--data-dir {data_dir} is not a folder; name the one that holds {name}.")
+    return next((place for folder in data_folders(data_dir) if (place := entry.find(folder))), None)
+
+
+def load(name: str, data_dir: str | Path | None = None) -> Data:
+    """Reads a data set.
+
+    Args:
+        name: a key of `DATASETS`, or data of your own, see `addresses.FORMS`.
+        data_dir: looked in first; then $SHATTERLAB_DATA, then the user's cache.
+
+    Returns:
+        Train and test set. Their arrays are read-only, as the last set is kept for the next call.
+
+    Raises:
+        ShatterlabError: unknown, not found, or damaged; the message says what to do.
+    """
+    if address := addresses.parse(name):
+        return addresses.read(address)
+    place = find(name, data_dir)
+    if place is None:
+        looked = ", ".join(map(str, data_folders(data_dir)))
+        raise ShatterlabError(
+            f"{name} was not found in {looked}; run 'shatterlab data fetch {name}', "
+            "or name the folder that holds it with --data-dir or SHATTERLAB_DATA."
+        )
+    return _load_from(name, source(name), place)
+
+
+@lru_cache(maxsize=1)
+def _load_from(name: str, entry: Source, place: Path) -> Data:
+    return addresses.read_only(replace(entry.load(place), name=name, names=entry.names))
+
+
+def fetch_dataset(name: str, data_dir: str | Path | None = None) -> Path:
+    """Downloads a data set, by default into $SHATTERLAB_DATA or the user's cache; returns where it lies."""
+    if addresses.parse(name):
+        raise ShatterlabError(f"{name} is a file of yours, there is nothing to fetch; check it with 'data verify'.")
+    downloads = source(name).downloads
+    if downloads:
+        folder = data_folders(data_dir)[0]
+        fetch(downloads, folder if folder.name == name else folder / name)
+    place = find(name, data_dir)
+    assert place is not None
+    return place
+
+
+def verify_dataset(name: str, data_dir: str | Path | None = None) -> list[str]:
+    """Reads a data set whole and compares published checksums where the files have one.
+
+    Returns:
+        One line a check.
+
+    Raises:
+        ShatterlabError: not found, damaged, or a wrong checksum.
+    """
+    data = load(name, data_dir)
+    place = find(name, data_dir)
+    assert place is not None
+    entry = DATASETS.get(name)
+    lines = [
+        f"{name}: {len(data.train):,} training and {len(data.test):,} test {'images' if entry else 'examples'} of "
+        f"{data.train.shape}, "
+        f"{data.train.classes} classes, in {place}",
+        f"tensors sha256 train {data.train.fingerprint()[:16]} test {data.test.fingerprint()[:16]}",
+    ]
+    for file in (*entry.downloads, *entry.other_files) if entry else ():
+        path = place / file.name if place.is_dir() else place
+        if path.name != file.name or not path.exists():
+            continue
+        if not verify(file, path):
+            raise ShatterlabError(
+                f"{path} is not the published file; delete it and run 'shatterlab data fetch {name}'."
+            )
+        lines.append(f"{path.name}: published checksum {file.checksum[:20]}... matches")
+    if len(lines) == 2 and entry and entry.downloads:
+        lines.append("unpacked files have no published checksum: layout, sizes and labels are right")
+    return lines

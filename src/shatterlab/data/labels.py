@@ -1,0 +1,106 @@
+"""Labels of any kind become 0..classes-1, and what became what is kept."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ShatterlabError
+
+
+class Mapped(NamedTuple):
+    """Labels as integers from 0; names of the classes unless they were such integers before; what was done."""
+
+    train: NDArray[np.int64]
+    test: NDArray[np.int64] | None
+    classes: int
+    names: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def map_labels(name: str, train: Any, test: Any = None) -> Mapped:
+    """Maps the labels of a training and a test set together, in the order of their values.
+
+    Args:
+        name: of the data, for messages.
+        train, test: (n,) or (n, 1) integers, booleans, texts or whole floats, or one-hot rows (n, classes).
+
+    Raises:
+        ShatterlabError: labels are missing, are fractions, or nearly as many as there are examples.
+    """
+    parts = [_plain(name, np.asarray(part)) for part in (train, test) if part is not None]
+    uniques = [np.unique(part, return_inverse=True) for part in parts]
+    values = {value for unique, _ in uniques for value in unique.tolist()}
+    if len({isinstance(value, str) for value in values}) > 1:
+        raise ShatterlabError(f"{name} has texts and numbers as labels; make them one kind.")
+    ordered = sorted(values)
+    width = max(_one_hot_width(part) for part in (train, test))
+    if width or (type(ordered[0]) is int and ordered == list(range(len(ordered)))):
+        ordered, names, notes = list(range(width or len(ordered))), (), ()
+    else:
+        names = tuple(map(str, ordered))
+        notes = (f"labels {_few(list(map(repr, ordered)))} became {_few(list(map(str, range(len(ordered)))))}.",)
+    most = max(2, len(parts[0]) // 2)
+    if len(ordered) > most:
+        raise ShatterlabError(
+            f"{name} has {len(ordered):,} classes in {len(parts[0]):,} training examples, as if each had its own; "
+            "are these numbers to be predicted, or names of the examples?"
+        )
+    place = {value: i for i, value in enumerate(ordered)}
+    mapped = [np.array([place[value] for value in unique.tolist()], np.int64)[inverse] for unique, inverse in uniques]
+    return Mapped(mapped[0], mapped[1] if test is not None else None, len(ordered), names, notes)
+
+
+def _plain(name: str, labels: np.ndarray) -> np.ndarray:
+    """One integer, boolean or text for each example."""
+    if labels.ndim == 0 or labels.size == 0:
+        raise ShatterlabError(f"{name} has no labels; give it one for each example.")
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if _one_hot_width(labels):
+        return labels.argmax(axis=1)
+    if labels.ndim != 1:
+        raise ShatterlabError(f"{name} has labels of shape {labels.shape}; expected one for each example.")
+    if labels.dtype.kind == "O":
+        missing = [i for i, value in enumerate(labels) if value is None or not _is(value == value)]
+        if missing:
+            raise ShatterlabError(f"{name} lacks the label of example {missing[0]}; leave such examples out.")
+        numbers = all(isinstance(value, int | float | np.number | np.bool_) for value in labels)
+        labels = np.array(labels.tolist() if numbers else [_text(value) for value in labels])
+    if labels.dtype.kind in "US":
+        labels = labels.astype(str)
+        # Classes called 1, 2, ..., 10 are in the order of their numbers.
+        unique = np.unique(labels)
+        return labels.astype(np.int64) if all(v.isdecimal() and len(v) < 10 for v in unique.tolist()) else labels
+    if labels.dtype.kind == "f":
+        if np.isnan(labels).any():
+            raise ShatterlabError(f"{name} lacks the label of example {np.isnan(labels).argmax()}; leave it out.")
+        if (labels % 1 != 0).any():
+            raise ShatterlabError(
+                f"{name} has labels such as {labels[labels % 1 != 0][0]:g}: predicting numbers is regression, and "
+                "shatterlab trains classifiers; put the numbers into classes first."
+            )
+        return labels.astype(np.int64) if np.abs(labels).max() < 2**53 else labels
+    if labels.dtype.kind not in "iub":
+        raise ShatterlabError(f"{name} has labels of type {labels.dtype}; expected integers, booleans or texts.")
+    return labels
+
+
+def _one_hot_width(labels: Any) -> int:
+    """The number of columns of one-hot rows; 0 for anything else."""
+    rows = np.asarray(labels)
+    if rows.ndim != 2 or rows.shape[1] < 2 or rows.dtype.kind not in "iufb":
+        return 0
+    return rows.shape[1] if ((rows == 0) | (rows == 1)).all() and (rows.sum(axis=1) == 1).all() else 0
+
+
+def _is(value: Any) -> bool:
+    return value is True or (isinstance(value, np.bool_) and bool(value))  # pandas' NA is neither
+
+
+def _text(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _few(texts: list[str]) -> str:
+    return ", ".join(texts if len(texts) <= 6 else [*texts[:3], "...", texts[-1]])

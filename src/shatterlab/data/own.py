@@ -1,0 +1,134 @@
+"""Whatever a user hands over in Python becomes data: arrays, tensors, frames, torch Datasets, names."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShatterlabError
+from .addresses import tell
+from .arrays import assembled, checked, with_version
+from .dataset import Data, Dataset, pair
+from .finding import load
+
+ACCEPTED = (
+    "data can be (x_train, y_train, x_test, y_test), (x, y), (frame, 'label'), (train_frame, test_frame, 'label'), a "
+    "torch Dataset or two, the Data of shatterlab.load, or a name such as 'digits', 'npz:mine.npz', "
+    "'csv:mine.csv?label=COLUMN', 'folder:photos'"
+)
+
+
+def as_data(given: Any, data_dir: str | Path | None = None) -> Data:
+    """The data that a user means.
+
+    A user's arrays are neither copied without need nor protected; the version is the hash of their content now.
+
+    Args:
+        given: see `ACCEPTED`; arrays are of numpy, torch, polars or pandas, or lists.
+        data_dir: looked in first for the data sets of the house.
+
+    Raises:
+        ShatterlabError: it is none of these, or does not fit; the message says what is accepted.
+    """
+    if isinstance(given, str | Path):
+        return load(given if isinstance(given, str) else _address_of(given), data_dir)
+    if isinstance(given, Data):
+        return _checked_again(given)
+    if isinstance(given, Mapping) and "x_train" in given:
+        given = tuple(given[name] for name in ("x_train", "y_train", "x_test", "y_test") if name in given)
+    if _is_torch_dataset(given):
+        given = _items(given)
+    if not isinstance(given, tuple | list):
+        raise ShatterlabError(f"{ACCEPTED}; got {type(given).__name__}.")
+    data = _of_several(tuple(given))
+    tell(data)
+    return data
+
+
+def _of_several(given: tuple[Any, ...]) -> Data:
+    if len(given) == 2 and all(isinstance(part, tuple | list) and len(part) == 2 for part in given):
+        given = (*given[0], *given[1])  # ((x_train, y_train), (x_test, y_test)), as Keras has it
+    if len(given) == 2 and all(map(_is_torch_dataset, given)):
+        given = (*_items(given[0]), *_items(given[1]))
+    if len(given) in (2, 3) and isinstance(given[-1], str) and all(map(_is_frame, given[:-1])):
+        return _from_frames(given[0], given[1] if len(given) == 3 else None, given[-1])
+    if len(given) not in (2, 4) or any(isinstance(part, str) or part is None for part in given):
+        kinds = ", ".join(type(part).__name__ for part in given)
+        raise ShatterlabError(f"{ACCEPTED}; got ({kinds}).")
+    if _is_frame(given[0]):  # the labels beside the frame
+        from .tables import as_polars
+
+        frames = [as_polars(x).with_columns(**{"\0": _array(y)}) for x, y in zip(given[::2], given[1::2], strict=True)]
+        return _from_frames(frames[0], frames[1] if len(frames) > 1 else None, "\0")
+    return assembled("arrays", *map(_array, given))
+
+
+def _from_frames(train: Any, test: Any, label: str) -> Data:
+    from .tables import from_frames
+
+    return from_frames("frame", train, test, label)
+
+
+def _checked_again(data: Data) -> Data:
+    """Data that a user may have made or changed, with inputs and labels looked at and the version of their content."""
+    parts: list[Dataset] = []
+    for name, part in (("train", data.train), ("test", data.test)):
+        sound = checked(f"{name} set", np.asarray(part.inputs), np.asarray(part.labels), part.classes)
+        parts.append(
+            replace(
+                part,
+                inputs=sound.inputs,
+                labels=sound.labels,
+                channels_first=sound.channels_first or part.channels_first,
+            )
+        )
+    both = pair("data", *parts)
+    return with_version(replace(data, train=both.train, test=both.test))
+
+
+def _array(values: Any) -> np.ndarray:
+    """Numbers of any library as a numpy array, without a copy where that is possible."""
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(values, torch.Tensor):
+        values = values.detach().cpu()
+        return (values.float() if values.dtype == torch.bfloat16 else values).numpy()
+    if hasattr(values, "to_numpy"):
+        values = values.to_numpy()
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise ShatterlabError(f"{type(values).__name__} is no array ({error}); {ACCEPTED}.") from None
+
+
+def _is_frame(values: Any) -> bool:
+    return hasattr(values, "columns") and hasattr(values, "to_numpy")
+
+
+def _is_torch_dataset(values: Any) -> bool:
+    """Anything that has items by number and is no array, frame or list."""
+    plain = isinstance(values, str | tuple | list | Mapping) or hasattr(values, "__array__")
+    return not plain and hasattr(values, "__getitem__") and hasattr(values, "__len__")
+
+
+def _items(dataset: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Every item of a torch Dataset, read once."""
+    inputs, labels = [], []
+    for i in range(len(dataset)):
+        item = dataset[i]
+        if not isinstance(item, tuple | list) or len(item) != 2:
+            raise ShatterlabError(f"item {i} of the {type(dataset).__name__} is no pair (input, label); {ACCEPTED}.")
+        inputs.append(_array(item[0]))
+        labels.append(_array(item[1]))
+    shapes = {array.shape for array in inputs}
+    if len(shapes) != 1:
+        few = sorted(shapes)[:2]
+        raise ShatterlabError(f"the {type(dataset).__name__} has inputs of shapes such as {few}; resize them to one.")
+    return np.stack(inputs), np.stack(labels)
+
+
+def _address_of(path: Path) -> str:
+    kind = {".npz": "npz", ".csv": "csv", ".parquet": "parquet"}.get(path.suffix, "folder")
+    return f"{kind}:{path}"

@@ -1,0 +1,79 @@
+"""`folder:PATH`: a folder of pictures for each class."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import ShatterlabError
+from .arrays import assembled
+from .dataset import Data
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+TESTS = ("test", "val", "valid", "validation")
+GREY = ("1", "L", "LA")
+
+
+def read(path: Path, name: str, side: str | None) -> Data:
+    """Reads `PATH/CLASS/*.png`, or `PATH/train/CLASS` and `PATH/test/CLASS` (or val, ...) if they are there.
+
+    Args:
+        path: the folder.
+        name: short, for people.
+        side: if given, every picture is cut to its central square and resized to that many pixels each way.
+    """
+    test = next((path / sub for sub in TESTS if (path / sub).is_dir()), None) if (path / "train").is_dir() else None
+    roots = [path / "train", test] if test else [path / "train" if (path / "train").is_dir() else path]
+    files = [_files(root) for root in roots]
+    pictures = _read_all([file for part in files for file, _ in part], _whole(side))
+    n = len(files[0])
+    labels = [np.array([label for _, label in part]) for part in files]
+    return assembled(name, pictures[:n], labels[0], *((pictures[n:], labels[1]) if test else ()))
+
+
+def _files(root: Path) -> list[tuple[Path, str]]:
+    found = [
+        (file, folder.name)
+        for folder in sorted(root.iterdir())
+        if folder.is_dir() and not folder.name.startswith(".")
+        for file in sorted(folder.rglob("*"))
+        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
+    ]
+    if not found:
+        raise ShatterlabError(f"{root} holds no pictures; it needs a folder for each class, as in {root}/cat/1.png.")
+    return found
+
+
+def _read_all(files: list[Path], side: int | None) -> np.ndarray:
+    """uint8 (n, height, width, channels): grey if all pictures are, else colours."""
+    from PIL import Image, ImageOps
+
+    size, grey = None if side is None else (side, side), True
+    try:
+        for file in files:  # the heads alone, which is quick
+            with Image.open(file) as picture:
+                if picture.mode[0] in "IF":
+                    raise ShatterlabError(f"{file} has more than 8 bits a pixel; save it with 8.")
+                grey = grey and picture.mode in GREY
+                size = size or picture.size
+                if side is None and picture.size != size:
+                    raise ShatterlabError(
+                        f"{files[0]} has {size[0]} x {size[1]} pixels and {file} {picture.size[0]} x "
+                        f"{picture.size[1]}; add ?side={min(size)} to the name of the folder to resize them."
+                    )
+        assert size is not None
+        result = np.empty((len(files), size[1], size[0], 1 if grey else 3), np.uint8)
+        for row, file in zip(result, files, strict=True):
+            with Image.open(file) as picture:
+                plain = picture.convert("L" if grey else "RGB")
+                row[:] = np.asarray(ImageOps.fit(plain, size) if side else plain).reshape(row.shape)
+    except ShatterlabError:
+        raise
+    except Exception as error:  # a damaged picture raises nearly any type of error
+        raise ShatterlabError(f"{file} cannot be read as a picture ({error}); replace or delete it.") from None
+    return result
+
+
+def _whole(side: str | None) -> int | None:
+    if side is not None and not (side.isdecimal() and 0 < int(side) <= 4096):
+        raise ShatterlabError(f"side must be a number of pixels such as 32, got '{side}'.")
+    return None if side is None else int(side)

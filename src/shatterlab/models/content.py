@@ -1,0 +1,200 @@
+"""The content of a user's network as one hash: its code, its constants, its structure and its first weights.
+
+Code counts as Python has compiled it, without file names, line numbers, comments and docstrings, so that a network in a
+moved or reformatted file is the same network. What a function reads from its module or its closure counts with it, and
+so do the classes and functions that it calls, as far as they are the user's own: a library counts by its name.
+"""
+
+import dis
+import functools
+import hashlib
+import sys
+import sysconfig
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+LIBRARIES = tuple({str(Path(sysconfig.get_path(name)).resolve()) for name in ("purelib", "platlib", "stdlib")})
+"""Folders whose code counts by its name alone; its version is a part of a result's provenance."""
+
+PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis))
+OF_A_CLASS = {
+    "__module__",
+    "__doc__",
+    "__dict__",
+    "__weakref__",
+    "__firstlineno__",
+    "__static_attributes__",
+    "__qualname__",
+}
+OF_A_MODULE = {"_parameters", "_buffers", "_modules", "_non_persistent_buffers_set", "training"}
+
+
+def content_of(*things: Any) -> str:
+    """Sixteen hexadecimal digits: a hash of the content of functions, classes, modules, tensors and plain values."""
+    digest = hashlib.sha256()
+    _Content(digest.update).add(things)
+    return digest.hexdigest()[:16]
+
+
+class _Content:
+    """Feeds the content of things to a hash, each thing once, so that cycles end."""
+
+    def __init__(self, update: Callable[[bytes], None]) -> None:
+        self.update = update
+        self.seen: dict[int, int] = {}
+        self.kept: list[Any] = []  # an object that is gone would give its number to another
+
+    def word(self, *words: object) -> None:
+        self.update("\0".join(map(str, words)).encode() + b"\0\0")
+
+    def add(self, thing: Any) -> None:
+        if isinstance(thing, PLAIN):
+            self.word(type(thing).__name__, repr(thing))
+            return
+        if isinstance(thing, tuple):  # never remembered: whether equal constants are one object is up to the compiler
+            self.word("tuple", len(thing))
+            for item in thing:
+                self.add(item)
+            return
+        if id(thing) in self.seen:
+            self.word("again", self.seen[id(thing)])
+            return
+        self.seen[id(thing)] = len(self.seen)
+        self.kept.append(thing)
+        if isinstance(thing, list):
+            self.word("list", len(thing))
+            for item in thing:
+                self.add(item)
+        elif isinstance(thing, dict):
+            self.word("dict", len(thing))
+            for key, value in thing.items():
+                self.add(key)
+                self.add(value)
+        elif isinstance(thing, set | frozenset):
+            self.word("set", *sorted(map(content_of, thing)))
+        elif isinstance(thing, torch.Tensor | np.ndarray | np.generic):
+            self._array(thing)
+        elif isinstance(thing, types.ModuleType):
+            self.word("module", thing.__name__ if _is_library(thing) else "")
+        elif isinstance(thing, functools.partial):
+            self.add((thing.func, thing.args, thing.keywords))
+        elif isinstance(thing, types.MethodType):
+            self.add((thing.__func__, thing.__self__))
+        elif isinstance(thing, types.CodeType):
+            self._code(thing, {}, None)
+        elif isinstance(thing, types.FunctionType):
+            self._function(thing)
+        elif isinstance(thing, types.BuiltinFunctionType):
+            self.word("built in", thing.__module__, thing.__qualname__)
+        elif isinstance(thing, type):
+            self._class(thing)
+        elif isinstance(thing, nn.Module):
+            self._module(thing)
+        else:
+            self._object(thing)
+
+    def _array(self, array: Any) -> None:
+        if isinstance(array, torch.Tensor):
+            whole = array.detach().cpu().resolve_conj().resolve_neg().contiguous()
+            self.word("tensor", whole.dtype, tuple(whole.shape), array.requires_grad)
+            self.update(whole.reshape(-1).view(torch.uint8).numpy().tobytes() if whole.numel() else b"")
+        else:
+            whole = np.ascontiguousarray(array)
+            self.word("array", whole.dtype, whole.shape)
+            self.update(whole.tobytes() if whole.dtype != object else repr(whole.tolist()).encode())
+
+    def _function(self, function: types.FunctionType) -> None:
+        if _is_library(function):
+            self.word("library", function.__module__, function.__qualname__)
+            return
+        self.word("function")
+        self._code(function.__code__, function.__globals__, function.__doc__)
+        self.add((function.__defaults__, function.__kwdefaults__))
+        for cell in function.__closure__ or ():
+            try:
+                self.add(cell.cell_contents)
+            except ValueError:
+                self.word("empty cell")
+
+    def _code(self, code: types.CodeType, names: dict[str, Any], docstring: str | None) -> None:
+        self.update(code.co_code)
+        self.word(code.co_names, code.co_flags)
+        for constant in code.co_consts:
+            if isinstance(constant, types.CodeType):
+                self._code(constant, names, None)
+            elif constant != docstring or docstring is None:
+                self.add(constant)
+        # What the code reads from its module, followed through the attributes of modules: `blocks.WIDTH`.
+        value: Any = None
+        imported: Any = None
+        for instruction in dis.get_instructions(code):
+            if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+                value = names.get(str(instruction.argval))
+            elif instruction.opname in ("LOAD_ATTR", "LOAD_METHOD") and isinstance(value, types.ModuleType):
+                value = getattr(value, str(instruction.argval), None)
+            elif instruction.opname == "IMPORT_NAME":
+                value = imported = sys.modules.get(str(instruction.argval))
+            elif instruction.opname == "IMPORT_FROM":
+                value = getattr(imported, str(instruction.argval), None)
+            elif instruction.opname not in ("CACHE", "PUSH_NULL", "PRECALL"):
+                value = None
+            if value is not None and not isinstance(value, types.ModuleType):
+                self.add(value)
+
+    def _class(self, thing: type) -> None:
+        if _is_library(thing):
+            self.word("library", thing.__module__, thing.__qualname__)
+            return
+        self.word("class")
+        self.add(thing.__bases__)
+        for name, value in sorted(vars(thing).items()):
+            if name not in OF_A_CLASS and not isinstance(
+                value, types.GetSetDescriptorType | types.MemberDescriptorType
+            ):
+                self.word(name)
+                unwrapped = value.__func__ if isinstance(value, staticmethod | classmethod) else value
+                self.add((unwrapped.fget, unwrapped.fset) if isinstance(unwrapped, property) else unwrapped)
+
+    def _module(self, module: nn.Module) -> None:
+        """Structure and tensors; a parameter that stands at two places is the same thing again at the second."""
+        self.add(type(module))
+        for name, value in sorted(vars(module).items()):
+            if name not in OF_A_MODULE and not (
+                name.startswith("_") and _is_empty(value)
+            ):  # torch's own empty tables come and go
+                self.word(name)
+                self.add(value)
+        for kind in (module._parameters, module._buffers, module._modules):
+            for name, value in kind.items():
+                self.word(name)
+                self.add(value)
+
+    def _object(self, thing: Any) -> None:
+        """An object of any other class by its attributes; without any it counts by its class and its words."""
+        self.add(type(thing))
+        slots = [name for part in type(thing).__mro__ for name in getattr(part, "__slots__", ())]
+        shown = dict(getattr(thing, "__dict__", {})) | {n: getattr(thing, n) for n in slots if hasattr(thing, n)}
+        if shown:
+            self.add(dict(sorted(shown.items())))
+        elif type(thing).__repr__ is not object.__repr__ and " at 0x" not in repr(thing):
+            self.word(repr(thing))
+
+
+def _is_library(thing: Any) -> bool:
+    """Whether a function, class or module comes with Python or from an installed package."""
+    name = thing.__name__ if isinstance(thing, types.ModuleType) else getattr(thing, "__module__", None) or ""
+    top = name.partition(".")[0]
+    if top in sys.stdlib_module_names or top == "shatterlab":
+        return top != "__main__"
+    file = getattr(sys.modules.get(name), "__file__", None)
+    return file is not None and str(Path(file).resolve()).startswith(LIBRARIES) and top != "__main__"
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value is False or (isinstance(value, dict | list | set | tuple) and not value)

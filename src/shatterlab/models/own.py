@@ -1,0 +1,199 @@
+"""A user's own network: found by reference or given as an object, built from a seed, identified by its content."""
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..errors import ShatterlabError, unknown
+from . import lookup
+from .content import content_of
+from .generators import seeded
+
+ACCEPTED = (
+    "a model is a name of `shatterlab list models`, an nn.Module class, a function that returns an nn.Module, "
+    "'file.py:name' or 'package.module:name'"
+)
+
+
+@dataclass(frozen=True)
+class OwnModel:
+    """A class or function of a user's that makes a network.
+
+    Args:
+        name: for people, and the `model` of a spec; never that of a network of the house.
+        make: returns an `nn.Module`; it may take `shape` (of one input as the module sees it; channels, height, width
+            of an image), `classes` or `num_classes`.
+        reference: `file.py:name` or `package.module:name`, by which another process finds it; None for an object that
+            lives in this process only.
+    """
+
+    name: str
+    make: Callable[..., Any]
+    reference: str | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.reference is None:
+            raise ShatterlabError(
+                f"{self.name} lives in this process only and cannot be handed to another; put it into a file and name "
+                "it 'file.py:name', or use one process."
+            )
+        return own_model, (self.reference,)
+
+    def build(self, shape: tuple[int, ...], classes: int, seed: int) -> nn.Module:
+        """The network with the weights that its own code draws under `seed`.
+
+        Raises:
+            ShatterlabError: its code fails, or returns something else.
+        """
+        with seeded(seed):
+            try:
+                module = self._made(shape, classes)
+            except ShatterlabError:
+                raise
+            except Exception as error:
+                raise ShatterlabError(
+                    f"{self.name} could not be built for inputs of shape {shape} and {classes} classes: "
+                    f"{type(error).__name__}: {error}."
+                ) from error
+        if not isinstance(module, nn.Module):
+            raise ShatterlabError(f"{self.name} returned {type(module).__name__} where an nn.Module was expected.")
+        return module
+
+    def _made(self, shape: tuple[int, ...], classes: int) -> Any:
+        offered = {"shape": shape, "classes": classes, "num_classes": classes}
+        try:
+            takes = inspect.signature(self.make).parameters
+        except (TypeError, ValueError):
+            takes = {}  # type: ignore[assignment]
+        given = {name: value for name, value in offered.items() if name in takes}
+        if not given and any(taken.kind is taken.VAR_KEYWORD for taken in takes.values()):
+            try:  # as torchvision's and timm's functions take it
+                return self.make(num_classes=classes)
+            except TypeError:
+                return self.make()
+        return self.make(**given)
+
+    def version(self, shape: tuple[int, ...], classes: int) -> str:
+        """A hash of its code, its structure and its first weights, for inputs of this shape.
+
+        Raises:
+            ShatterlabError: it cannot be built, or two networks from one seed differ.
+        """
+        first, second = (self.build(shape, classes, 0) for _ in range(2))
+        for (name, one), other in zip(first.state_dict().items(), second.state_dict().values(), strict=False):
+            if not torch.equal(torch.nan_to_num(one), torch.nan_to_num(other)):
+                raise ShatterlabError(
+                    f"{self.name} draws {name} from a source that no seed reaches, as two networks from one seed "
+                    "differ there; draw from the global generator of torch, numpy or random."
+                )
+        return content_of(self.make, first)
+
+
+def is_own(given: object) -> bool:
+    """Whether a model is named by a reference or given as an object, and not by a name of the house."""
+    return not isinstance(given, str) or ":" in given
+
+
+def own_model(given: Any) -> OwnModel:
+    """The user's network behind a reference, a class or a function.
+
+    Args:
+        given: an `nn.Module` class, a function, an `OwnModel`, `file.py:name` or `package.module:name`.
+
+    Raises:
+        ShatterlabError: there is no such file, module or name, or it is something else.
+    """
+    if isinstance(given, OwnModel):
+        return given
+    if isinstance(given, nn.Module):
+        raise ShatterlabError(
+            f"{type(given).__name__} is a network that is built already, so that no seed can draw its weights anew; "
+            f"give the class, or a function that builds it: model=lambda: {type(given).__name__}(...)."
+        )
+    if isinstance(given, str):
+        return OwnModel(_name(given.rpartition(":")[2]), _referred(given), given)
+    if not callable(given):
+        raise ShatterlabError(f"the model is of type {type(given).__name__}; {ACCEPTED}.")
+    named = getattr(given, "__name__", type(given).__name__)
+    return OwnModel(_name("lambda" if named == "<lambda>" else named), given, _reference_of(given))
+
+
+def _name(name: str) -> str:
+    """A name that no network of the house has: results of a user's `alexnet` are not those of the paper's."""
+    try:
+        lookup(name)
+    except ShatterlabError:
+        return name
+    return f"own {name}"
+
+
+def _referred(reference: str) -> Callable[..., Any]:
+    where, _, name = reference.rpartition(":")
+    module = _from_file(Path(where).expanduser().resolve()) if where.endswith(".py") else _from_package(where)
+    found: Any = module
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise unknown(f"name in {where}", part, [n for n, v in vars(found).items() if callable(v) and n[0] != "_"])
+        found = getattr(found, part)
+    if not callable(found):
+        raise ShatterlabError(f"{reference} is of type {type(found).__name__}; {ACCEPTED}.")
+    return found
+
+
+@cache
+def _from_file(path: Path) -> ModuleType:
+    """Runs a user's file once in this process; its folder is where it imports from, as for a script."""
+    if not path.is_file():
+        raise ShatterlabError(f"{path} is no file; name the one that holds your network, as in mine.py:Net.")
+    if str(path.parent) not in sys.path:
+        sys.path.insert(0, str(path.parent))
+    name = path.stem if path.stem not in sys.modules else f"{path.stem}_{content_of(str(path))}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise ShatterlabError(f"{path} could not be run: {type(error).__name__}: {error}.") from error
+    return module
+
+
+def _from_package(name: str) -> ModuleType:
+    if name.partition(".")[0] == "torchvision":
+        from .zoo import torchvision_models
+
+        torchvision_models()  # its sentence says what to install
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # packages in the current folder, as for `python -m`
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise ShatterlabError(
+            f"there is no module {error.name} for the model {name}; install it, or name a file: path/to/file.py:name."
+        ) from None
+    except Exception as error:
+        raise ShatterlabError(f"{name} could not be imported: {type(error).__name__}: {error}.") from error
+
+
+def _reference_of(given: Any) -> str | None:
+    """How another process would find an object of this one, where it can."""
+    name, module = getattr(given, "__qualname__", "<"), sys.modules.get(getattr(given, "__module__", ""))
+    if "<" in name or module is None or getattr(module, name.partition(".")[0], None) is None:
+        return None
+    if module.__name__ != "__main__" and getattr(module, "__spec__", None):
+        return f"{module.__name__}:{name}"
+    file = getattr(module, "__file__", None)
+    return f"{Path(file).resolve()}:{name}" if file and file.endswith(".py") else None

@@ -1,0 +1,82 @@
+"""What a finished run says of every single example: compact, without weights, in the order of the original data."""
+
+import io
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Examples:
+    """One set of a run, a number for each example, sorted by `index`.
+
+    Args:
+        index: int64 (n,), the place of the example in the data set before a subset was drawn.
+        labels: int64 (n,), what the model was trained on or scored against.
+        true_labels: int64 (n,).
+        assigned: bool (n,), whether the label was assigned at random, be it right by chance or not.
+        predicted: int64 (n,), the class that the model predicts after the last epoch, on clean inputs.
+    """
+
+    index: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    true_labels: NDArray[np.int64]
+    assigned: NDArray[np.bool_]
+    predicted: NDArray[np.int64]
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Whether each example is predicted as it is labelled."""
+        return self.predicted == self.labels
+
+    @property
+    def wrong_labels(self) -> NDArray[np.bool_]:
+        """Which labels are wrong, a part of those that were assigned at random."""
+        return self.labels != self.true_labels
+
+    def sorted(self) -> "Examples":
+        """The same, in the original order."""
+        order = np.argsort(self.index, kind="stable")
+        return Examples(*(getattr(self, part.name)[order] for part in fields(self)))
+
+
+def packed(sets: Mapping[str, Examples]) -> bytes:
+    """The bytes of a compressed npz archive with an array a set and column, integers as small as they fit."""
+    arrays = {
+        f"{name}/{part.name}": _small(getattr(examples, part.name))
+        for name, examples in sets.items()
+        for part in fields(examples)
+    }
+    file = io.BytesIO()
+    np.savez_compressed(file, allow_pickle=False, **arrays)
+    return file.getvalue()
+
+
+def unpacked(content: bytes) -> dict[str, Examples]:
+    """The sets of an archive that `packed` made, by name.
+
+    Raises:
+        ValueError: the bytes are damaged.
+    """
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(str(error)) from None
+    names = dict.fromkeys(name.partition("/")[0] for name in arrays)
+    columns = [part.name for part in fields(Examples)]
+    return {
+        name: Examples(
+            *(a if a.dtype == bool else a.astype(np.int64) for a in (arrays[f"{name}/{c}"] for c in columns))
+        )
+        for name in names
+    }
+
+
+def _small(array: np.ndarray) -> np.ndarray:
+    if array.dtype == bool or not array.size:
+        return array
+    return array.astype(np.min_scalar_type(int(array.max())))

@@ -1,0 +1,114 @@
+"""One batch through a user's network before anything is trained: what does not fit ends in a sentence."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ..errors import ShatterlabError
+from ..models.generators import seeded
+from .alone import as_seen
+
+OUT_OF_MEMORY = (torch.cuda.OutOfMemoryError, MemoryError)
+
+
+def preflight(trial: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, classes: int, sizes: Sequence[int]) -> None:
+    """Takes a network through a forward and a backward pass, in training and in evaluation mode.
+
+    Args:
+        trial: a user's network, built for this alone, since its running statistics change; on the device of the inputs.
+        inputs: some examples as training would hand them over, before channels are put first.
+        labels: int64, theirs.
+        classes: the number of classes.
+        sizes: of the batches that training will have, the last and smaller one among them.
+
+    Raises:
+        ShatterlabError: the network fails, or what it returns are no logits of the shape (batch, classes). The message
+            says what came, what was expected and what usually helps.
+    """
+    name = type(trial).__name__
+    if not any(parameter.requires_grad for parameter in trial.parameters()):
+        raise ShatterlabError(f"{name} has no parameter that requires a gradient, so that there is nothing to train.")
+    with seeded(0):
+        for size in sorted(set(sizes), reverse=True):
+            batch, targets = inputs[:size], labels[:size]
+            _pass(trial.train(), batch, targets, classes, name)
+        with torch.no_grad():
+            _check(trial.eval()(as_seen(inputs[:2], own=True)), inputs[:2], classes, name)
+
+
+def _pass(trial: nn.Module, batch: torch.Tensor, targets: torch.Tensor, classes: int, name: str) -> None:
+    seen = as_seen(batch, own=True)
+    handed = f"a batch of shape {tuple(seen.shape)} and type {_type(seen)}"
+    try:
+        logits = trial(seen)
+    except OUT_OF_MEMORY:
+        raise
+    except Exception as error:
+        raise ShatterlabError(
+            f"{name} failed on {handed}: {type(error).__name__}: {_short(error)}; {_help(error)}"
+        ) from error
+    _check(logits, seen, classes, name)
+    if not logits.requires_grad:
+        raise ShatterlabError(
+            f"the logits of {name} depend on no parameter that requires a gradient; leave out what cuts the graph "
+            "(detach, argmax, torch.no_grad, numpy)."
+        )
+    try:
+        F.cross_entropy(logits.float(), targets).backward()
+    except OUT_OF_MEMORY:
+        raise
+    except Exception as error:
+        raise ShatterlabError(
+            f"the backward pass of {name} failed on {handed}: {type(error).__name__}: {_short(error)}; operations that "
+            "change a tensor in place before its gradient is taken are the usual cause."
+        ) from error
+
+
+def _check(logits: object, seen: torch.Tensor, classes: int, name: str) -> None:
+    wanted = f"expected logits of shape ({len(seen)}, {classes}), a number a class for each example"
+    if not isinstance(logits, torch.Tensor):
+        raise ShatterlabError(f"{name} returned {type(logits).__name__}; {wanted}: return the tensor alone.")
+    if logits.shape != (len(seen), classes):
+        usual = (
+            f"its last layer has {logits.shape[1]} outputs where the data have {classes} classes: let the network take "
+            "`classes` as an argument"
+            if logits.ndim == 2 and len(logits) == len(seen)
+            else "flatten or pool what lies between the examples and the classes, as in x.flatten(1) or x.mean(1)"
+        )
+        raise ShatterlabError(f"{name} returned the shape {tuple(logits.shape)}; {wanted}; {usual}.")
+    if not logits.is_floating_point():
+        raise ShatterlabError(f"{name} returned numbers of type {_type(logits)}; {wanted}, in a real floating type.")
+    if logits.device != seen.device:
+        raise ShatterlabError(
+            f"{name} returned its logits on {logits.device} for inputs on {seen.device}; make new tensors on the device "
+            "of the input, as in torch.zeros(n, device=x.device), and register constants as buffers."
+        )
+
+
+def _help(error: Exception) -> str:
+    """What usually helps, by what the error says."""
+    text = str(error).lower()
+    for words, advice in (
+        (("shapes cannot be multiplied", "size mismatch", "expected input", "to have"),
+         "a layer expects another size: let the network take `shape`, the shape of one example, as an argument."),
+        (("more than 1 value per channel",),
+         "batch normalization cannot train on a batch of one: choose a batch size that leaves no single example over."),
+        (("view size is not compatible",), "write reshape instead of view."),
+        (("index out of range",), "an embedding has fewer rows than there are token ids."),
+        (("must be same dtype", "expected scalar type", "should be the same", "expected tensor for argument"),
+         "the input has another type than the weights: integers are taken for token ids, so store numbers as floats."),
+        (("on the same device",), "register constants as buffers, so that they move with the module."),
+    ):  # fmt: skip
+        if any(word in text for word in words):
+            return advice
+    return "try it on such a batch by itself."
+
+
+def _short(error: Exception) -> str:
+    return str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else "no message"
+
+
+def _type(tensor: torch.Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
