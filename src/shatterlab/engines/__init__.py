@@ -1,5 +1,9 @@
-"""Engines do the missing runs of a list: here (`local`), later on a cluster."""
+"""Engines do jobs and hand out what came of each: here (`local`), later on a cluster.
 
-from .local import Settings, cores, run_all, threads_for
+An engine is a function like `local.do`: it gets jobs, which travel as data and a reference to code, and lets some
+process call `jobs.do` on each unit of them.
+"""
 
-__all__ = ["Settings", "cores", "run_all", "threads_for"]
+from .local import Ended, cores, do, threads_for
+
+__all__ = ["Ended", "cores", "do", "threads_for"]

@@ -1,6 +1,6 @@
 """Results: what a run leaves, where it lies, and how to read many of them."""
 
-from .measurement import Measurement, Task
+from .measurement import Measurement, measurement_id
 from .provenance import Provenance, commit, processor, versions
 from .result import Result
 from .store import DEFAULT_STORE, Asked, Store
@@ -12,8 +12,8 @@ __all__ = [
     "Provenance",
     "Result",
     "Store",
-    "Task",
     "commit",
+    "measurement_id",
     "processor",
     "versions",
 ]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..figures.lines import lines
-from ..results import Task
+from ..jobs import Computation
 from .study import Cells, Claim, Outcome, Scale, Study, Tables, seeds_of
 
 DEGREES = range(15)
@@ -18,10 +18,10 @@ SIGMAS = 4
 """Standard errors within which the measured total and the sum of the parts count as equal."""
 
 
-def tasks(scale: Scale, data: str, seeds: int) -> list[Task]:
+def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
     """One sweep over the degrees a seed."""
     return [
-        Task("bias-variance", "polynomials of degree 0 to 14",
+        Computation("bias-variance", "polynomials of degree 0 to 14",
              SETTINGS[scale] | {"degrees": list(DEGREES), "seed": seed}, sweep)
         for seed in range(seeds)
     ]  # fmt: skip
@@ -117,7 +117,7 @@ STUDY = Study(
     question="Must a model that is too large for its data overfit, as the classical picture says?",
     source="the lecture's first figure, the bias-variance trade-off",
     chapter="The question",
-    tasks=tasks,
+    jobs=jobs,
     draw=draw,
     verdict=verdict,
     table=table,

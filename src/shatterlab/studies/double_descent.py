@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..figures.lines import lines
-from ..results import Task
+from ..jobs import Computation
 from ..seeds import stream
 from .study import Cells, Claim, Outcome, Scale, Study, Tables, percent
 
@@ -22,13 +22,15 @@ SETTINGS: dict[Scale, dict[str, int]] = {
 KINDS = {"least norm": "least_norm", "best ridge": "ridged"}
 
 
-def tasks(scale: Scale, data: str, seeds: int) -> list[Task]:
+def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
     """A sweep over the number of features a repeat; each has its own data, label noise and features."""
     dials = {name: value for name, value in SETTINGS[scale].items() if name != "repeats"}
+    memory = 8 * max(RATIOS) * dials["n"] * (2 * dials["n"] + dials["n_test"])
     return [
-        Task("double-descent", f"draw {repeat + 1}", {"data": data, "noise": NOISE, "seed": repeat} | dials, sweep)
+        Computation("double-descent", f"double descent, draw {repeat + 1}",
+                    {"data": data, "noise": NOISE, "seed": repeat} | dials, sweep, memory=memory)
         for repeat in range(SETTINGS[scale]["repeats"] * seeds)
-    ]
+    ]  # fmt: skip
 
 
 def sweep(data: Any, n: int, n_test: int, noise: float, seed: int) -> list[dict[str, Any]]:
@@ -190,7 +192,7 @@ STUDY = Study(
     question="What becomes of the test error when a model grows beyond the point where it fits every label?",
     source="Belkin et al. (2019), Nakkiran et al. (2021); the lecture's question after overparameterization",
     chapter="Linear models and what descent prefers",
-    tasks=tasks,
+    jobs=jobs,
     draw=draw,
     verdict=verdict,
     table=table,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..figures.lines import lines
-from ..results import Task
+from ..jobs import Computation
 from .study import Cells, Claim, Outcome, Scale, Study, Tables
 
 GOAL = 1e-8
@@ -32,10 +32,10 @@ SIZES: dict[Scale, dict[str, list[dict[str, Any]]]] = {
 }
 
 
-def tasks(scale: Scale, data: str, seeds: int) -> list[Task]:
+def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
     """Each problem at each size."""
     return [
-        Task("gradient-descent", f"{problem}, {', '.join(f'{k} = {v:,}' for k, v in size.items())}",
+        Computation("gradient-descent", f"{problem}, {', '.join(f'{k} = {v:,}' for k, v in size.items())}",
              {"problem": problem, "size": size, "iterations": ITERATIONS, "step": STEPS[problem], "seed": seed}, solve)
         for seed in range(seeds)
         for problem, sizes in SIZES[scale].items()
@@ -155,7 +155,7 @@ STUDY = Study(
     question="Does gradient descent need regularization to solve nonconvex problems?",
     source="Ma, Wang, Chi and Chen (2017), cited by the lecture",
     chapter="Linear models and what descent prefers",
-    tasks=tasks,
+    jobs=jobs,
     draw=draw,
     verdict=verdict,
     table=table,

@@ -6,8 +6,9 @@ from typing import Any
 import polars as pl
 
 from ..figures.curves import best_so_far
+from ..jobs import Training
 from ..paper import FIGURE_2B_BN_GAIN
-from ..spec import Spec, make_spec
+from ..spec import make_spec
 from .learning_curves import FITS
 from .study import Cells, Claim, Outcome, Scale, Study, Tables, gain, mean_of, percent, points, setting, unlike
 from .table1 import SIGNIFICANCE, generalizes
@@ -31,7 +32,7 @@ SCALED_RATES = {"inception-no-bn": {"learning_rate": 0.004}}
 DIGITS = {"n": 500, "n_test": None, "n_validation": 200}
 
 
-def specs(scale: Scale, data: str, seeds: int) -> list[Spec]:
+def jobs(scale: Scale, data: str, seeds: int) -> list[Training]:
     """Inception with and without batch normalization, no explicit regularizer."""
     found = (
         make_spec(
@@ -44,7 +45,7 @@ def specs(scale: Scale, data: str, seeds: int) -> list[Spec]:
         for model in MODELS
         for seed in range(seeds)
     )
-    return list(dict.fromkeys(found))  # cut to the digits, two settings are one
+    return [Training(spec) for spec in dict.fromkeys(found)]  # cut to the digits, two settings are one
 
 
 def groups(runs: pl.DataFrame) -> list[pl.DataFrame]:
@@ -150,7 +151,7 @@ STUDY = Study(
     question="Do early stopping and batch normalization, the implicit regularizers, explain generalization?",
     source="Zhang et al. (2017), section 3, figure 2b",
     chapter="Regularization",
-    specs=specs,
+    jobs=jobs,
     draw=draw,
     verdict=verdict,
     table=table,

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..figures.lines import lines
+from ..jobs import Computation
 from ..paper import MNIST_GAMMA, SECTION_5
-from ..results import Task
 from .study import Cells, Claim, Outcome, Scale, Study, Tables, mean_of, percent
 
 FULL = {"mnist": 60_000, "cifar10": 50_000}
@@ -33,7 +33,7 @@ TRAIN_SCORED = 5_000
 """Training points at most on which the training error is measured."""
 
 
-def tasks(scale: Scale, data: str, seeds: int) -> list[Task]:
+def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
     """Pixels and Gabor wavelets of MNIST and pixels and random filters of CIFAR-10; on other data all three."""
     places = {"mnist": ("pixels", "gabor"), "cifar10": ("pixels",)} if data in FULL else {data: ("pixels", "gabor")}
     found = []
@@ -43,13 +43,34 @@ def tasks(scale: Scale, data: str, seeds: int) -> list[Task]:
                 for n in dict.fromkeys(min(size, FULL.get(source, size)) for size in SIZES[scale]):
                     settings = {"data": source, "features": features, "n": n, "n_test": TEST[scale],
                                 "dtype": "float32", "seed": seed}  # fmt: skip
-                    found.append(Task("kernels", f"{source}, {features}, n = {n:,}", settings, gaussian))
+                    found.append(
+                        Computation(
+                            "kernels",
+                            f"a kernel on {features} of {source}, n = {n:,}",
+                            settings,
+                            gaussian,
+                            memory=_memory(n),
+                        )
+                    )
         source = "cifar10" if data in FULL else data
         for n, count in FILTERS[scale]:
             settings = {"data": source, "features": "random filters", "n": n, "n_test": TEST[scale], "filters": count,
                         "dtype": "float32", "seed": seed}  # fmt: skip
-            found.append(Task("kernels", f"{source}, {count:,} random filters, n = {n:,}", settings, filtered))
+            found.append(
+                Computation(
+                    "kernels",
+                    f"a kernel on {count:,} random filters of {source}, n = {n:,}",
+                    settings,
+                    filtered,
+                    memory=_memory(n),
+                )
+            )
     return found
+
+
+def _memory(n: int) -> float:
+    """Bytes of a kernel matrix of n points and of its factor, in float32."""
+    return 2 * 4 * n * n
 
 
 def gaussian(data: Any, features: str, n: int, n_test: int, dtype: Any, seed: int) -> list[dict[str, Any]]:
@@ -319,7 +340,7 @@ STUDY = Study(
     question="Does a kernel machine that fits every label without regularization generalize?",
     source="Zhang et al. (2017), section 5",
     chapter="Linear models and what descent prefers",
-    tasks=tasks,
+    jobs=jobs,
     draw=draw,
     verdict=verdict,
     table=table,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..figures.lines import lines
-from ..results import Task
+from ..jobs import Computation
 from .study import Cells, Claim, Outcome, Scale, Study, Tables, mean_of, percent, seeds_of
 
 STARTS = (1e-3, 1e-2, 1e-1, 1.0, 5.0)
@@ -19,10 +19,15 @@ FOUND, MISSED = 0.01, 0.5
 """Reconstruction errors that count as found and as missed."""
 
 
-def tasks(scale: Scale, data: str, seeds: int) -> list[Task]:
+def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
     """Gradient descent from each size of start, and the convex programme."""
     return [
-        Task("matrix-factorization", f"start {start:g}", PROBLEMS[scale] | {"start": start, "seed": seed}, reconstruct)
+        Computation(
+            "matrix-factorization",
+            f"a factored matrix from a start of {start:g}" if start else "the matrix of least nuclear norm",
+            PROBLEMS[scale] | {"start": start, "seed": seed},
+            reconstruct,
+        )
         for seed in range(seeds)
         for start in (*STARTS, 0.0)
     ]
@@ -144,7 +149,7 @@ STUDY = Study(
     question="Does gradient descent itself prefer matrices of low nuclear norm?",
     source="Gunasekar et al. (2017), cited by the lecture",
     chapter="Linear models and what descent prefers",
-    tasks=tasks,
+    jobs=jobs,
     draw=draw,
     verdict=verdict,
     table=table,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..figures.lines import lines
-from ..results import Task
+from ..jobs import Computation
 from ..seeds import stream
 from .study import Cells, Claim, Outcome, Scale, Study, Tables, mean_of, percent, seeds_of
 
@@ -27,19 +27,26 @@ DIRECTIONS = 5
 SNAPSHOTS = 40
 
 
-def tasks(scale: Scale, data: str, seeds: int) -> list[Task]:
+def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
     """Paths of descent, curvature at several optima, and the minimum-norm solution at several n."""
     n, steps, sizes = SIZES[scale]
     found = []
     for seed in range(seeds):
         shared = {"data": data, "seed": seed}
         for batch, start in ((None, "zero"), (1, "zero"), (None, "random")):
-            name = f"{'gradient descent' if batch is None else 'SGD'} from {start}"
+            name = f"{'gradient descent' if batch is None else 'SGD'} of a linear model from {start}"
             settings = shared | {"n": n, "steps": steps, "batch_size": batch, "start": start}
-            found.append(Task("minimum-norm", name, settings, follow))
-        found.append(Task("minimum-norm", "curvature at two optima", shared | {"n": n, "optima": 2}, compare_optima))
+            found.append(Computation("minimum-norm", name, settings, follow))
+        found.append(
+            Computation("minimum-norm", "curvature at two optima", shared | {"n": n, "optima": 2}, compare_optima)
+        )
         found += [
-            Task("minimum-norm", f"least norm, n = {size:,}", shared | {"n": size, "n_test": TEST}, solve)
+            Computation(
+                "minimum-norm",
+                f"the linear model of least norm, n = {size:,}",
+                shared | {"n": size, "n_test": TEST},
+                solve,
+            )
             for size in sizes
         ]
     return found
@@ -291,7 +298,7 @@ STUDY = Study(
     question="Which of the many solutions of a linear model does descent find, and is it the norm that matters?",
     source="Zhang et al. (2017), section 5",
     chapter="Linear models and what descent prefers",
-    tasks=tasks,
+    jobs=jobs,
     draw=draw,
     verdict=verdict,
     table=table,

@@ -8,8 +8,8 @@ import polars as pl
 
 from ..errors import ShatterlabError
 from ..figures.bars import parameter_bars
+from ..jobs import Computation
 from ..paper import DENSENET_BC_PARAMETERS, IMAGENET_TRAINING_SIZE, ZOO
-from ..results import Task
 from ..spec import PAPER_TRAINING_SIZE
 from .study import Cells, Claim, Outcome, Scale, Study, Tables
 
@@ -23,13 +23,17 @@ CLOSE = 0.1
 """A count agrees with a figure that the lecture rounds if it lies within this share of it."""
 
 
-def tasks(scale: Scale, data: str, seeds: int) -> list[Task]:
+def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
     """One count of all networks, made anew when torchvision comes or changes."""
     try:
         torchvision = version("torchvision")
     except PackageNotFoundError:
         torchvision = None
-    return [Task("overparameterization", "parameters of well-known networks", {"torchvision": torchvision}, count_all)]
+    return [
+        Computation(
+            "overparameterization", "parameters of well-known networks", {"torchvision": torchvision}, count_all
+        )
+    ]
 
 
 def count_all(torchvision: str | None) -> list[dict[str, Any]]:
@@ -138,7 +142,7 @@ STUDY = Study(
     draw=draw,
     verdict=verdict,
     table=table,
-    tasks=tasks,
+    jobs=jobs,
     claims=(
         Claim(
             "Successful networks have as many parameters as training examples or more, most of them many more.",

@@ -6,8 +6,9 @@ from typing import Any
 import polars as pl
 
 from ..figures.curves import online_accuracy
+from ..jobs import Training
 from ..paper import TABLE_4, TABLE_4_CHANGES, Table4Row
-from ..spec import PAPER_TRAINING_SIZE, Spec, make_spec
+from ..spec import PAPER_TRAINING_SIZE, make_spec
 from .learning_curves import FITS
 from .study import Cells, Claim, Outcome, Scale, Study, Tables, mean_of, percent, points, setting
 from .table1 import CROPS, DIGITS, SETTINGS, compared
@@ -19,10 +20,10 @@ NEAR_CHANCE = 2
 LONGER = 4
 
 
-def specs(scale: Scale, data: str, seeds: int) -> list[Spec]:
+def jobs(scale: Scale, data: str, seeds: int) -> list[Training]:
     """The rows of table 4 whose model the scale has, with the settings of table 1 on random labels."""
     return [
-        make_spec(**_dials(row, scale, data), data=data, seed=seed)
+        Training(make_spec(**_dials(row, scale, data), data=data, seed=seed))
         for row in TABLE_4
         if row.model in SETTINGS[scale] and (data in CROPS or row.regularizer != "random crop")
         for seed in range(seeds)
@@ -159,7 +160,7 @@ STUDY = Study(
     question="Do explicit regularizers keep a network from fitting random labels?",
     source="Zhang et al. (2017), appendix, table 4",
     chapter="Regularization",
-    specs=specs,
+    jobs=jobs,
     draw=draw,
     verdict=verdict,
     table=table,

@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 
 from ..figures.rows import accuracy_rows
+from ..jobs import Training
 from ..paper import TABLE_1, Table1Row, targets_for
 from ..spec import PAPER_TRAINING_SIZE, WEIGHT_DECAY, Spec, make_spec
 from .learning_curves import FITS
@@ -53,10 +54,10 @@ CROPS = {"cifar10": 28, "mnist": 24, "fashion-mnist": 24, "digits": 7}
 DIGITS = {"n": 500, "n_test": None, "epochs": 60, "batch_size": 32}
 
 
-def specs(scale: Scale, data: str, seeds: int) -> list[Spec]:
+def jobs(scale: Scale, data: str, seeds: int) -> list[Training]:
     """The rows of table 1 whose model the scale has; without crop rows on data whose crop is not known."""
     return [
-        spec
+        Training(spec)
         for row in TABLE_1
         if row.model in SETTINGS[scale] and (data in CROPS or not row.crop)
         for spec in specs_of(row, scale, data, seeds)
@@ -273,7 +274,7 @@ STUDY = Study(
     question="Do explicit regularizers explain why networks generalize?",
     source="Zhang et al. (2017), section 3, table 1",
     chapter="Regularization",
-    specs=specs,
+    jobs=jobs,
     draw=draw,
     verdict=verdict,
     table=table,
