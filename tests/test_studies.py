@@ -13,7 +13,8 @@ from shatterlab.row import Row
 from shatterlab.studies import STUDIES, Scale, Study, Tables, chosen, jobs_so_far, tables
 from shatterlab.studies.label_noise import with_slowdown
 from shatterlab.studies.learning_curves import fits_random_labels, order_of_conditions
-from shatterlab.studies.study import mean_of, overfit_step, percent
+from shatterlab.studies.sentences import mean_of, percent
+from shatterlab.studies.study import overfit_step
 
 SCALES = get_args(Scale)
 every_study = pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)

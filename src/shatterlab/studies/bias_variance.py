@@ -5,7 +5,8 @@ from typing import Any
 
 from ..figures.lines import lines
 from ..jobs import Computation
-from .study import Cells, Claim, Outcome, Scale, Study, Tables, seeds_of
+from .sentences import seeds_of
+from .study import Cells, Claim, Outcome, Scale, Study, Tables
 
 DEGREES = range(15)
 SETTINGS: dict[Scale, dict[str, Any]] = {

@@ -6,7 +6,8 @@ from typing import Any
 from ..figures.lines import lines
 from ..jobs import Computation
 from ..seeds import stream
-from .study import Cells, Claim, Outcome, Scale, Study, Tables, percent
+from .sentences import percent
+from .study import Cells, Claim, Outcome, Scale, Study, Tables
 
 # Multiples of n: dense around 1, where the peak is to be located.
 RATIOS = (0.1, 0.2, 1 / 3, 0.5, 0.67, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)

@@ -6,7 +6,8 @@ from typing import Any
 from ..figures.lines import lines
 from ..jobs import Computation
 from ..seeds import stream
-from .study import Cells, Claim, Outcome, Scale, Study, Tables, percent, seeds_of
+from .sentences import percent, seeds_of
+from .study import Cells, Claim, Outcome, Scale, Study, Tables
 
 EXACT = 1e-6
 """Largest error on labels 0..9 up to which a fit counts as exact."""

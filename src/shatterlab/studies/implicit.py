@@ -9,9 +9,9 @@ from ..figures.curves import best_so_far
 from ..jobs import Training
 from ..paper import FIGURE_2B_BN_GAIN
 from ..spec import make_spec
-from .learning_curves import FITS
-from .study import Cells, Claim, Outcome, Scale, Study, Tables, gain, mean_of, percent, points, setting, unlike
-from .table1 import SIGNIFICANCE, generalizes
+from .rules import FITS, SIGNIFICANCE, generalizes
+from .sentences import gain, mean_of, percent, points, setting, unlike
+from .study import Cells, Claim, Outcome, Scale, Study, Tables
 
 MODELS = ("inception", "inception-no-bn")
 

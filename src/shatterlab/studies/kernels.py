@@ -6,7 +6,9 @@ from typing import Any
 from ..figures.lines import lines
 from ..jobs import Computation
 from ..paper import MNIST_GAMMA, SECTION_5
-from .study import Cells, Claim, Outcome, Scale, Study, Tables, mean_of, percent
+from .rules import SIGNIFICANCE
+from .sentences import mean_of, percent
+from .study import Cells, Claim, Outcome, Scale, Study, Tables
 
 FULL = {"mnist": 60_000, "cifar10": 50_000}
 """The paper's training sizes."""
@@ -297,10 +299,6 @@ def _gabor_against_pixels(data: str, gabor: Mapping[str, Any], pixels: Mapping[s
         f"{gabor['norm']:.1f}, pixels {percent(pixels['test_error'])} and {pixels['norm']:.1f}: unlike in the paper, "
         "not a lower error with a larger norm."
     )
-
-
-SIGNIFICANCE = 5
-"""Standard errors of a test set by which an error lies below chance to count as generalization."""
 
 
 def _interpolates_well(tables: Tables) -> Outcome | None:

@@ -10,8 +10,10 @@ from ..figures.trends import trend
 from ..jobs import Training
 from ..paper import FIGURE_1B_SLOWDOWN
 from ..spec import make_spec
-from .learning_curves import FITS, dials_for
-from .study import OVERFIT_LOSS, Claim, Outcome, Scale, Study, Tables, mean_of, percent, setting
+from .recipes import for_data
+from .rules import FITS
+from .sentences import mean_of, percent, setting
+from .study import OVERFIT_LOSS, Claim, Outcome, Scale, Study, Tables
 
 AMOUNTS: dict[Scale, tuple[float, ...]] = {
     "demo": (0.0, 0.2, 0.4, 0.6, 0.8, 1.0),
@@ -42,7 +44,7 @@ def condition(amount: float) -> dict[str, Any]:
 def jobs(scale: Scale, data: str, seeds: int) -> list[Training]:
     """Each model of the scale at each share of random labels."""
     return [
-        Training(make_spec(**dials_for(dials, data), data=data, **condition(amount), seed=seed, stop="fit"))
+        Training(make_spec(**for_data(dials, data), data=data, **condition(amount), seed=seed, stop="fit"))
         for dials in RUNS[scale]
         for amount in AMOUNTS[scale]
         for seed in range(seeds)

@@ -5,7 +5,8 @@ from typing import Any
 
 from ..figures.lines import lines
 from ..jobs import Computation
-from .study import Cells, Claim, Outcome, Scale, Study, Tables, mean_of, percent, seeds_of
+from .sentences import mean_of, percent, seeds_of
+from .study import Cells, Claim, Outcome, Scale, Study, Tables
 
 STARTS = (1e-3, 1e-2, 1e-1, 1.0, 5.0)
 PROBLEMS: dict[Scale, dict[str, int]] = {

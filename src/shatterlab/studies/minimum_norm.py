@@ -6,7 +6,8 @@ from typing import Any
 from ..figures.lines import lines
 from ..jobs import Computation
 from ..seeds import stream
-from .study import Cells, Claim, Outcome, Scale, Study, Tables, mean_of, percent, seeds_of
+from .sentences import mean_of, percent, seeds_of
+from .study import Cells, Claim, Outcome, Scale, Study, Tables
 
 ARRIVED = 0.01
 """Distance to where theory sends gradient descent, relative to the start's, at which it counts as arrived."""

@@ -9,9 +9,10 @@ from ..figures.curves import online_accuracy
 from ..jobs import Training
 from ..paper import TABLE_4, TABLE_4_CHANGES, Table4Row
 from ..spec import PAPER_TRAINING_SIZE, make_spec
-from .learning_curves import FITS
-from .study import Cells, Claim, Outcome, Scale, Study, Tables, mean_of, percent, points, setting
-from .table1 import CROPS, DIGITS, SETTINGS, compared
+from .recipes import RANDOM_CROPS, TABLE_1_DIALS, for_data
+from .rules import FITS, compared
+from .sentences import mean_of, percent, points, setting
+from .study import Cells, Claim, Outcome, Scale, Study, Tables
 
 NEAR_CHANCE = 2
 """A train accuracy below this many times chance counts as a failure to converge."""
@@ -25,16 +26,18 @@ def jobs(scale: Scale, data: str, seeds: int) -> list[Training]:
     return [
         Training(make_spec(**_dials(row, scale, data), data=data, seed=seed))
         for row in TABLE_4
-        if row.model in SETTINGS[scale] and (data in CROPS or row.regularizer != "random crop")
+        if row.model in TABLE_1_DIALS[scale] and (data in RANDOM_CROPS or row.regularizer != "random crop")
         for seed in range(seeds)
     ]
 
 
 def _dials(row: Table4Row, scale: Scale, data: str) -> dict[str, Any]:
-    plain, random = SETTINGS[scale][row.model]
-    dials = plain | random | {"model": row.model, "corruption": "random-labels", "crop": CROPS.get(data)}
-    if data == "digits":
-        dials |= DIGITS | {"epochs": 400}
+    plain, random = TABLE_1_DIALS[scale][row.model]
+    dials = for_data(plain | random, data) | {
+        "model": row.model,
+        "corruption": "random-labels",
+        "crop": RANDOM_CROPS.get(data),
+    }
     if row.regularizer != "weight decay":
         # The paper's decay of 0.999 is for each pass, and says that the rate hardly falls.
         dials |= {"epochs": LONGER * dials["epochs"], "decay_every": dials.get("n", PAPER_TRAINING_SIZE)}
