@@ -1,7 +1,7 @@
 """Beyond the classical picture: the test error peaks at as many features as points, and falls again."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..figures.lines import lines
 from ..jobs import Computation
@@ -136,56 +136,66 @@ def draw(tables: Tables) -> Mapping[str, Any]:
     }  # fmt: skip
 
 
+class Descent(NamedTuple):
+    """Where the curves peak and whether they fall again; means over draws."""
+
+    n: int
+    peak: int
+    """The number of features at which the squared loss of the least-norm fit is largest."""
+    largest: int
+    """The largest number of features."""
+    bump: float
+    """The largest rise of the squared loss with the best ridge as features are added, as a share."""
+    error: Mapping[int, float]
+    loss: Mapping[int, float]
+    ridged_error: Mapping[int, float]
+
+    @property
+    def at_n(self) -> bool:
+        """Whether the peak lies at n."""
+        return abs(self.peak - self.n) <= PEAK * self.n
+
+    @property
+    def falls_again(self) -> bool:
+        """Whether the test error at the most features lies below that at the peak."""
+        return self.error[self.largest] < self.error[self.peak]
+
+
+def descent(tables: Tables) -> Descent:
+    """What the records show."""
+    error, loss = (curve(tables, "least norm", quantity) for quantity in ("test_error", "test_loss"))
+    ridged_error, ridged = (curve(tables, "best ridge", quantity) for quantity in ("test_error", "test_loss"))
+    least, bump = float("inf"), 0.0
+    for value in ridged.values():
+        least, bump = min(least, value), max(bump, value / least - 1)
+    return Descent(tables.records[0]["n"], max(loss, key=loss.__getitem__), max(error), bump, error, loss, ridged_error)
+
+
 def verdict(tables: Tables) -> list[str]:
     """Where is the peak, does the error fall again, and does the best ridge remove the peak?"""
-    n = tables.records[0]["n"]
-    draws = len({r["seed"] for r in tables.records})
-    error, loss = curve(tables, "least norm", "test_error"), curve(tables, "least norm", "test_loss")
-    ridged = curve(tables, "best ridge", "test_loss")
-    ridged_error = curve(tables, "best ridge", "test_error")
-    peak = max(loss, key=loss.__getitem__)
-    largest = max(error)
-    where = "at" if abs(peak - n) <= PEAK * n else "not at"
-    before = min(value for features, value in error.items() if features < n)
-    again = "falls again" if error[largest] < error[peak] else "does not fall again"
-    sentences = [
-        f"The squared test loss of the least-norm fit peaks at {peak:,} features, {where} n = {n:,}: {loss[peak]:.3g} "
-        f"there against {loss[largest]:.3g} at {largest:,}; the test error {again}, "
-        f"{percent(before)} at best below n, {percent(error[peak])} at the peak, {percent(error[largest])} at "
-        f"{largest:,} (means of {draws} draws)."
+    d = descent(tables)
+    before = min(value for features, value in d.error.items() if features < d.n)
+    return [
+        f"The squared test loss of the least-norm fit peaks at {d.peak:,} features, {'at' if d.at_n else 'not at'} n = "
+        f"{d.n:,}: {d.loss[d.peak]:.3g} there against {d.loss[d.largest]:.3g} at {d.largest:,}; the test error "
+        f"{'falls again' if d.falls_again else 'does not fall again'}, {percent(before)} at best below n, "
+        f"{percent(d.error[d.peak])} at the peak, {percent(d.error[d.largest])} at {d.largest:,} (means of "
+        f"{len({r['seed'] for r in tables.records})} draws).",
+        f"A ridge chosen on held-out data {'removes' if d.bump < PEAK else 'does not remove'} the peak: its squared "
+        f"loss rises by at most {percent(d.bump)} as features are added, and its test error at {d.peak:,} features is "
+        f"{percent(d.ridged_error[d.peak])}.",
     ]
-    bumps = [later / earlier for earlier, later in _upward(ridged)]
-    worst = max(bumps, default=1.0)
-    sentences.append(
-        f"A ridge chosen on held-out data {'removes' if worst < 1 + PEAK else 'does not remove'} the peak: its squared "
-        f"loss rises by at most {percent(worst - 1)} as features are added, and its test error at {peak:,} features is "
-        f"{percent(ridged_error[peak])}."
-    )
-    return sentences
-
-
-def _upward(values: Mapping[int, float]) -> list[tuple[float, float]]:
-    """The least value so far and the next one, wherever it rises."""
-    least, found = float("inf"), []
-    for value in values.values():
-        if value > least:
-            found.append((least, value))
-        least = min(least, value)
-    return found
 
 
 def _descends_again(tables: Tables) -> Outcome | None:
     if not tables.records:
         return None
-    n = tables.records[0]["n"]
-    error, loss = curve(tables, "least norm", "test_error"), curve(tables, "least norm", "test_loss")
-    ridged = curve(tables, "best ridge", "test_loss")
-    peak, largest = max(loss, key=loss.__getitem__), max(error)
-    bump = max((later / earlier for earlier, later in _upward(ridged)), default=1.0)
+    d = descent(tables)
     return Outcome(
-        abs(peak - n) <= PEAK * n and error[largest] < error[peak] and bump < 1 + PEAK,
-        f"peak at {peak:,} features for n = {n:,}, test error {percent(error[peak])} there and "
-        f"{percent(error[largest])} at {largest:,}; with the best ridge the loss rises by at most {percent(bump - 1)}",
+        d.at_n and d.falls_again and d.bump < PEAK,
+        f"peak at {d.peak:,} features for n = {d.n:,}, test error {percent(d.error[d.peak])} there and "
+        f"{percent(d.error[d.largest])} at {d.largest:,}; with the best ridge the loss rises by at most "
+        f"{percent(d.bump)}",
     )
 
 

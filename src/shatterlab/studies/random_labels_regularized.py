@@ -104,8 +104,7 @@ def draw(tables: Tables) -> Mapping[str, Any]:
 def verdict(tables: Tables) -> list[str]:
     """Which regularizers keep which model from fitting random labels."""
     rows = done(tables.runs)
-    held = [(row, runs) for row, runs in rows if _reached(row, runs) < FITS]
-    fitted = [(row, runs) for row, runs in rows if _reached(row, runs) >= FITS]
+    fitted, held = ([pair for pair in rows if _fits(*pair) is fits] for fits in (True, False))
     sentences = [
         f"{len(fitted)} of {len(rows)} regularized networks fit random labels all the same "
         f"(at least {percent(FITS)}; the paper's n is {PAPER_TRAINING_SIZE:,}): {_listed(fitted)}."
@@ -125,7 +124,7 @@ def verdict(tables: Tables) -> list[str]:
 
 def _outcome(row: Table4Row, runs: pl.DataFrame) -> str:
     """Three cases, as a network that is still learning has not failed to converge."""
-    if _reached(row, runs) >= FITS:
+    if _fits(row, runs):
         return "fits them here"
     near_chance = _reached(row, runs) < NEAR_CHANCE / runs["classes"][0]
     return "stays near chance here too" if near_chance else "learns here but does not finish"
@@ -139,6 +138,10 @@ def _accuracies(row: Table4Row, runs: pl.DataFrame) -> list[float]:
 def _reached(row: Table4Row, runs: pl.DataFrame) -> float:
     values = _accuracies(row, runs)
     return sum(values) / len(values)
+
+
+def _fits(row: Table4Row, runs: pl.DataFrame) -> bool:
+    return _reached(row, runs) >= FITS
 
 
 def _listed(rows: list[tuple[Table4Row, pl.DataFrame]]) -> str:
@@ -156,7 +159,7 @@ def _not_prevented(tables: Tables) -> Outcome | None:
     rows = [(row, runs) for row, runs in done(tables.runs) if row.train is not None]
     if not rows:
         return None
-    return Outcome(all(_reached(row, runs) >= FITS for row, runs in rows), _listed(rows))
+    return Outcome(all(_fits(*pair) for pair in rows), _listed(rows))
 
 
 STUDY = Study(

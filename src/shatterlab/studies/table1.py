@@ -111,17 +111,22 @@ def _without_any(rows: Rows) -> list[str]:
     plain = _plain(rows)
     random = {model: row for model, row in _plain(rows, random=True).items() if model in plain}
     if plain:
-        fit = sum(mean(runs["train_accuracy"]) >= FITS for _, runs in plain.values())
-        general = sum(generalizes(runs) for _, runs in plain.values())
-        chance = 1 / next(iter(plain.values()))[1]["classes"][0]
+        fit, general, scores = _fit_and_generalize(plain)
         sentences.append(
             f"Without any explicit regularizer {fit} of {len(plain)} models fit their training set (at least "
-            f"{percent(FITS)}) and {general} of {len(plain)} still generalize ({_scores(plain)}; "
-            f"chance {percent(chance)})."
+            f"{percent(FITS)}) and {general} of {len(plain)} still generalize ({scores})."
         )
     if random:
         sentences.append(f"The same networks on random labels: {_scores(random)}.")
     return sentences or ["No row without regularizers is finished, so there is nothing to hold the others against."]
+
+
+def _fit_and_generalize(rows: Mapping[str, tuple[Table1Row, pl.DataFrame]]) -> tuple[int, int, str]:
+    """How many models fit their training set, how many generalize, and the accuracies."""
+    fit = sum(mean(runs["train_accuracy"]) >= FITS for _, runs in rows.values())
+    general = sum(generalizes(runs) for _, runs in rows.values())
+    chance = percent(1 / next(iter(rows.values()))[1]["classes"][0])
+    return fit, general, f"{_scores(rows)}; chance {chance}"
 
 
 def _scores(rows: Mapping[str, tuple[Table1Row, pl.DataFrame]]) -> str:
@@ -168,8 +173,8 @@ def _not_needed(tables: Tables) -> Outcome | None:
     plain = _plain(done(tables.runs))
     if not plain:
         return None
-    fine = all(mean(runs["train_accuracy"]) >= FITS and generalizes(runs) for _, runs in plain.values())
-    return Outcome(fine, f"{_scores(plain)}; chance {percent(1 / next(iter(plain.values()))[1]['classes'][0])}")
+    fit, general, scores = _fit_and_generalize(plain)
+    return Outcome(fit == general == len(plain), scores)
 
 
 def _help_little(tables: Tables) -> Outcome | None:
