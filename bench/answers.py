@@ -9,9 +9,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from shatterlab.engines import Settings, run_all
+from shatterlab.engines import do
+from shatterlab.jobs import Training, specs_of
 from shatterlab.results import Asked, Store
-from shatterlab.studies import STUDIES
+from shatterlab.studies import STUDIES, jobs_so_far
 
 COMMANDS = [["--help"], ["list"], ["show"], ["report"]]
 
@@ -21,8 +22,9 @@ def main() -> None:
         store = Store(Path(folder))
         small = {"n": 60, "n_test": 30, "epochs": 40, "model": "mlp-1x16"}
         for name, study in STUDIES.items():
-            specs = [spec.model_copy(update=small) for spec in study.specs("demo", "digits", 1)]
-            run_all(specs, Settings(store.path, "cpu"))
+            specs = [spec.model_copy(update=small) for spec in specs_of(jobs_so_far(study, "demo", "digits", 1))]
+            for _ in do([Training(spec) for spec in specs], store, device="cpu"):
+                pass
             store.ask(Asked(study=name, scale="demo", data="digits", seeds=1, run_ids=[spec.id for spec in specs]))
         # The first report puts the chart library into the cache, as `shatterlab run` does.
         subprocess.run(

@@ -17,7 +17,7 @@ from shatterlab import build, make_spec
 from shatterlab.data import load
 from shatterlab.machine import processor
 from shatterlab.spec import Spec
-from shatterlab.training import Batch, MomentumSGD, learner
+from shatterlab.training import Batch, MomentumSGD, learner_for
 from shatterlab.training.allocator import keep_freed_memory
 from shatterlab.training.augment import augment, draw
 
@@ -49,7 +49,7 @@ def milliseconds(work: Callable[[], object], rounds: int = ROUNDS) -> float:
 def step(name: str) -> float:
     """A plain training step."""
     model = build(name, (28, 28, 3), 10)
-    stack = learner([model], [MomentumSGD(model.parameters(), 0.9, 0.0)])
+    stack = learner_for([model], [MomentumSGD(model.parameters(), 0.9, 0.0)])
     labels = (torch.arange(BATCH) % 10)[None]
     batch = Batch(torch.randn(1, BATCH, 28, 28, 3), labels, torch.zeros(1), torch.zeros(1, dtype=torch.int64))
     return milliseconds(lambda: stack.step(batch), 10 if name.startswith("inception") else ROUNDS)

@@ -28,7 +28,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from shatterlab import build, make_spec
 from shatterlab.data import Data, load, subset
 from shatterlab.machine import processor
-from shatterlab.training import MomentumSGD, train
+from shatterlab.training import Epoch, MomentumSGD, learner_for, train_together
 from shatterlab.training.captured import WARM_UP
 from shatterlab.training.precision import arithmetic
 from shatterlab.training.preprocess import preprocess
@@ -97,9 +97,11 @@ def our_epochs(name: str, data: Data, precision: str) -> np.ndarray:
     model.to(DEVICE, memory_format=torch.channels_last)  # type: ignore[call-overload]
     spec = make_spec(model=name, epochs=WARM + ROUNDS, learning_rate=1e-4, evaluate_every=10**6, precision=precision)
     measured, before = [], matrix_rates(precision)
-    for row in train(spec, data, model, MomentumSGD(model.parameters(), 0.9, 0.0)):
+    stack = learner_for([model], [MomentumSGD(model.parameters(), 0.9, 0.0)], bf16=precision == "bf16")
+    for ends in train_together([spec], [data], stack):
+        assert isinstance(ends[0], Epoch)
         after = matrix_rates(precision)
-        rate = len(data.train) / row.seconds
+        rate = len(data.train) / ends[0].row.seconds
         sustained, best = (before[0] + after[0]) / 2, max(before[1], after[1])
         measured.append((rate, rate * work / sustained, rate * work / best))
         before = after

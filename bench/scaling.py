@@ -43,8 +43,9 @@ def announced(specs: list[Spec]) -> tuple[float, float]:
     import torch
 
     from shatterlab.engines.estimate import estimate
+    from shatterlab.jobs import Training
 
-    found = estimate([specs], threads=torch.get_num_threads(), device="cpu")
+    found = estimate([[Training(spec) for spec in specs]], threads=torch.get_num_threads(), device="cpu")
     return found.seconds, found.memory
 
 

@@ -12,8 +12,7 @@ import torch
 from shatterlab import build, make_spec
 from shatterlab.data import Data, Dataset, load, subset
 from shatterlab.machine import processor
-from shatterlab.row import Row
-from shatterlab.training import MomentumSGD, learner, train_together
+from shatterlab.training import Epoch, MomentumSGD, learner_for, train_together
 
 N, BATCH, EPOCHS, ROUNDS = 512, 64, 5, 3
 RUNS = 64
@@ -44,10 +43,10 @@ def seconds(model: str, data: Data, runs: int, together: int) -> float:
                 for seed in range(first, first + together)
             ]
             models = [build(model, (32, 32, 3), 10, spec.seed).to(DEVICE) for spec in specs]
-            stack = learner(models, [MomentumSGD(m.parameters(), 0.9, 0.0) for m in models])
+            stack = learner_for(models, [MomentumSGD(m.parameters(), 0.9, 0.0) for m in models])
             took: list[float] = []
-            for rows in train_together(specs, [data] * together, stack):
-                took.append(sum(row.seconds for row in rows.values() if isinstance(row, Row)))
+            for ends in train_together(specs, [data] * together, stack):
+                took.append(sum(end.row.seconds for end in ends.values() if isinstance(end, Epoch)))
             total += float(np.median(took[1:]))
         best = min(best, total)
     return best

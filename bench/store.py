@@ -33,7 +33,7 @@ def main() -> None:
             for seed in range(1, count):
                 copy = first.model_copy(update={"spec": first.spec.model_copy(update={"seed": seed})})
                 store.folder(copy.spec).mkdir()
-                store.finish(copy)
+                store.finish([copy], [{}])
                 (store.folder(copy.spec) / "rows.jsonl").write_text(rows)
             ids = [path.parent.name for path in store.path.glob("*/result.json")]
             store.ask(Asked(study="learning-curves", scale="cpu", data="digits", seeds=count, run_ids=ids))

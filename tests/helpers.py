@@ -1,16 +1,21 @@
 """Small data sets, a small store, and the tables that property tests cross."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from shatterlab import ShatterlabError
 from shatterlab.corruption import CORRUPTIONS
 from shatterlab.data import Data, Dataset
-from shatterlab.engines import Settings, run_all
-from shatterlab.engines.tasks import do_tasks
+from shatterlab.engines import do
+from shatterlab.jobs import Computation, Job, Training
 from shatterlab.models import MODELS
-from shatterlab.results import Asked, Store, Task
-from shatterlab.studies import STUDIES, Tables, found_of, tables
+from shatterlab.results import Asked, Store
+from shatterlab.row import Row
+from shatterlab.spec import Spec
+from shatterlab.studies import STUDIES, Study, Tables, asked_of, found_of, jobs_so_far, tables
+from shatterlab.training import learner_for, train_together
 
 MODEL_NAMES = [*MODELS, "mlp-2x16"]
 CORRUPTION_NAMES = list(CORRUPTIONS)
@@ -36,8 +41,8 @@ def noise_data(n: int = 40, n_test: int = 20, shape=(8, 8, 3), classes: int = 4,
     return Data(part(n), part(n_test))
 
 
-# What makes a task take a moment; a task takes those of these dials that it has.
-SMALL_TASKS = {
+# What makes a computation take a moment; each takes those of these dials that it has.
+SMALL_COMPUTATIONS = {
     "bias-variance": {"repeats": 20, "degrees": [0, 1, 3, 5]},
     "expressivity": {"n": 40},
     "minimum-norm": {"n": 20, "n_test": 30, "steps": 60},
@@ -47,28 +52,43 @@ SMALL_TASKS = {
     "double-descent": {"n": 30, "n_test": 40},
     "learning-curves": {"n": 60, "pictures": 3},
 }
+SMALL_TRAINING = {"n": 60, "n_test": 30, "n_validation": 20, "epochs": 3, "batch_size": 20, "evaluate_every": 1}
 
 
-def small_task(task: Task) -> Task:
-    small = {k: v for k, v in SMALL_TASKS.get(task.study, {}).items() if k in task.settings}
-    return Task(task.study, task.title, {**task.settings, **small}, task.compute)
+def small(job: Job, **dials) -> Job:
+    """The job at a size that takes a moment."""
+    if isinstance(job, Training):
+        return Training(job.spec.model_copy(update=SMALL_TRAINING | dials))
+    less = {k: v for k, v in SMALL_COMPUTATIONS.get(job.study, {}).items() if k in job.settings}
+    return Computation(job.study, job.title, {**job.settings, **less}, job.compute)
+
+
+def trainings(study: Study, scale, data: str, seeds: int) -> list[Spec]:
+    """The specs that a study asks for at first."""
+    return [job.spec for job in jobs_so_far(study, scale, data, seeds) if isinstance(job, Training)]
+
+
+def computations(study: Study, scale, data: str, seeds: int) -> list[Computation]:
+    """What a study asks to be computed at first."""
+    return [job for job in jobs_so_far(study, scale, data, seeds) if isinstance(job, Computation)]
+
+
+def train_all(specs: list[Spec], path: Path, **options) -> list[str]:
+    """Trains all on the processor; returns what went wrong."""
+    jobs = [Training(spec) for spec in specs]
+    return [ended.error for ended in do(jobs, Store(path), device="cpu", **options) if ended.error]
 
 
 def every_study_small(path: Path) -> Store:
     """Every study at a size that takes seconds, on the digits, two seeds, two processes."""
     store = Store(path)
     for name, study in STUDIES.items():
-        small = {"n": 60, "n_test": 30, "n_validation": 20, "epochs": 3, "batch_size": 20, "evaluate_every": 1}
-        if name in ("learning-curves", "label-noise"):
-            small["model"] = "mlp-1x16"
-        specs = list(
-            {spec.id: spec for spec in (s.model_copy(update=small) for s in study.specs("demo", "digits", 2))}.values()
-        )
-        run_all(specs, Settings(store.path, "cpu"), jobs=2 if name == "label-noise" else 1)
-        tasks = [small_task(task) for task in study.tasks("demo", "digits", 2)]
-        do_tasks(tasks, store)
-        run_ids, task_ids = [spec.id for spec in specs], [task.id for task in tasks]
-        store.ask(Asked(study=name, scale="demo", data="digits", seeds=2, run_ids=run_ids, measurement_ids=task_ids))
+        dials = {"model": "mlp-1x16"} if name in ("learning-curves", "label-noise") else {}
+        jobs = [small(job, **dials) for job in jobs_so_far(study, "demo", "digits", 2)]
+        for ended in do(jobs, store, device="cpu", workers=2 if name == "label-noise" else 1):
+            assert not ended.error
+        ids = [list(dict.fromkeys(job.id for job in jobs if isinstance(job, kind))) for kind in (Training, Computation)]
+        store.ask(Asked(study=name, scale="demo", data="digits", seeds=2, run_ids=ids[0], measurement_ids=ids[1]))
     return store
 
 
@@ -76,5 +96,14 @@ def found(store: Store, name: str) -> Tables:
     """What a store holds of a study."""
     results, errors = store.results()
     assert not errors
-    asked = next(asked for asked in store.asked() if asked.study == name)
+    asked = next(asked for asked in asked_of(store) if asked.study == name)
     return tables(store, *found_of(store, asked, results))
+
+
+def trained(spec: Spec, data: Data, model, optimizer, *, start: int = 0) -> Iterator[Row]:
+    """The rows of a training without a store; what ends it is raised."""
+    stack = learner_for([model], [optimizer], bf16=spec.precision == "bf16")
+    for ends in train_together([spec], [data], stack, start=start):
+        if isinstance(ends[0], ShatterlabError):
+            raise ends[0]
+        yield ends[0].row

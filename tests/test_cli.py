@@ -151,7 +151,7 @@ def test_a_damaged_result_is_told_after_the_others_are_shown(capsys, tmp_path: P
 def test_run_falls_back_to_the_digits_with_one_line_that_says_why(capsys, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("SHATTERLAB_DATA", str(tmp_path / "empty"))
     monkeypatch.setattr("shatterlab.data.download.reachable", lambda url: False)
-    from shatterlab.commands import available_data
+    from shatterlab.cli.run import available_data
 
     assert available_data("demo", None) == "digits"
     assert (
@@ -189,12 +189,13 @@ def test_any_path_of_a_user_can_be_shown(capsys, tmp_path: Path) -> None:
 
 def test_a_study_keeps_its_seeds_and_drops_runs_it_no_longer_wants(capsys, tmp_path: Path, monkeypatch) -> None:
     from shatterlab import Store, make_spec
+    from shatterlab.jobs import Training
     from shatterlab.studies import STUDIES, Study
 
     def study(epochs: int) -> Study:
         return Study("?", "here", lambda tables: {}, lambda tables: [f"{len(tables.runs)} runs."],
             lambda scale, data, seeds: [
-                make_spec(model="mlp-1x4", data=data, n=20, epochs=epochs, seed=seed) for seed in range(seeds)
+                Training(make_spec(model="mlp-1x4", data=data, n=20, epochs=epochs, seed=seed)) for seed in range(seeds)
             ])  # fmt: skip
 
     def run(epochs: int, seeds: int) -> int:

@@ -8,44 +8,94 @@ import time
 from pathlib import Path
 
 import pytest
+from helpers import train_all
 
 from shatterlab import ShatterlabError, Store, make_spec
-from shatterlab.engines import Settings, run_all
-from shatterlab.engines.estimate import estimate, stacks
+from shatterlab.engines import do
+from shatterlab.engines.estimate import estimate, seconds_of, stacks
+from shatterlab.jobs import Computation, Job, Training
+from shatterlab.results import Asked, Measurement
 from shatterlab.row import Row
 from shatterlab.spine import run_together
 
 SPECS = [make_spec(data="digits", model="mlp-1x16", n=60, n_test=30, epochs=3, seed=seed) for seed in range(4)]
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_every_missing_run_is_done_and_reported_once(tmp_path: Path, jobs: int) -> None:
-    run_all(SPECS[:1], Settings(tmp_path, "cpu"))
-    events: list[tuple[str, int | None]] = []
-    run_all(
-        SPECS,
-        Settings(tmp_path, "cpu"),
-        jobs=jobs,
-        report=lambda spec, row: events.append((spec.id, row and row.epoch)),
+def square(number: int, seed: int) -> list[dict]:
+    """A computation that is quickly done, or fails."""
+    if number < 0:
+        raise ValueError(f"{number} is negative")
+    return [{"square": number**2}]
+
+
+def squares(*numbers: int) -> list[Job]:
+    return [Computation("squares", f"the square of {n}", {"number": n, "seed": 0}, square) for n in numbers]
+
+
+def trainings(specs) -> list[Job]:
+    return [Training(spec) for spec in specs]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_missing_job_is_done_and_handed_out_once(tmp_path: Path, workers: int) -> None:
+    store = Store(tmp_path)
+    jobs = [*trainings(SPECS), *squares(2, 3)]
+    ended = list(do([jobs[0], jobs[-1]], store, device="cpu"))
+    assert [one.job.id for one in ended] == [jobs[0].id, jobs[-1].id]
+    rows: list[tuple[str, int | None]] = []
+    ended = list(
+        do(jobs, store, device="cpu", workers=workers, tell=lambda job, row: rows.append((job.id, row and row.epoch)))
     )
-    assert sorted(events, key=str) == sorted([(spec.id, e) for spec in SPECS[1:] for e in (1, 2, 3, None)], key=str)
-    assert len(Store(tmp_path).results()[0]) == 4
+    expected = [(spec.id, epoch) for spec in SPECS[1:] for epoch in (1, 2, 3)] + [(jobs[4].id, None)]
+    assert sorted(rows, key=str) == sorted(expected, key=str)
+    assert sorted(one.job.id for one in ended) == sorted(job.id for job in jobs[1:5])
+    assert all(one.kept == one.job.kept(store) and not one.error for one in ended)
+    squared = next(one.kept for one in ended if isinstance(one.kept, Measurement))
+    assert squared.records == [{"square": 4}]
+    assert squared.provenance.threads
+    assert list(do(jobs, store, device="cpu", workers=workers)) == []
 
 
 def test_side_by_side_gives_the_numbers_of_one_by_one(tmp_path: Path) -> None:
-    for jobs in (1, 2):
-        run_all(SPECS, Settings(tmp_path / str(jobs), "cpu"), jobs=jobs)
+    for workers in (1, 2):
+        assert train_all(SPECS, tmp_path / str(workers), workers=workers) == []
     for spec in SPECS:
-        first, second = (Store(tmp_path / str(jobs)).rows(spec)[-1] for jobs in (1, 2))
+        first, second = (Store(tmp_path / str(workers)).rows(spec)[-1] for workers in (1, 2))
         assert first.train_loss == pytest.approx(second.train_loss, rel=1e-5)
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_a_run_that_fails_does_not_stop_the_others(tmp_path: Path, jobs: int) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_job_that_fails_does_not_stop_the_others(tmp_path: Path, workers: int) -> None:
     wrong = make_spec(data="digits", model="mlp-1x16", n=10_000)
-    with pytest.raises(ShatterlabError, match="n=10,000 is more than the 1,437 examples"):
-        run_all([wrong, *SPECS[:2]], Settings(tmp_path, "cpu"), jobs=jobs)
-    assert len(Store(tmp_path).results()[0]) == 2
+    jobs = [*trainings([wrong, *SPECS[:2]]), *squares(-1, 1)]
+    ended = {one.job.id: one for one in do(jobs, Store(tmp_path), device="cpu", workers=workers)}
+    assert ended[wrong.id].error.startswith("n=10,000 is more than the 1,437 examples")
+    assert ended[jobs[3].id].error == "the square of -1 failed: ValueError: -1 is negative."
+    assert sum(one.kept is not None for one in ended.values()) == 3
+
+
+def test_a_job_whose_code_cannot_travel_is_refused_before_workers_start(tmp_path: Path) -> None:
+    lost = [Computation("lost", f"lambda {n}", {"n": n}, lambda n: [{"n": n}]) for n in range(2)]
+    with pytest.raises(ShatterlabError, match="lambda 0 cannot be sent to a worker process; let the job hold"):
+        list(do(lost, Store(tmp_path), workers=2))
+    assert all(not one.error for one in do(lost, Store(tmp_path), workers=1))
+
+
+def test_jobs_that_do_not_fit_beside_others_are_done_alone_at_the_end(tmp_path: Path) -> None:
+    large = Computation("squares", "a large square", {"number": 9, "seed": 0}, square, memory=1e12)
+    ended = list(do([large, *squares(1, 2)], Store(tmp_path), workers=2))
+    assert ended[-1].job is large
+    assert len(ended) == 3
+
+
+def test_two_commands_share_computations_and_none_is_done_twice(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    first, second = squares(1, 2)
+    with store.hold(first.lock(store), first.title):
+        ends = do([first, second], store)
+        assert next(ends).job is second
+    (left,) = ends
+    assert left.job is first
 
 
 def started_study(store: Path) -> subprocess.Popen:
@@ -78,9 +128,17 @@ def test_ctrl_c_stops_at_once_says_how_to_go_on_and_loses_nothing(tmp_path: Path
 def test_the_estimate_grows_with_the_work() -> None:
     few = [make_spec(data="digits", model="mlp-1x256", epochs=10)]
     many = [*few, make_spec(data="digits", model="mlp-1x256", epochs=1_000)]
-    small, large = (estimate([[spec] for spec in specs], device="cpu") for specs in (few, many))
+    small, large = (estimate([[Training(spec)] for spec in specs], device="cpu") for specs in (few, many))
     assert large.seconds > 20 * small.seconds > 0
     assert 0.3e9 < small.memory < 1e9
+
+
+def test_computations_are_estimated_by_those_of_their_study_that_the_store_holds(tmp_path: Path) -> None:
+    store, (done, next_one) = Store(tmp_path), squares(1, 2)
+    assert seconds_of([next_one], store) == (0, 0)
+    (ended,) = do([done], store)
+    store.ask(Asked(study="squares", scale="demo", data="digits", seeds=1, run_ids=[], measurement_ids=[done.id]))
+    assert seconds_of([next_one], store) == (pytest.approx(ended.kept.seconds), 1)
 
 
 def test_workers_of_a_killed_command_stop_too(tmp_path: Path) -> None:
@@ -98,24 +156,26 @@ def test_a_run_of_another_process_is_left_for_last(tmp_path: Path) -> None:
     from shatterlab.engines.local import _busy_last
 
     store = Store(tmp_path)
+    jobs = trainings(SPECS)
     with store.claim(SPECS[0]):
-        assert store.busy(SPECS[0])
-        assert list(_busy_last([SPECS[:2], SPECS[2:]], Settings(tmp_path))) == [SPECS[1:2], SPECS[2:], SPECS[:1]]
-    assert not store.busy(SPECS[0])
+        assert store.busy(jobs[0].lock(store))
+        assert list(_busy_last([jobs[:2], jobs[2:]], store)) == [jobs[1:2], jobs[2:], jobs[:1]]
+    assert not store.busy(jobs[0].lock(store))
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_stacked_runs_leave_what_separate_ones_leave(tmp_path: Path, jobs: int) -> None:
-    events: list[tuple[str, int | None]] = []
-    run_all(SPECS, Settings(tmp_path / "apart", "cpu"))
-    run_all(
+@pytest.mark.parametrize("workers", [1, 2])
+def test_stacked_runs_leave_what_separate_ones_leave(tmp_path: Path, workers: int) -> None:
+    rows: list[tuple[str, int | None]] = []
+    train_all(SPECS, tmp_path / "apart")
+    failed = train_all(
         SPECS,
-        Settings(tmp_path / "stacked", "cpu"),
-        jobs=jobs,
-        units=[SPECS[:3], SPECS[3:]],
-        report=lambda spec, row: events.append((spec.id, row and row.epoch)),
+        tmp_path / "stacked",
+        workers=workers,
+        units=[trainings(SPECS[:3]), trainings(SPECS[3:])],
+        tell=lambda job, row: rows.append((job.id, row and row.epoch)),
     )
-    assert sorted(events, key=str) == sorted([(spec.id, e) for spec in SPECS for e in (1, 2, 3, None)], key=str)
+    assert not failed
+    assert sorted(rows) == sorted((spec.id, epoch) for spec in SPECS for epoch in (1, 2, 3))
     apart, stacked = Store(tmp_path / "apart"), Store(tmp_path / "stacked")
     for spec, together in zip(SPECS, (3, 3, 3, 1), strict=True):
         one, other = apart.result(spec), stacked.result(spec)
@@ -155,11 +215,11 @@ def test_a_stack_killed_at_different_epochs_goes_on_as_if_never_stopped(tmp_path
 def test_a_stack_that_cannot_be_trained_at_once_is_trained_one_by_one(tmp_path: Path) -> None:
     broken = make_spec(data="digits", model="mlp-1x16", n=60, n_test=30, epochs=3, learning_rate=1e30)
     too_many = make_spec(data="digits", model="mlp-1x16", n=10_000)
-    with pytest.raises(ShatterlabError, match="diverged"):
-        run_all([SPECS[0], broken], Settings(tmp_path, "cpu"), units=[[SPECS[0], broken]])
+    (error,) = train_all([SPECS[0], broken], tmp_path, units=[trainings([SPECS[0], broken])])
+    assert "diverged" in error
     assert Store(tmp_path).result(SPECS[0]) is not None
-    with pytest.raises(ShatterlabError):
-        run_all([SPECS[1], too_many], Settings(tmp_path, "cpu"), units=[[SPECS[1], too_many]])
+    (error,) = train_all([SPECS[1], too_many], tmp_path, units=[trainings([SPECS[1], too_many])])
+    assert "n=10,000 is more" in error
     assert Store(tmp_path).result(SPECS[1]) is not None
 
 
@@ -167,10 +227,10 @@ def test_small_perceptrons_are_stacked_and_what_cannot_be_is_not() -> None:
     small = [make_spec(data="digits", model="mlp-1x16", n=60, batch_size=16, seed=seed) for seed in range(8)]
     dropped = [spec.model_copy(update={"dropout": 0.5}) for spec in small[:2]]
     other = make_spec(data="digits", model="mlp-1x16", n=50)
-    units = stacks([*small, *dropped, other], threads=1)
-    assert sorted(spec.id for unit in units for spec in unit) == sorted(s.id for s in [*small, *dropped, other])
+    units = stacks(trainings([*small, *dropped, other]), threads=1)
+    assert sorted(job.id for unit in units for job in unit) == sorted(s.id for s in [*small, *dropped, other])
     assert max(len(unit) for unit in units) > 1
-    assert [other] in units
-    assert all(len({spec.dropout for spec in unit}) == 1 for unit in units)
-    assert max(len(unit) for unit in stacks(small, jobs=2, threads=1)) <= 4  # both processes have work
-    assert all(len(unit) == 1 for unit in stacks(small, threads=1, memory=0.3501e9))
+    assert [Training(other)] in units
+    assert all(len({job.spec.dropout for job in unit}) == 1 for unit in units)
+    assert max(len(unit) for unit in stacks(trainings(small), workers=2, threads=1)) <= 4  # both processes have work
+    assert all(len(unit) == 1 for unit in stacks(trainings(small), threads=1, memory=0.3501e9))

@@ -2,9 +2,10 @@
 
 import polars as pl
 import pytest
+from helpers import trainings
 
 from shatterlab.studies import STUDIES, Tables
-from shatterlab.studies.precision import STUDY, specs, table, verdict
+from shatterlab.studies.precision import STUDY, table, verdict
 
 
 def tables(**accuracies: list[float]) -> Tables:
@@ -18,11 +19,11 @@ def tables(**accuracies: list[float]) -> Tables:
 
 
 def test_every_run_has_a_twin_that_differs_in_precision_alone() -> None:
-    runs = specs("cpu", "cifar10", 2)
+    runs = trainings(STUDY, "cpu", "cifar10", 2)
     float32 = {spec.id for spec in runs if spec.precision == "float32"}
     assert {spec.model_copy(update={"precision": "float32"}).id for spec in runs if spec.precision == "bf16"} == float32
     assert len(runs) == 2 * len(float32) == 16
-    assert float32 <= {spec.id for spec in STUDIES["table1"].specs("cpu", "cifar10", 2)}
+    assert float32 <= {spec.id for spec in trainings(STUDIES["table1"], "cpu", "cifar10", 2)}
 
 
 def test_the_verdict_says_less_more_or_as_much() -> None:

@@ -2,11 +2,13 @@
 
 import polars as pl
 import pytest
+from helpers import trainings
 
 from shatterlab import make_spec
 from shatterlab.paper import TABLE_1, TABLE_4, targets_for
 from shatterlab.spec import WEIGHT_DECAY, Spec
 from shatterlab.studies import Tables, implicit, random_labels_regularized, table1
+from shatterlab.studies.rules import generalizes
 
 
 def line(spec: Spec, train: float, test: float, *, n: int = 5_000, n_test: int = 10_000, **more) -> dict:
@@ -23,24 +25,24 @@ def tables_of(*lines: dict) -> Tables:
 def test_table_1_has_the_papers_19_rows_and_each_is_a_run() -> None:
     assert len(TABLE_1) == 19
     for scale in ("cpu", "paper"):
-        specs = table1.specs(scale, "cifar10", 1)
+        specs = trainings(table1.STUDY, scale, "cifar10", 1)
         assert len(specs) == 19
         for row, spec in zip(TABLE_1, specs, strict=True):
             assert (spec.model, spec.random_crop, spec.weight_decay, spec.corruption == "random-labels") == (
                 row.model, row.crop, WEIGHT_DECAY * row.weight_decay, row.random_labels)  # fmt: skip
-    assert len(table1.specs("cpu", "npz:x", 1)) == 15  # four rows need to know the side of the crop
+    assert len(trainings(table1.STUDY, "cpu", "npz:x", 1)) == 15  # four rows need to know the side of the crop
 
 
 def test_a_model_keeps_its_hyperparameters_from_row_to_row() -> None:
     kept = ("batch_size", "learning_rate", "momentum", "decay", "decay_every", "n", "crop", "preprocessing")
     for scale in ("demo", "cpu", "paper"):
-        specs = table1.specs(scale, "cifar10", 1)
+        specs = trainings(table1.STUDY, scale, "cifar10", 1)
         for model in {spec.model for spec in specs}:
             assert len({tuple(getattr(spec, dial) for dial in kept) for spec in specs if spec.model == model}) == 1
 
 
 def test_full_size_rows_meet_their_own_target_and_no_other() -> None:
-    for row, spec in zip(TABLE_1, table1.specs("paper", "cifar10", 1), strict=True):
+    for row, spec in zip(TABLE_1, trainings(table1.STUDY, "paper", "cifar10", 1), strict=True):
         found = targets_for(line(spec, 1, 1, n=50_000))
         stated = {(t.quantity, t.value) for t in found if t.source == "Table 1"}
         assert stated == {("train_accuracy", row.train / 100), ("test_accuracy", row.test / 100)}
@@ -102,12 +104,12 @@ def test_a_gain_between_different_learning_rates_says_so() -> None:
 
 def test_a_network_at_chance_does_not_generalize() -> None:
     spec = make_spec(model="alexnet", data="cifar10")
-    assert not table1.generalizes(tables_of(line(spec, 1.0, 0.11)).runs)
-    assert table1.generalizes(tables_of(line(spec, 1.0, 0.12)).runs)
+    assert not generalizes(tables_of(line(spec, 1.0, 0.11)).runs)
+    assert generalizes(tables_of(line(spec, 1.0, 0.12)).runs)
 
 
 def test_table_4_decays_as_its_caption_says_and_only_there() -> None:
-    specs = random_labels_regularized.specs("paper", "cifar10", 1)
+    specs = trainings(random_labels_regularized.STUDY, "paper", "cifar10", 1)
     assert len(specs) == len(TABLE_4) == 6
     for row, spec in zip(TABLE_4, specs, strict=True):
         assert spec.corruption == "random-labels"

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from helpers import found
+from helpers import found, train_all
 
 from shatterlab import ShatterlabError, Store, make_spec
 from shatterlab.data import pin
-from shatterlab.engines import Settings, run_all
 from shatterlab.report import sections, write, write_figures
 from shatterlab.results import Asked
 from shatterlab.spec import ASSUMPTIONS
@@ -53,7 +52,7 @@ def test_the_page_is_whole_and_asks_the_network_for_nothing(small_store: Store, 
 def test_what_has_not_been_run_is_said_with_its_command(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     spec = make_spec(model="mlp-1x4", data="digits", epochs=1, n=20, n_test=10)
-    run_all([spec], Settings(store.path, "cpu"))
+    train_all([spec], store.path)
     page = write(store, store.results()[0], tmp_path / "page.html").read_text()
     assert page.count("not yet run here</span>") == 1 + sum(len(study.claims) for study in STUDIES.values())
     for name in STUDIES:
@@ -220,7 +219,7 @@ def hostile_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     np.savez(path / "own.npz", **arrays)  # type: ignore[arg-type]
     store = Store(folder / "store<b>")
     spec = pin(make_spec(model="mlp-1x4", data=f"npz:{path / 'own.npz'}", corruption="random-labels", epochs=1))
-    run_all([spec], Settings(store.path, "cpu"))
+    train_all([spec], store.path)
     store.ask(Asked(study="learning-curves", scale="demo", data=spec.data, seeds=1, run_ids=[spec.id]))
     return store
 

@@ -1,20 +1,22 @@
 """Studies: their runs, their verdicts on results made by hand, and their charts."""
 
 import json
+from typing import get_args
 
 import polars as pl
 import pytest
-from helpers import found
+from helpers import computations, found, trainings
 
 from shatterlab import ShatterlabError, Store, make_spec
 from shatterlab.paper import TARGETS, targets_for
 from shatterlab.row import Row
-from shatterlab.spec import Spec
-from shatterlab.studies import SCALES, STUDIES, Study, Tables, chosen, tables
+from shatterlab.studies import STUDIES, Scale, Study, Tables, chosen, jobs_so_far, tables
 from shatterlab.studies.label_noise import with_slowdown
 from shatterlab.studies.learning_curves import fits_random_labels, order_of_conditions
-from shatterlab.studies.study import mean_of, overfit_step, percent
+from shatterlab.studies.sentences import mean_of, percent
+from shatterlab.studies.study import overfit_step
 
+SCALES = get_args(Scale)
 every_study = pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
 
 
@@ -22,20 +24,20 @@ every_study = pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("data", ["cifar10", "digits"])
 def test_every_scale_is_a_list_of_different_runs(study: Study, scale, data: str) -> None:
-    one, two = (study.specs(scale, data, seeds) for seeds in (1, 2))
-    assert len({spec.id for spec in two}) == len(two) == 2 * len(one)
-    assert {spec.id for spec in one} <= {spec.id for spec in two}
-    assert one or study.tasks(scale, data, 1)
-    assert all(isinstance(spec, Spec) and spec.data == data for spec in one)
+    one, two = (jobs_so_far(study, scale, data, seeds) for seeds in (1, 2))
+    assert one
+    assert {job.id for job in one} <= {job.id for job in two}
+    assert len(trainings(study, scale, data, 2)) == 2 * len(trainings(study, scale, data, 1))
+    assert all(spec.data == data for spec in trainings(study, scale, data, 1))
 
 
 def test_paper_scale_is_the_papers_size() -> None:
     for study in STUDIES.values():
-        assert all(spec.n is None and spec.n_test is None for spec in study.specs("paper", "cifar10", 1))
+        assert all(spec.n is None and spec.n_test is None for spec in trainings(study, "paper", "cifar10", 1))
 
 
 def test_the_sweep_shares_its_ends_with_the_learning_curves() -> None:
-    curves, noise = (STUDIES[name].specs("demo", "cifar10", 1) for name in ("learning-curves", "label-noise"))
+    curves, noise = (trainings(STUDIES[name], "demo", "cifar10", 1) for name in ("learning-curves", "label-noise"))
     assert len({spec.id for spec in curves} & {spec.id for spec in noise}) == 2
 
 
@@ -121,7 +123,7 @@ def test_every_study_draws_and_judges_its_runs(small_store: Store, name: str) ->
         assert len({tuple(line) for line in STUDIES[name].table(result)}) == 1
 
 
-@pytest.mark.parametrize("name", [name for name, study in STUDIES.items() if study.tasks("demo", "digits", 1)])
+@pytest.mark.parametrize("name", [name for name, study in STUDIES.items() if computations(study, "demo", "digits", 1)])
 def test_a_study_with_any_one_measurement_is_judged_too(small_store: Store, name: str) -> None:
     asked = next(asked for asked in small_store.asked() if asked.study == name)
     for id in asked.measurement_ids:
@@ -132,14 +134,14 @@ def test_a_study_with_any_one_measurement_is_judged_too(small_store: Store, name
         STUDIES[name].draw(one)
 
 
-def test_tasks_of_all_scales_have_different_ids_and_json_settings() -> None:
+def test_computations_of_all_scales_have_different_ids_and_json_settings() -> None:
     for scale in SCALES:
-        tasks = [task for study in STUDIES.values() for task in study.tasks(scale, "cifar10", 2)]
-        assert len({task.id for task in tasks}) == len(tasks)
-        assert all(json.loads(json.dumps(task.settings)) == task.settings for task in tasks)
+        jobs = [job for study in STUDIES.values() for job in computations(study, scale, "cifar10", 2)]
+        assert len({job.id for job in jobs}) == len(jobs)
+        assert all(json.loads(json.dumps(job.settings)) == job.settings for job in jobs)
 
 
-@pytest.mark.parametrize("name", [name for name, study in STUDIES.items() if study.specs("demo", "digits", 1)])
+@pytest.mark.parametrize("name", [name for name, study in STUDIES.items() if trainings(study, "demo", "digits", 1)])
 def test_a_study_with_any_one_run_is_judged_too(small_store: Store, name: str) -> None:
     whole = found(small_store, name)
     for run in whole.runs["run_id"]:

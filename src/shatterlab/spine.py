@@ -19,7 +19,7 @@ from .models import build
 from .models.dropout import with_dropout
 from .models.initialization import INITIALIZATIONS
 from .models.own import OwnModel, is_own, own_model
-from .progress import notebook_line
+from .notebook import notebook_line
 from .results import Examples, Provenance, Result, Store, commit, versions
 from .row import Row
 from .seeds import stream
@@ -66,9 +66,12 @@ def on_own(
         spec = spec.on(**filled)
     if network is not None:
         whole = given or load(spec.data, data_dir)
-        version = network.version(shape_for(spec, whole, own=True), whole.train.classes)
-        spec = spec.on(model=network.name, model_version=version)
+        spec = spec.on(model=network.name, model_version=_version_of(spec, whole, network))
     return spec, network, given
+
+
+def _version_of(spec: Spec, data: Data, network: OwnModel) -> str:
+    return network.version(shape_for(spec, data, own=True), data.train.classes)
 
 
 def prepare(spec: Spec, data_dir: Path | str | None = None, data: Data | None = None) -> Data:
@@ -191,7 +194,7 @@ def run_together(
     store: Store | Path | str | None = None,
     *,
     model: OwnModel | None = None,
-    data: Data | None = None,
+    data: Data | str | None = None,
     device: str = "auto",
     data_dir: Path | str | None = None,
     on_row: Callable[[Spec, Row], None] = lambda spec, row: None,
@@ -204,7 +207,7 @@ def run_together(
         specs: different runs with equal `training.stack_key`; those on own things come from `on_own`.
         store: where to keep them, a `Store` or a folder; default: `shatterlab-runs` in the current folder.
         model: the user's network whose content the specs name.
-        data: the user's data whose content the specs name.
+        data: the user's data whose content the specs name, or their address.
         device: `auto`, `cpu` or `cuda`.
         data_dir: looked in first for data.
         on_row: called after each epoch with the run and its row.
@@ -216,9 +219,16 @@ def run_together(
         ShatterlabError: none of the runs can be done; the message says what to do.
     """
     store = store if isinstance(store, Store) else Store() if store is None else Store(store)
+    given = None if data is None else as_data(data)
+    for spec in specs:
+        if spec.data_version != (given and given.version):
+            raise ShatterlabError(
+                f"{spec.data} is not what it was when {spec.title} was asked for (content {spec.data_version} then, "
+                f"{given and given.version} now); put the old data back, or ask anew for runs on the new."
+            )
     errors: dict[str, ShatterlabError] = {}
     target = pick_device(device)
-    runs = [_Run(spec, model, data, data_dir, target) for spec in specs if store.result(spec) is None]
+    runs = [_Run(spec, model, given, data_dir, target) for spec in specs if store.result(spec) is None]
     with ExitStack() as claims:
         for run in sorted(runs, key=lambda run: run.spec.id):  # one order for all, or two might wait for each other
             claims.enter_context(store.claim(run.spec))
@@ -244,6 +254,10 @@ class _Run:
         check_precision(spec.precision, device)
         self.spec, self.own = spec, network is not None
         self.data = prepare(spec, data_dir, data)
+        if network is not None and _version_of(spec, self.data, network) != spec.model_version:
+            raise ShatterlabError(
+                f"the code of {spec.model} is not what it was when {spec.title} was asked for; ask for the run anew."
+            )
         self.model = model_for(spec, self.data, network).to(device)
         if network is None:
             self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

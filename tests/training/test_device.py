@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from shatterlab import ShatterlabError, Store, build, make_spec, run
 from shatterlab.engines import estimate
 from shatterlab.spec import AUGMENTATIONS
-from shatterlab.training import Batch, MomentumSGD, learner
+from shatterlab.training import Batch, MomentumSGD, learner_for
 from shatterlab.training.alone import Alone
 from shatterlab.training.captured import WARM_UP, Captured, CUDAGraphs, Step
 from shatterlab.training.learner import Learner
@@ -35,7 +35,7 @@ def stacked(model: str, runs: int, device: str = "cpu", **dials) -> tuple[list, 
     side = specs[0].crop or 8
     models = [build(model, (side, side, 3), 4, spec.seed, dropout=spec.dropout).to(device) for spec in specs]
     optimizers = [MomentumSGD(m.parameters(), 0.9, spec.weight_decay) for m, spec in zip(models, specs, strict=True)]
-    return specs, data, learner(models, optimizers, bf16=specs[0].precision == "bf16")
+    return specs, data, learner_for(models, optimizers, bf16=specs[0].precision == "bf16")
 
 
 FUSED_UPDATE = torch.ops.aten._fused_sgd_.tensor_lr

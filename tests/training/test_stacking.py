@@ -5,16 +5,15 @@ import copy
 import numpy as np
 import pytest
 import torch
-from helpers import MODEL_NAMES, noise_data
+from helpers import MODEL_NAMES, noise_data, trained
 
 from shatterlab import ShatterlabError, build, make_spec
 from shatterlab.corruption import CORRUPTIONS, corrupt
 from shatterlab.data import Data, hold_out, subset
 from shatterlab.models.mlp import MLP
 from shatterlab.spec import AUGMENTATIONS, Spec
-from shatterlab.training import Batch, MomentumSGD, products, train
+from shatterlab.training import Batch, MomentumSGD, learner_for, products
 from shatterlab.training.alone import Alone
-from shatterlab.training.learners import learner
 from shatterlab.training.loop import stack_key, train_together
 from shatterlab.training.perceptrons import Perceptrons, is_perceptron
 from shatterlab.training.stacked import Vmapped
@@ -38,14 +37,14 @@ def assert_equal_together_and_alone(specs: list[Spec], data: Data) -> None:
     alone_models, alone_optimizers = copy.deepcopy(models), copy.deepcopy(optimizers)
     for optimizer, model in zip(alone_optimizers, alone_models, strict=True):
         optimizer.parameters = list(model.parameters())
-    stack = learner(models, optimizers, bf16=specs[0].precision == "bf16")
+    stack = learner_for(models, optimizers, bf16=specs[0].precision == "bf16")
     together: list[list] = [[] for _ in specs]
     for rows in train_together(specs, parts, stack):
         stack.write_back()
-        for i, row in rows.items():
-            together[i].append(row)
+        for i, end in rows.items():
+            together[i].append(end.row)
     for i, spec in enumerate(specs):
-        alone = list(train(spec, parts[i], alone_models[i], alone_optimizers[i]))
+        alone = list(trained(spec, parts[i], alone_models[i], alone_optimizers[i]))
         assert [row.epoch for row in alone] == [row.epoch for row in together[i]]
         for one, other in zip(alone, together[i], strict=True):
             for name, value in one.model_dump(exclude={"seconds", "evaluation_seconds"}).items():
@@ -106,13 +105,13 @@ def test_runs_leave_the_stack_as_they_fit() -> None:
     data = noise_data(n=24, n_test=10)
     parts, models, optimizers = material(specs, data)
     last = {}
-    for rows in train_together(specs, parts, learner(models, optimizers)):
+    for rows in train_together(specs, parts, learner_for(models, optimizers)):
         last |= rows
-    alone = [list(train(s, p, *rest))[-1] for s, p, *rest in zip(specs, *material(specs, data), strict=True)]
+    alone = [list(trained(s, p, *rest))[-1] for s, p, *rest in zip(specs, *material(specs, data), strict=True)]
     assert len({row.epoch for row in alone}) > 1
     for i, row in enumerate(alone):
-        assert abs(last[i].epoch - row.epoch) <= 1  # rounding may move the threshold by an epoch
-        assert last[i].fitted
+        assert abs(last[i].row.epoch - row.epoch) <= 1  # rounding may move the threshold by an epoch
+        assert last[i].row.fitted
 
 
 def test_a_run_that_diverges_takes_no_other_with_it() -> None:
@@ -121,10 +120,10 @@ def test_a_run_that_diverges_takes_no_other_with_it() -> None:
         for rate in (0.01, 1e30, 0.01)
     ]
     parts, models, optimizers = material(specs, noise_data(n=24, n_test=10))
-    seen = list(train_together(specs, parts, learner(models, optimizers)))
+    seen = list(train_together(specs, parts, learner_for(models, optimizers)))
     assert isinstance(next(rows[1] for rows in seen if isinstance(rows.get(1), ShatterlabError)), ShatterlabError)
     assert [sorted(rows) for rows in seen][-1] == [0, 2]
-    assert seen[-1][0].online_loss == pytest.approx(seen[-1][2].online_loss)
+    assert seen[-1][0].row.online_loss == pytest.approx(seen[-1][2].row.online_loss)
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3])

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import MODEL_NAMES, noise_data
+from helpers import MODEL_NAMES, noise_data, trained
 
 from shatterlab import ShatterlabError, build, load, make_spec
 from shatterlab.data import Data, subset
 from shatterlab.seeds import stream
-from shatterlab.training import MomentumSGD, evaluation_interval, learner, train
+from shatterlab.training import MomentumSGD, evaluation_interval, learner_for
 from shatterlab.training.augment import augment, draw
 from shatterlab.training.loop import EVALUATION_SHARE, learning_rate
 from shatterlab.training.preprocess import preprocess, whiten
@@ -18,7 +18,7 @@ from shatterlab.training.sets import Prepared
 
 def rows_of(spec, data: Data, model=None):
     model = model or build(spec.model, data.train.shape, data.train.classes, spec.seed)
-    return list(train(spec, data, model, MomentumSGD(model.parameters(), spec.momentum, spec.weight_decay)))
+    return list(trained(spec, data, model, MomentumSGD(model.parameters(), spec.momentum, spec.weight_decay)))
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.01])
@@ -99,7 +99,7 @@ def test_evaluation_counts_every_example_once_and_leaves_the_mode() -> None:
     model = build("inception", (8, 8, 3), 4).train()
     data = noise_data(n=1_203, n_test=4)
     part = Prepared([data.train], make_spec(model="inception", data="noise"), torch.device("cpu"))
-    (found,) = part.scores(learner([model], [MomentumSGD(model.parameters(), 0.9, 0.0)]), [0], "test")
+    ((found, _),) = part.scores(learner_for([model], [MomentumSGD(model.parameters(), 0.9, 0.0)]), [0], "test")
     assert model.training
     with torch.no_grad():
         outputs = model.eval()(part.pool.images.permute(0, 3, 1, 2))

@@ -57,6 +57,12 @@ def parse(name: str) -> Address | None:
     return Address(kind, Path(path).expanduser().resolve(), value)
 
 
+def absolute(name: str) -> str:
+    """The name of a user's data with its path made absolute; that of a data set of the house as it is."""
+    address = parse(name)
+    return name if address is None else str(address)
+
+
 def read(address: Address) -> Data:
     """Reads the data, once for as long as no file changes. Their arrays are read-only, as others get the same ones.
 

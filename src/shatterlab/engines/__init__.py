@@ -1,5 +1,9 @@
-"""Engines do the missing runs of a list: here (`local`), later on a cluster."""
+"""Engines do jobs and hand out what came of each: here (`local`), later on a cluster.
 
-from .local import Settings, run_all, threads_for
+An engine is a function like `local.do`: it gets jobs, which travel as data and a reference to code, and lets some
+process call `jobs.do` on each unit of them.
+"""
 
-__all__ = ["Settings", "run_all", "threads_for"]
+from .local import Ended, do, threads_for
+
+__all__ = ["Ended", "do", "threads_for"]

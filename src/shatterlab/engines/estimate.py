@@ -1,28 +1,30 @@
-"""What a list of runs will take, measured on a few steps of each kind before it starts."""
+"""What a list of jobs will take: trainings by a few steps of each kind, computations by what the store remembers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 import torch
 
-from ..data import Data, image_shape, load
+from ..data import Data, as_data, load
 from ..errors import ShatterlabError
+from ..jobs import Computation, Training
+from ..results import Store
 from ..spec import AUGMENTATIONS, Spec
 from ..spine import model_for, pick_device
-from ..training import Batch, MomentumSGD, evaluation_interval, learner, stack_key
+from ..training import OPTIMIZERS, Batch, evaluation_interval, learner_for, stack_key
 from ..training.allocator import keep_freed_memory
 from ..training.augment import augment, check, draw
 from ..training.captured import WARM_UP
 from ..training.precision import arithmetic, steady_shapes
+from ..training.preprocess import crop_box, preprocess
 from ..training.sets import BATCH
 
 PROCESS_MEMORY = 0.35e9
 """Bytes of a process that has imported torch and done nothing."""
-
-
 WORTHWHILE = 0.02
 """Seconds of a step beyond which the machine is busy with arithmetic and a stack has nothing to save."""
 GPU_MEMORY_SHARE = 0.8
@@ -40,14 +42,14 @@ class Estimate:
 
 
 def estimate(
-    units: Sequence[Sequence[Spec]], *, threads: int = 1, device: str = "auto", data_dir: Path | None = None
+    units: Sequence[Sequence[Training]], *, threads: int = 1, device: str = "auto", data_dir: Path | None = None
 ) -> Estimate:
     """Times a few training steps and evaluations of each kind of run and size of stack and scales them up.
 
     The time is an upper bound for runs that may stop once they fit.
 
     Args:
-        units: the runs to be done, in stacks; a run alone is a stack of one.
+        units: the trainings to be done, in stacks; one alone is a stack of one.
         threads: that a stack will have on the CPU.
         device: as for `run`.
         data_dir: looked in first for data.
@@ -62,18 +64,37 @@ def estimate(
         torch.set_num_threads(before)
 
 
-def _estimate(units: Sequence[Sequence[Spec]], target: torch.device, data_dir: Path | None) -> Estimate:
+def seconds_of(computations: Sequence[Computation], store: Store) -> tuple[float, int]:
+    """Seconds of computations, by the mean of those of the same study that the store holds, and of how many it says.
+
+    Args:
+        computations: those to be done.
+        store: where earlier ones of the same studies may lie.
+    """
+    known: dict[str, list[float]] = {}
+    for asked in store.asked():
+        kept = (store.measured(id) for id in asked.measurement_ids)
+        known.setdefault(asked.study, []).extend(measurement.seconds for measurement in kept if measurement)
+    told = [sum(past) / len(past) for job in computations if (past := known.get(job.study))]
+    return sum(told), len(told)
+
+
+def _data_of(job: Training, data_dir: Path | None) -> Data:
+    data = load(job.spec.data, data_dir) if job.data is None else as_data(job.data)
+    return data if job.model else data.as_images()
+
+
+def _estimate(units: Sequence[Sequence[Training]], target: torch.device, data_dir: Path | None) -> Estimate:
     seconds = memory = 0.0
     for unit in units:
-        spec = unit[0]
-        data = load(spec.data, data_dir)
-        step, evaluation, *_ = _timed(spec, len(unit), data, target)
+        job, spec, data = unit[0], unit[0].spec, _data_of(unit[0], data_dir)
+        step, evaluation, *_ = _timed(job, len(unit), data, target)
         n, n_test = _sizes(spec, data)
         steps = -(-n // spec.batch_size)
         evaluated = (1 + spec.epochs // evaluation_interval(spec, n, n_test)) * (n + spec.n_validation + n_test)
         seconds += spec.epochs * steps * step + evaluated * evaluation * len(unit)
         stored = data.train.inputs.nbytes + data.test.inputs.nbytes
-        memory = max(memory, PROCESS_MEMORY + stored + len(unit) * _memory_of_run(spec, data, target, len(unit))[0])
+        memory = max(memory, PROCESS_MEMORY + stored + len(unit) * _memory_of_run(job, data, target, len(unit))[0])
     return Estimate(seconds, memory)
 
 
@@ -81,13 +102,14 @@ def _sizes(spec: Spec, data: Data) -> tuple[int, int]:
     return spec.n or len(data.train) - spec.n_validation, spec.n_test or len(data.test)
 
 
-def _memory_of_run(spec: Spec, data: Data, device: torch.device, runs: int) -> tuple[float, float]:
+def _memory_of_run(job: Training, data: Data, device: torch.device, runs: int) -> tuple[float, float]:
     """Bytes of a run in a stack, beside the process and the data as loaded: of main memory, and of a GPU's own."""
+    spec = job.spec
     images = sum(_sizes(spec, data)) + spec.n_validation
     stored = images * data.train.inputs[0].nbytes
-    height, width, channels = image_shape(data.train.shape)
-    seen = images * (spec.crop or height) * (spec.crop or width) * channels * 4
-    _, _, step, parameters = _timed(spec, 1, data, device)
+    box = crop_box(data.train.shape, spec.crop)
+    seen = images * prod([*(span.stop - span.start for span in box), *data.train.shape[2:]]) * 4
+    _, _, step, parameters = _timed(job, 1, data, device)
     # Weights, velocities and gradients; a stack holds the first two beside those of each run.
     weights = (3 if runs == 1 else 5) * parameters * 4
     # Drawn, corrupted, and kept as stored to augment from; then what the network sees, and a step.
@@ -105,22 +127,22 @@ def _memory_of_gpu(device: torch.device) -> float:
 
 
 def stacks(
-    specs: Sequence[Spec],
+    trainings: Sequence[Training],
     *,
-    jobs: int = 1,
+    workers: int = 1,
     threads: int | None = None,
     device: str = "auto",
     memory: float = float("inf"),
     data_dir: Path | None = None,
-) -> list[list[Spec]]:
-    """Puts runs together that are trained faster as one stack; the others stand alone.
+) -> list[list[Training]]:
+    """Puts trainings together that are done faster as one stack; the others stand alone.
 
     Where runs share a `stack_key`, a few steps of stacks of 2, 4, 8, ... are timed here and now, for as long as a
     step of each run gets cheaper.
 
     Args:
-        specs: different runs.
-        jobs: processes that will share the work; there are no larger stacks than keep all of them busy.
+        trainings: all of them different.
+        workers: processes that will share the work; there are no larger stacks than keep all of them busy.
         threads: of each process on the CPU; default: as many as torch has.
         device: as for `run`.
         memory: bytes of main memory that a process may take for a stack; of a GPU's it takes a share of what is free.
@@ -130,16 +152,18 @@ def stacks(
         Every run once, in the order in which the first of each stack was given.
     """
     target = pick_device(device)
-    groups: dict[str, list[Spec]] = {}
-    for spec in specs:
-        groups.setdefault(stack_key(spec), []).append(spec)
+    groups: dict[str, list[Training]] = {}
+    for job in trainings:
+        # What a user's code does cannot be foreseen, and Adam is not stacked: these stand alone.
+        alone = job.model is not None or job.spec.optimizer != "sgd"
+        groups.setdefault(job.id if alone else stack_key(job.spec), []).append(job)
     keep_freed_memory()
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)
     try:
         found = []
         for group in groups.values():
-            size = _stack_size(group, jobs, target, memory, data_dir) if len(group) > 1 else 1
+            size = _stack_size(group, workers, target, memory, data_dir) if len(group) > 1 else 1
             count = -(-len(group) // size)
             found += [group[i::count] for i in range(count)]
         return found
@@ -147,16 +171,18 @@ def stacks(
         torch.set_num_threads(before)
 
 
-def _stack_size(group: Sequence[Spec], jobs: int, device: torch.device, memory: float, data_dir: Path | None) -> int:
+def _stack_size(
+    group: Sequence[Training], workers: int, device: torch.device, memory: float, data_dir: Path | None
+) -> int:
     """Runs in the fastest stack that fits into so many bytes of main memory, and into a process's share of a GPU's."""
-    size, most = 1, -(-len(group) // jobs)
+    size, most = 1, -(-len(group) // workers)
     try:
-        data = load(group[0].data, data_dir)
+        data = _data_of(group[0], data_dir)
         best = _timed(group[0], 1, data, device)[0]
         if best > WORTHWHILE:
             return 1
         here, on_gpu = _memory_of_run(group[0], data, device, 2)
-        gpu = GPU_MEMORY_SHARE * _memory_of_gpu(device) / jobs
+        gpu = GPU_MEMORY_SHARE * _memory_of_gpu(device) / workers
         fits = min((memory - PROCESS_MEMORY) / here, gpu / on_gpu if on_gpu else float("inf"))
         for runs in (int(min(2**k, most, fits)) for k in range(1, 11)):
             if runs <= size:
@@ -173,31 +199,33 @@ def _stack_size(group: Sequence[Spec], jobs: int, device: torch.device, memory: 
 _TIMED: dict[tuple[object, ...], tuple[float, float, float, int]] = {}
 
 
-def _timed(spec: Spec, runs: int, data: Data, device: torch.device) -> tuple[float, float, float, int]:
+def _timed(job: Training, runs: int, data: Data, device: torch.device) -> tuple[float, float, float, int]:
     """`_time`, once for each kind of run, number of runs and threads."""
+    spec = job.spec
     on = tuple(getattr(spec, dial) > 0 for dial in ("random_crop", *AUGMENTATIONS))
     shape = data.train.shape, data.train.inputs.dtype, data.train.classes
     kind = (spec.model, shape, spec.batch_size, spec.precision, spec.crop, spec.preprocessing, spec.dropout > 0)
     key = (*kind, on, runs, str(device), torch.get_num_threads())
     if key not in _TIMED:
-        _TIMED[key] = _time(spec, runs, data, device)
+        _TIMED[key] = _time(job, runs, data, device)
     return _TIMED[key]
 
 
-def _time(spec: Spec, runs: int, data: Data, device: torch.device) -> tuple[float, float, float, int]:
+def _time(job: Training, runs: int, data: Data, device: torch.device) -> tuple[float, float, float, int]:
     """Seconds of a step of a stack and of evaluating an image, bytes of a run's activations in a step, parameters."""
-    check(spec, data.train.as_images())
-    models = [model_for(spec, data).to(device, memory_format=torch.channels_last) for _ in range(runs)]  # type: ignore[call-overload]
-    optimizers = [MomentumSGD(model.parameters(), spec.momentum, spec.weight_decay) for model in models]
-    stack = learner(models, optimizers, bf16=spec.precision == "bf16")
-    height, width, channels = image_shape(data.train.shape)
-    side = spec.crop or height, spec.crop or width
-    images = torch.randn(runs, spec.batch_size, *side, channels, device=device)
+    spec, own = job.spec, job.model is not None
+    check(spec, data.train.inputs)
+    models = [model_for(spec, data, job.model).to(device) for _ in range(runs)]
+    if not own:
+        models = [model.to(memory_format=torch.channels_last) for model in models]  # type: ignore[call-overload]
+    optimizers = [OPTIMIZERS[spec.optimizer](model.parameters(), spec) for model in models]
+    stack = learner_for(models, optimizers, bf16=spec.precision == "bf16", own=own)
+    examples = np.resize(data.train.inputs, (runs * spec.batch_size, *data.train.shape))
+    images = preprocess(examples, spec.crop, spec.preprocessing, device).unflatten(0, (runs, spec.batch_size))
     of_runs = torch.zeros(runs, device=device)
     batch = Batch(images, torch.zeros(images.shape[:2], dtype=torch.int64, device=device), of_runs, of_runs.long())
-    shape = height, width, channels
-    stored = torch.from_numpy(np.resize(data.train.inputs, (runs * spec.batch_size, *shape))).to(device)
-    changes = draw(spec, runs * spec.batch_size, shape, 1, device)
+    stored = torch.from_numpy(examples).to(device)
+    changes = draw(spec, runs * spec.batch_size, data.train.shape, 1, device) if spec.augments else {}
     saved: dict[int, int] = {}
 
     def weigh(tensor: torch.Tensor) -> torch.Tensor:
@@ -219,7 +247,8 @@ def _time(spec: Spec, runs: int, data: Data, device: torch.device) -> tuple[floa
             for _ in range(WARM_UP):  # the last of these captures
                 step()
         seconds = min(step() for _ in range(3))
-        block = torch.randn(1, BATCH, *side, channels, device=device).expand(runs, -1, -1, -1, -1)
+        several = preprocess(np.resize(examples, (BATCH, *data.train.shape)), spec.crop, spec.preprocessing, device)
+        block = several.expand(runs, *several.shape)
         for _ in range(2):  # the first one warms up
             began = perf_counter()
             stack.outputs(block, range(runs)).sum().item()

@@ -1,176 +1,192 @@
-"""Runs on this machine: one after another, or several processes side by side."""
+"""Jobs on this machine: one after another, or several processes side by side."""
 
 import multiprocessing
 import os
 import queue
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import ShatterlabError
+from ..jobs import Computation, Job, Kept, Tell, Training, travelling
+from ..jobs import do as do_here
 from ..machine import cores
 from ..results import Store
 from ..row import Row
-from ..spec import Spec
 
-Report = Callable[[Spec, Row | None], None]
-"""Called with a row after each epoch of a run, and with None when the run is complete."""
+UNEXPECTED = 1e9
+"""Bytes of a computation from which it is done when no other job is going, with all cores to itself."""
+
+
+class Ended(NamedTuple):
+    """The end of a job."""
+
+    job: Job
+    kept: Kept | None
+    """What came out; None where the job failed."""
+    error: str = ""
+    """One sentence that says why it failed and what to do."""
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What every run of a list shares."""
+class _Where:
+    """What all jobs of a call share; travels to the workers."""
 
     store: Path
-    device: str = "auto"
-    data_dir: Path | None = None
+    device: str
+    data_dir: Path | None
 
 
-def run_all(
-    specs: Sequence[Spec],
-    settings: Settings,
+def do(
+    jobs: Sequence[Job],
+    store: Store,
     *,
-    jobs: int = 1,
-    report: Report = lambda spec, row: None,
-    units: Sequence[Sequence[Spec]] | None = None,
-) -> None:
-    """Does every run of `specs` that the store does not hold yet.
+    device: str = "auto",
+    data_dir: Path | None = None,
+    workers: int = 1,
+    units: Sequence[Sequence[Job]] | None = None,
+    tell: Tell = lambda job, row: None,
+) -> Iterator[Ended]:
+    """Does every job that the store does not hold yet, trainings and computations alike.
+
+    A job that fails does not stop the others. What is done is kept, so that the same call goes on where it was left:
+    after Ctrl-C, after a kill, or when the iterator is dropped.
 
     Args:
-        specs: in the order to start them.
-        settings: store, device and data folder.
-        jobs: runs at a time, each in a process of its own with its share of the cores; 1 stays in this process.
-        report: told of every epoch and every finished run, in this process.
-        units: `specs` in stacks that are trained at once, see `estimate.stacks`; default: each alone.
+        jobs: in the order to start them.
+        store: where to keep what comes out.
+        device: `auto`, `cpu` or `cuda`.
+        data_dir: looked in first for data.
+        workers: processes at a time, each with its share of the cores; 1 stays in this process.
+        units: the jobs in groups that are done at once, see `estimate.stacks`; default: each alone.
+        tell: called in this process when a computation begins and after each epoch of a training.
+
+    Yields:
+        The end of each job, as it comes.
 
     Raises:
-        ShatterlabError: a run failed; the others have been done, and what was computed is kept.
-        KeyboardInterrupt: stopped by the user; every run can be taken up again.
+        ShatterlabError: the store is damaged, or a job cannot be sent to another process.
     """
-    store = Store(settings.store)
-    missing = [
-        unit
-        for group in units or [[spec] for spec in specs]
-        if (unit := [spec for spec in group if store.result(spec) is None])
-    ]
-    if jobs == 1 or len(missing) <= 1:
-        failures = _one_by_one(missing, settings, report)
-    else:
-        failures = _side_by_side(missing, settings, min(jobs, len(missing)), report)
-    if failures:
-        others = f" ({len(failures) - 1} more runs failed.)" if len(failures) > 1 else ""
-        raise ShatterlabError(failures[0] + others)
+    where = _Where(store.path, device, data_dir)
+    different = {job.id: job for unit in units or [[job] for job in jobs] for job in unit}
+    missing = {id for id, job in different.items() if job.kept(store) is None}
+    alone = [[job] for job in different.values()]
+    todo = [left for unit in units or alone if (left := [job for job in unit if job.id in missing])]
+    together = [unit for unit in todo if not _large(unit[0])]
+    if workers == 1 or len(together) <= 1:
+        yield from _one_by_one(todo, where, tell)
+        return
+    yield from _side_by_side(together, where, min(workers, len(together)), tell)
+    yield from _one_by_one([unit for unit in todo if _large(unit[0])], where, tell)
 
 
-def _one_by_one(units: Sequence[Sequence[Spec]], settings: Settings, report: Report) -> list[str]:
-    failures: list[str] = []
-    for unit in _busy_last(units, settings):
-        failures += _failures(unit, settings, report).values()
-    return failures
+def _large(job: Job) -> bool:
+    return isinstance(job, Computation) and job.memory > UNEXPECTED
 
 
-def _busy_last(units: Iterable[Sequence[Spec]], settings: Settings) -> Iterator[Sequence[Spec]]:
-    """The units in their order, but runs that another process is doing at the end: two commands share the work."""
-    store = Store(settings.store)
-    busy: list[Spec] = []
+def _one_by_one(units: Iterable[Sequence[Job]], where: _Where, tell: Tell) -> Iterator[Ended]:
+    for unit in _busy_last(units, Store(where.store)):
+        yield from _ended(unit, where, tell)
+
+
+def _busy_last(units: Iterable[Sequence[Job]], store: Store) -> Iterator[Sequence[Job]]:
+    """The units in their order, but jobs that another process is doing at the end: two commands share the work."""
+    busy: list[Job] = []
     for unit in units:
-        free: list[Spec] = []
-        for spec in unit:
-            (busy if store.busy(spec) else free).append(spec)
+        free: list[Job] = []
+        for job in unit:
+            (busy if store.busy(job.lock(store)) else free).append(job)
         if free:
             yield free
-    yield from ([spec] for spec in busy)
+    yield from ([job] for job in busy)
 
 
-def _failures(unit: Sequence[Spec], settings: Settings, report: Report) -> dict[str, str]:
-    """Does the runs of a unit; returns what went wrong by run, as one broken run must not take the others with it."""
-    from ..spine import run_together
-
-    where = {"device": settings.device, "data_dir": settings.data_dir}
+def _ended(unit: Sequence[Job], where: _Where, tell: Tell) -> list[Ended]:
+    """Does the jobs of a unit; one that is broken does not take the others with it."""
     try:
-        ends = run_together(unit, Store(settings.store), **where, on_row=report)  # type: ignore[arg-type]
+        kept = do_here(unit, Store(where.store), device=where.device, data_dir=where.data_dir, tell=tell)
     except Exception as error:
         if len(unit) > 1:  # perhaps too large, or not to be stacked
-            found: dict[str, str] = {}
-            for spec in unit:
-                found |= _failures([spec], settings, report)
-            return found
+            return [ended for job in unit for ended in _ended([job], where, tell)]
+        (job,) = unit
         if isinstance(error, ShatterlabError):
-            return {unit[0].id: str(error)}
-        return {unit[0].id: f"{unit[0].title} failed: {type(error).__name__}: {error}"}
-    failures = {spec.id: str(end) for spec, end in zip(unit, ends, strict=True) if isinstance(end, ShatterlabError)}
-    for spec in unit:
-        if spec.id not in failures:
-            report(spec, None)
-    return failures
+            return [Ended(job, None, str(error))]
+        return [Ended(job, None, f"{job.title} failed: {type(error).__name__}: {str(error).rstrip('.')}.")]
+    return [
+        Ended(job, None, str(end)) if isinstance(end, ShatterlabError) else Ended(job, end)
+        for job, end in zip(unit, kept, strict=True)
+    ]
 
 
-def threads_for(jobs: int) -> int:
-    """Each run's share of the cores."""
-    return max(1, cores() // jobs)
+def threads_for(workers: int) -> int:
+    """Each process's share of the cores."""
+    return max(1, cores() // workers)
 
 
-def _side_by_side(units: Sequence[Sequence[Spec]], settings: Settings, jobs: int, report: Report) -> list[str]:
+def _side_by_side(units: Sequence[Sequence[Job]], where: _Where, count: int, tell: Tell) -> Iterator[Ended]:
+    going = {travelling(job).id: job for unit in units for job in unit}
     context = multiprocessing.get_context("spawn")  # a forked torch may hang in its thread pool
-    tasks, events = context.Queue(), context.Queue()
+    todo, events = context.Queue(), context.Queue()
     for unit in units:
-        tasks.put(unit)
-    for _ in range(jobs):
-        tasks.put(None)
-    threads = threads_for(jobs)
-    workers = [context.Process(target=_work, args=(tasks, events, settings, threads), daemon=True) for _ in range(jobs)]
+        todo.put(unit)
+    for _ in range(count):
+        todo.put(None)
+    threads = threads_for(count)
+    workers = [context.Process(target=_work, args=(todo, events, where, threads), daemon=True) for _ in range(count)]
     for worker in workers:
         worker.start()
-    failures, open_runs = [], {spec.id: spec for unit in units for spec in unit}
+    store = Store(where.store)
     try:
-        while open_runs:
+        while going:
             try:
-                spec, event = events.get(timeout=1)
+                id, event = events.get(timeout=1)
             except queue.Empty:
                 if not any(worker.is_alive() for worker in workers):
-                    failures.append(_death(workers, len(open_runs)))
-                    break
+                    yield from (Ended(job, None, _death(workers)) for job in going.values())
+                    return
                 continue
             if isinstance(event, str):
-                failures.append(event)
-                del open_runs[spec.id]
-                continue
-            if event is None:
-                del open_runs[spec.id]
-            report(spec, event)
+                job = going.pop(id)
+                yield Ended(job, None, event) if event else Ended(job, job.kept(store))
+            else:
+                tell(going[id], event)
     finally:
-        # A worker has nothing to tidy up: a run may be killed at any moment.
+        # A worker has nothing to tidy up: a job may be killed at any moment.
         for worker in workers:
             worker.kill()
             worker.join()
-    return failures
 
 
-def _death(workers: Sequence[BaseProcess], left: int) -> str:
+def _death(workers: Sequence[BaseProcess]) -> str:
     codes = ", ".join(str(worker.exitcode) for worker in workers)
     return (
-        f"{left} runs are unfinished because the worker processes died (exit codes {codes}; -9 usually means out of "
-        "memory); run the same command again with a smaller --jobs: it goes on from the last checkpoints."
+        f"the worker processes died (exit codes {codes}; -9 usually means out of memory); run the same command again "
+        "with a smaller --jobs: it goes on from the last checkpoints."
     )
 
 
-def _work(tasks: Any, events: Any, settings: Settings, threads: int) -> None:
+def _work(todo: Any, events: Any, where: _Where, threads: int) -> None:
+    """A worker: sends an id with a row, with None when a computation begins, with an error or "" at the end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which stops us
-    import torch
+    from threadpoolctl import threadpool_limits
 
-    torch.set_num_threads(threads)
+    for library in ("OMP", "OPENBLAS", "MKL"):  # those that are loaded later ask for it
+        os.environ[f"{library}_NUM_THREADS"] = str(threads)
+    threadpool_limits(threads)
     parent = multiprocessing.parent_process()
 
-    def tell(spec: Spec, row: Row | None) -> None:
+    def tell(job: Job, row: Row | None) -> None:
         if parent is not None and not parent.is_alive():
-            os._exit(1)  # the command was killed; the run can be taken up again
-        events.put((spec, row))
+            os._exit(1)  # the command was killed; the job can be taken up again
+        events.put((job.id, row))
 
-    for unit in _busy_last(iter(tasks.get, None), settings):
-        failures = _failures(unit, settings, tell)
-        for spec in unit:
-            if spec.id in failures:
-                events.put((spec, failures[spec.id]))
+    for unit in _busy_last(iter(todo.get, None), Store(where.store)):
+        if isinstance(unit[0], Training):
+            import torch
+
+            torch.set_num_threads(threads)
+        for ended in _ended(unit, where, tell):
+            events.put((ended.job.id, ended.error))

@@ -182,7 +182,7 @@ class _Content:
         shown = dict(getattr(thing, "__dict__", {})) | {n: getattr(thing, n) for n in slots if hasattr(thing, n)}
         if shown:
             self.add(dict(sorted(shown.items())))
-        elif type(thing).__repr__ is not object.__repr__ and " at 0x" not in repr(thing):
+        elif " at 0x" not in repr(thing):
             self.word(repr(thing))
 
 

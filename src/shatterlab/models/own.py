@@ -4,8 +4,8 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -40,6 +40,8 @@ class OwnModel:
     name: str
     make: Callable[..., Any]
     reference: str | None = None
+    versions: dict[tuple[tuple[int, ...], int], str] = field(default_factory=dict, compare=False, repr=False)
+    """The versions that have been asked for, by shape and classes: each is asked for by every run of a study."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.reference is None:
@@ -72,9 +74,9 @@ class OwnModel:
     def _made(self, shape: tuple[int, ...], classes: int) -> Any:
         offered = {"shape": shape, "classes": classes, "num_classes": classes}
         try:
-            takes = inspect.signature(self.make).parameters
+            takes: Mapping[str, inspect.Parameter] = inspect.signature(self.make).parameters
         except (TypeError, ValueError):
-            takes = {}  # type: ignore[assignment]
+            takes = {}
         given = {name: value for name, value in offered.items() if name in takes}
         if not given and any(taken.kind is taken.VAR_KEYWORD for taken in takes.values()):
             try:  # as torchvision's and timm's functions take it
@@ -89,6 +91,8 @@ class OwnModel:
         Raises:
             ShatterlabError: it cannot be built, or two networks from one seed differ.
         """
+        if known := self.versions.get((shape, classes)):
+            return known
         first, second = (self.build(shape, classes, 0) for _ in range(2))
         for (name, one), other in zip(first.state_dict().items(), second.state_dict().values(), strict=False):
             if not torch.equal(torch.nan_to_num(one), torch.nan_to_num(other)):
@@ -96,7 +100,8 @@ class OwnModel:
                     f"{self.name} draws {name} from a source that no seed reaches, as two networks from one seed "
                     "differ there; draw from the global generator of torch, numpy or random."
                 )
-        return content_of(self.make, first)
+        version = self.versions[shape, classes] = content_of(self.make, first)
+        return version
 
 
 def is_own(given: object) -> bool:
@@ -139,7 +144,7 @@ def _name(name: str) -> str:
 
 def _referred(reference: str) -> Callable[..., Any]:
     where, _, name = reference.rpartition(":")
-    module = _from_file(Path(where).expanduser().resolve()) if where.endswith(".py") else _from_package(where)
+    module = _from_file(*_file(where)) if where.endswith(".py") else _from_package(where)
     found: Any = module
     for part in name.split("."):
         if not hasattr(found, part):
@@ -150,11 +155,16 @@ def _referred(reference: str) -> Callable[..., Any]:
     return found
 
 
-@cache
-def _from_file(path: Path) -> ModuleType:
-    """Runs a user's file once in this process; its folder is where it imports from, as for a script."""
+def _file(name: str) -> tuple[Path, int]:
+    path = Path(name).expanduser().resolve()
     if not path.is_file():
         raise ShatterlabError(f"{path} is no file; name the one that holds your network, as in mine.py:Net.")
+    return path, path.stat().st_mtime_ns
+
+
+@cache
+def _from_file(path: Path, changed: int) -> ModuleType:
+    """Runs a user's file once for each state of it; its folder is where it imports from, as for a script."""
     if str(path.parent) not in sys.path:
         sys.path.insert(0, str(path.parent))
     name = path.stem if path.stem not in sys.modules else f"{path.stem}_{content_of(str(path))}"

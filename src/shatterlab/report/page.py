@@ -18,11 +18,11 @@ from markupsafe import Markup
 from ..errors import ShatterlabError
 from ..figures.curves import losses_now
 from ..paper import targets_for
-from ..results import Asked, Measurement, Result, Store
+from ..results import Asked, Measurement, Provenance, Result, Store
 from ..results.table import RUN_ORDER, run_table
 from ..row import Row
 from ..spec import ASSUMPTIONS, PAPER_TRAINING_SIZE, Spec
-from ..studies import CHAPTERS, STUDIES, TAKEAWAYS, Claim, Outcome, Study, found_of, tables
+from ..studies import CHAPTERS, STUDIES, TAKEAWAYS, Claim, Outcome, Study, asked_of, at_full_size, found_of, tables
 from .library import chart_library
 
 SILENCE = (
@@ -87,8 +87,7 @@ class Shown:
         if self.runs:
             sizes = [run.n + run.spec.n_validation for run in self.runs]
             return self.asked.scale != "paper" or any(size != PAPER_TRAINING_SIZE for size in sizes)
-        full = self.study.tasks("paper", self.asked.data, self.asked.seeds)
-        return {task.id for task in full} != set(self.asked.measurement_ids)
+        return not at_full_size(self.study, self.asked)
 
     @property
     def data(self) -> str:
@@ -111,7 +110,7 @@ def write(store: Store, results: Sequence[Result], out: Path) -> Path:
     Raises:
         ShatterlabError: nothing to report, or the file cannot be written.
     """
-    if not results and not any(found_of(store, asked, [])[1] for asked in store.asked()):
+    if not results and not any(found_of(store, asked, [])[1] for asked in asked_of(store)):
         raise ShatterlabError(
             f"the store {store.path} holds no finished runs; start with 'shatterlab run learning-curves'."
         )
@@ -148,7 +147,7 @@ def sections(store: Store, results: Sequence[Result], kept: dict[Any, Any] | Non
     kept = {} if kept is None else kept
     shown = [
         Shown(asked, STUDIES[asked.study], *found_of(store, asked, results))
-        for asked in store.asked()
+        for asked in asked_of(store)
         if asked.study in STUDIES
     ]
     shown = [one for one in shown if one.runs or one.measured]
@@ -198,7 +197,7 @@ def live_section(store: Store, results: Sequence[Result]) -> Section:
             "done": sum(len(part) for part in found_of(store, one, results)),
             "whole": len(one.run_ids) + len(one.measurement_ids),
         }
-        for one in store.asked()
+        for one in asked_of(store)
     ]
     going = sorted(store.unfinished(), key=lambda run: run[2])
     charts = {}
@@ -361,28 +360,29 @@ def _provenance(runs: Sequence[Result], measured: Sequence[Measurement]) -> dict
                 lines[heading] = [", ".join(f"{value:,}" for value in sorted(values))]
     seconds = sum(run.seconds for run in runs) + sum(done.seconds for done in measured)
     lines["time"] = [f"{seconds:,.0f} s in all"]
+    origins = [*(run.provenance for run in runs), *(done.provenance for done in measured)]
     lines["hardware"] = sorted(
-        {f"{p.hardware}, {p.device}, {p.threads} threads" for p in (run.provenance for run in runs)}
-        | {done.hardware for done in measured}
+        {f"{p.hardware}, {p.device}" + (f", {p.threads} threads" if p.threads else "") for p in origins}
     )
-    origins = [(run.provenance.commit, run.provenance.versions) for run in runs]
-    origins += [(done.commit, done.versions) for done in measured]
-    lines["commit"] = sorted({commit or "unknown" for commit, _ in origins})
-    lines["versions"] = sorted({", ".join(f"{k} {v}" for k, v in versions.items()) for _, versions in origins})
+    lines["commit"] = sorted({origin.commit or "unknown" for origin in origins})
+    lines["versions"] = sorted({", ".join(f"{k} {v}" for k, v in origin.versions.items()) for origin in origins})
     lines["data, SHA-256"] = sorted(
         {
-            f"{run.spec.data}, n = {run.n:,}, seed {run.spec.seed}, {run.spec.corruption}: train "
-            f"{run.provenance.train_fingerprint[:16]}, test {run.provenance.test_fingerprint[:16]}"
+            f"{run.spec.data}, n = {run.n:,}, seed {run.spec.seed}, {run.spec.corruption}: {_prints(run.provenance)}"
             for run in runs
             if run.spec.corruption == "true-labels"
         }
         | {
-            f"{done.settings['data']}, whole: {', '.join(f'{k} {v[:16]}' for k, v in done.fingerprints.items())}"
+            f"{done.settings['data']}, whole: {_prints(done.provenance)}"
             for done in measured
-            if done.fingerprints
+            if done.provenance.train_fingerprint
         }
     )
     return {heading: found for heading, found in lines.items() if found}
+
+
+def _prints(origin: Provenance) -> str:
+    return f"train {(origin.train_fingerprint or '')[:16]}, test {(origin.test_fingerprint or '')[:16]}"
 
 
 def _range(values: Sequence[int]) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from ..errors import ShatterlabError
 from ..results import Result, Store
-from ..studies import STUDIES, found_of, tables
+from ..studies import STUDIES, asked_of, found_of, tables
 
 Format = Literal["svg", "png", "pdf"]
 
@@ -39,7 +39,7 @@ def write_figures(store: Store, results: Sequence[Result], out: Path, format: Fo
         "pdf": vl_convert.vegalite_to_pdf,
     }[format]
     written = []
-    for asked in store.asked():
+    for asked in asked_of(store):
         if asked.study not in STUDIES or study not in (None, "all", asked.study):
             continue
         runs, measured = found_of(store, asked, results)

@@ -1,7 +1,7 @@
 """Results: what a run leaves, where it lies, and how to read many of them."""
 
 from .examples import Examples
-from .measurement import Measurement, Task
+from .measurement import Measurement, measurement_id
 from .provenance import Provenance, commit, versions
 from .result import Result
 from .store import DEFAULT_STORE, Asked, Store
@@ -14,7 +14,7 @@ __all__ = [
     "Provenance",
     "Result",
     "Store",
-    "Task",
     "commit",
+    "measurement_id",
     "versions",
 ]

@@ -1,55 +1,38 @@
-"""What was computed beside training: a study's task with its settings and what came out, one file each."""
+"""What a computation leaves, one file each: its settings, its records, and the circumstances."""
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
-
-@dataclass(frozen=True)
-class Task:
-    """Something a study computes beside training.
-
-    Args:
-        study: name of the study.
-        title: what is computed, for a line of progress.
-        settings: every dial, JSON values; handed to `compute` by name. The value of `data`, a data set's name, is
-            replaced by the data set.
-        compute: returns records of JSON values.
-    """
-
-    study: str
-    title: str
-    settings: Mapping[str, Any]
-    compute: Callable[..., list[dict[str, Any]]]
-
-    @property
-    def id(self) -> str:
-        """Depends on the study and the settings alone."""
-        return measurement_id(self.study, self.settings)
+from .provenance import Provenance
 
 
 class Measurement(BaseModel):
-    """A finished task of a study."""
+    """A finished computation of a study."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     study: str
     settings: dict[str, Any]
-    """Every dial of the task, JSON values."""
+    """Every dial of the computation, JSON values."""
     records: list[dict[str, Any]]
     """What came out, JSON values; the records of a study are read as lines of one table."""
     seconds: float
-    commit: str | None
-    versions: dict[str, str]
-    hardware: str
-    started: str
-    """ISO 8601, UTC."""
-    fingerprints: dict[str, str] = {}
-    """SHA-256 of the training and the test set that was handed in, whole (see `Dataset.fingerprint`)."""
+    provenance: Provenance
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_first_format(cls, given: Any) -> Any:
+        """Files of the first version keep their circumstances beside the records, and ran on the processor."""
+        if not isinstance(given, dict) or "provenance" in given:
+            return given
+        now = dict(given)
+        circumstances = {name: now.pop(name, None) for name in ("commit", "versions", "hardware", "started")}
+        prints = {f"{part}_fingerprint": print for part, print in now.pop("fingerprints", {}).items()}
+        return now | {"provenance": circumstances | prints | {"device": "cpu"}}
 
     def lines(self) -> list[dict[str, Any]]:
         """The records, each with the settings."""
@@ -57,7 +40,7 @@ class Measurement(BaseModel):
 
     @property
     def id(self) -> str:
-        """That of its task."""
+        """That of its computation."""
         return measurement_id(self.study, self.settings)
 
 

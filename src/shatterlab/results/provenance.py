@@ -10,25 +10,27 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Provenance(BaseModel):
-    """Enough to tell why two results of the same spec might differ."""
+    """Enough to tell why two results of the same job might differ."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     commit: str | None
-    """Of the checkout the code ran from, with `+changes` if it had any; None outside a checkout."""
+    """The checkout that the code ran from, with `+changes` if it had any; None outside a checkout."""
     versions: dict[str, str]
     device: str
     hardware: str
-    threads: int
-    train_fingerprint: str
-    """SHA-256 of the training images and labels as trained on (see `Dataset.fingerprint`)."""
-    test_fingerprint: str
+    threads: int | None = None
+    """Processor threads; None for computations of a version that did not note them."""
+    train_fingerprint: str | None = None
+    """SHA-256 of the training images and labels (see `Dataset.fingerprint`): as trained on, or as handed to a
+    computation; None where a computation takes no data."""
+    test_fingerprint: str | None = None
     started: str
-    """ISO 8601, UTC; of the last start, if the run was resumed."""
+    """ISO 8601, UTC; the last start, if the training was resumed."""
     resumed_from: int = 0
-    """The epoch after which the run was last taken up again; 0 if it ran in one go."""
+    """The epoch after which the training was last taken up again; 0 if it ran in one go."""
     together: int = 1
-    """Runs that were trained at once, stacked; the seconds of each are its share."""
+    """Trainings that were stacked and done at once; the seconds of each are its share."""
 
 
 @cache

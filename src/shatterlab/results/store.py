@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 DEFAULT_STORE = Path("shatterlab-runs")
-PAPER_DATA = "cifar10"
 
 
 class Asked(BaseModel):
@@ -46,10 +45,13 @@ class Asked(BaseModel):
     study: str
     scale: str
     data: str
+    model: str | None = None
+    """The name of a user's model that stood in for the study's own; None for the study as it is."""
     seeds: int
     run_ids: list[str]
+    """The trainings; a study that asks in rounds gains some with each."""
     measurement_ids: list[str] = []
-    """Of what the study computes beside training, see `Study.tasks`."""
+    """The computations."""
 
 
 class Store:
@@ -74,32 +76,38 @@ class Store:
 
     @contextmanager
     def claim(self, spec: Spec) -> Iterator[Path]:
-        """Makes the run's folder and keeps other processes out of it while the block runs.
-
-        The lock is the operating system's, so a killed process leaves none behind.
-        """
-        with self.writing():
-            folder = self.folder(spec)
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(folder / "lock")
-            if self.busy(spec):
-                print(f"waiting for another process that is doing {spec.title} ({spec.id})", file=sys.stderr)
-            lock.acquire()
-        try:
+        """Makes the run's folder and keeps other processes out of it while the block runs."""
+        folder = self.folder(spec)
+        with self.hold(folder / "lock", f"{spec.title} ({spec.id})"):
             with self.writing():
                 # Forced onto the disk with the first checkpoint; one that is cut short by then is written anew.
                 (folder / "spec.json").write_text(spec.model_dump_json(indent=1), encoding="utf-8")
             yield folder
+
+    @contextmanager
+    def hold(self, path: Path, what: str) -> Iterator[None]:
+        """Holds a lock while the block runs; says so where another process that is doing `what` has it.
+
+        The lock is the operating system's, so a killed process leaves none behind.
+        """
+        with self.writing():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(path)
+            if self.busy(path):
+                print(f"waiting for another process that is doing {what}", file=sys.stderr)
+            lock.acquire()
+        try:
+            yield
         finally:
             lock.release()
 
-    def busy(self, spec: Spec) -> bool:
-        """Whether another process is doing this run right now."""
-        if not self.folder(spec).exists():
+    def busy(self, path: Path) -> bool:
+        """Whether somebody holds this lock right now."""
+        if not path.exists():
             return False
         with self.writing():
             try:
-                with FileLock(self.folder(spec) / "lock", timeout=0):
+                with FileLock(path, timeout=0):
                     return False
             except Timeout:
                 return True
@@ -269,24 +277,21 @@ class Store:
         with self.writing():
             folder = self.path / "studies"
             folder.mkdir(parents=True, exist_ok=True)
-            # The data may be a path, so it enters the file name as a hash.
-            data = hashlib.sha256(asked.data.encode()).hexdigest()[:8]
+            # The data may be a path, and so may the model, so they enter the file name as a hash.
+            data = hashlib.sha256((asked.data + (asked.model or "")).encode()).hexdigest()[:8]
             write_whole(folder / f"{asked.study}.{asked.scale}.{data}.json", asked.model_dump_json(indent=1))
 
     def asked(self) -> list[Asked]:
-        """What has been asked of studies, the largest scale first, and of one scale the paper's data first."""
-        found = []
+        """What has been asked of studies, in the order of the file names."""
+        asked = []
         for path in sorted(filter(_written, self.path.glob("studies/*.json"))):
             try:
-                found.append(Asked.model_validate_json(path.read_text(encoding="utf-8")))
+                asked.append(Asked.model_validate_json(path.read_text(encoding="utf-8")))
             except ValueError:  # pydantic's errors and the decoder's are both of this kind
                 raise ShatterlabError(
                     f"{path} is damaged; delete it and run the study again: its runs are kept."
                 ) from None
-        order = {"paper": 0, "cpu": 1, "demo": 2}
-        found.sort(key=lambda a: (a.study, order.get(a.scale, 3), a.data != PAPER_DATA, a.data))
-        # What is the same at every scale is there once.
-        return list({(a.study, a.data, *a.run_ids, *a.measurement_ids): a for a in reversed(found)}.values())[::-1]
+        return asked
 
     @contextmanager
     def writing(self) -> Iterator[None]:

@@ -17,11 +17,23 @@ from . import (
     random_labels_regularized,
     table1,
 )
-from .study import CHAPTERS, SCALES, TAKEAWAYS, Claim, Outcome, Scale, Study, Tables, found_of, tables
+from .study import (
+    CHAPTERS,
+    TAKEAWAYS,
+    Claim,
+    Outcome,
+    Scale,
+    Study,
+    Tables,
+    asked_of,
+    at_full_size,
+    found_of,
+    jobs_so_far,
+    tables,
+)
 
 __all__ = [
     "CHAPTERS",
-    "SCALES",
     "STUDIES",
     "TAKEAWAYS",
     "Claim",
@@ -29,8 +41,11 @@ __all__ = [
     "Scale",
     "Study",
     "Tables",
+    "asked_of",
+    "at_full_size",
     "chosen",
     "found_of",
+    "jobs_so_far",
     "tables",
 ]
 

@@ -1,11 +1,12 @@
 """The lecture's first figure: as a model grows, bias falls and variance rises; their sum is U-shaped."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..figures.lines import lines
-from ..results import Task
-from .study import Cells, Claim, Outcome, Scale, Study, Tables, seeds_of
+from ..jobs import Computation
+from .sentences import seeds_of
+from .study import Cells, Claim, Outcome, Scale, Study, Tables
 
 DEGREES = range(15)
 SETTINGS: dict[Scale, dict[str, Any]] = {
@@ -18,10 +19,10 @@ SIGMAS = 4
 """Standard errors within which the measured total and the sum of the parts count as equal."""
 
 
-def tasks(scale: Scale, data: str, seeds: int) -> list[Task]:
+def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
     """One sweep over the degrees a seed."""
     return [
-        Task("bias-variance", "polynomials of degree 0 to 14",
+        Computation("bias-variance", "polynomials of degree 0 to 14",
              SETTINGS[scale] | {"degrees": list(DEGREES), "seed": seed}, sweep)
         for seed in range(seeds)
     ]  # fmt: skip
@@ -73,51 +74,62 @@ def draw(tables: Tables) -> Mapping[str, Any]:
     }  # fmt: skip
 
 
+class Sweep(NamedTuple):
+    """What a sweep over the degrees shows in one seed: its records at the ends and where the total error is least."""
+
+    seed: int
+    first: Mapping[str, Any]
+    best: Mapping[str, Any]
+    last: Mapping[str, Any]
+    u_shaped: bool
+    """Whether the total error is least inside the sweep, below both ends."""
+    off: float
+    """The largest difference of the total and the sum of its parts, in standard errors."""
+
+
+def sweeps(tables: Tables) -> list[Sweep]:
+    """The sweep of each seed."""
+    found = []
+    for seed in sorted({r["seed"] for r in tables.records}):
+        records = sorted((r for r in tables.records if r["seed"] == seed), key=lambda r: r["degree"])
+        first, best, last = records[0], min(records, key=lambda r: r["total"]), records[-1]
+        inside = best["total"] < min(first["total"], last["total"])
+        off = max(abs(_sum(r) - r["total"]) / r["total_error"] for r in records)
+        found.append(Sweep(seed, first, best, last, inside, off))
+    return found
+
+
 def verdict(tables: Tables) -> list[str]:
     """Where is the total least, is it U-shaped, and do the parts add up?"""
-    sentences = []
-    for seed in sorted({r["seed"] for r in tables.records}):
-        sweep = sorted((r for r in tables.records if r["seed"] == seed), key=lambda r: r["degree"])
-        best = min(sweep, key=lambda r: r["total"])
-        first, last = sweep[0], sweep[-1]
-        shape = "U-shaped" if shaped(sweep) else "not U-shaped"
-        off = max(abs(_sum(r) - r["total"]) / r["total_error"] for r in sweep)
-        adds = "add up to it" if off <= SIGMAS else "do not add up to it"
-        sentences.append(
-            f"The total error is {shape}: {first['total']:.3f} at degree {first['degree']}, least {best['total']:.3f} "
-            f"at degree {best['degree']}, {last['total']:.3f} at degree {last['degree']}; bias² falls from "
-            f"{first['bias2']:.3f} to {last['bias2']:.3f}, variance rises from {first['variance']:.3f} to "
-            f"{last['variance']:.3f}; bias², variance and noise {adds} (within {off:.1f} standard errors; seed {seed})."
-        )
-    return sentences
+    return [
+        f"The total error is {'U-shaped' if s.u_shaped else 'not U-shaped'}: {s.first['total']:.3f} at degree "
+        f"{s.first['degree']}, least {s.best['total']:.3f} at degree {s.best['degree']}, {s.last['total']:.3f} at "
+        f"degree {s.last['degree']}; bias² falls from {s.first['bias2']:.3f} to {s.last['bias2']:.3f}, variance rises "
+        f"from {s.first['variance']:.3f} to {s.last['variance']:.3f}; bias², variance and noise "
+        f"{'add up to it' if s.off <= SIGMAS else 'do not add up to it'} (within {s.off:.1f} standard errors; seed "
+        f"{s.seed})."
+        for s in sweeps(tables)
+    ]
 
 
 def _u_shaped(tables: Tables) -> Outcome | None:
-    confirmed, parts = True, []
-    for seed in sorted({r["seed"] for r in tables.records}):
-        sweep = sorted((r for r in tables.records if r["seed"] == seed), key=lambda r: r["degree"])
-        confirmed &= shaped(sweep)
-        confirmed &= sweep[-1]["bias2"] < sweep[0]["bias2"] and sweep[-1]["variance"] > sweep[0]["variance"]
-        totals = {r["degree"]: r["total"] for r in sweep}
-        best = min(totals, key=totals.__getitem__)
-        parts.append(
-            f"{totals[min(totals)]:.3f} at degree {min(totals)}, {totals[best]:.3f} at {best}, "
-            f"{totals[max(totals)]:.3f} at {max(totals)}"
-        )
+    seeds = sweeps(tables)
+    parts = [
+        f"{s.first['total']:.3f} at degree {s.first['degree']}, {s.best['total']:.3f} at {s.best['degree']}, "
+        f"{s.last['total']:.3f} at {s.last['degree']}"
+        for s in seeds
+    ]
+    confirmed = all(
+        s.u_shaped and s.last["bias2"] < s.first["bias2"] and s.last["variance"] > s.first["variance"] for s in seeds
+    )
     return Outcome(confirmed, "; ".join(parts)) if parts else None
-
-
-def shaped(sweep: list[dict[str, Any]]) -> bool:
-    """Whether the total error of a sweep is least inside it, below both ends."""
-    best = min(sweep, key=lambda r: r["total"])
-    return bool(best["total"] < min(sweep[0]["total"], sweep[-1]["total"]) and best not in (sweep[0], sweep[-1]))
 
 
 STUDY = Study(
     question="Must a model that is too large for its data overfit, as the classical picture says?",
     source="the lecture's first figure, the bias-variance trade-off",
     chapter="The question",
-    tasks=tasks,
+    jobs=jobs,
     draw=draw,
     verdict=verdict,
     table=table,

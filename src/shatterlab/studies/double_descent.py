@@ -1,12 +1,13 @@
 """Beyond the classical picture: the test error peaks at as many features as points, and falls again."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..figures.lines import lines
-from ..results import Task
+from ..jobs import Computation
 from ..seeds import stream
-from .study import Cells, Claim, Outcome, Scale, Study, Tables, percent
+from .sentences import percent
+from .study import Cells, Claim, Outcome, Scale, Study, Tables
 
 # Multiples of n: dense around 1, where the peak is to be located.
 RATIOS = (0.1, 0.2, 1 / 3, 0.5, 0.67, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
@@ -22,13 +23,15 @@ SETTINGS: dict[Scale, dict[str, int]] = {
 KINDS = {"least norm": "least_norm", "best ridge": "ridged"}
 
 
-def tasks(scale: Scale, data: str, seeds: int) -> list[Task]:
+def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
     """A sweep over the number of features a repeat; each has its own data, label noise and features."""
     dials = {name: value for name, value in SETTINGS[scale].items() if name != "repeats"}
+    memory = 8 * max(RATIOS) * dials["n"] * (2 * dials["n"] + dials["n_test"])
     return [
-        Task("double-descent", f"draw {repeat + 1}", {"data": data, "noise": NOISE, "seed": repeat} | dials, sweep)
+        Computation("double-descent", f"double descent, draw {repeat + 1}",
+                    {"data": data, "noise": NOISE, "seed": repeat} | dials, sweep, memory=memory)
         for repeat in range(SETTINGS[scale]["repeats"] * seeds)
-    ]
+    ]  # fmt: skip
 
 
 def sweep(data: Any, n: int, n_test: int, noise: float, seed: int) -> list[dict[str, Any]]:
@@ -133,56 +136,66 @@ def draw(tables: Tables) -> Mapping[str, Any]:
     }  # fmt: skip
 
 
+class Descent(NamedTuple):
+    """Where the curves peak and whether they fall again; means over draws."""
+
+    n: int
+    peak: int
+    """The number of features at which the squared loss of the least-norm fit is largest."""
+    largest: int
+    """The largest number of features."""
+    bump: float
+    """The largest rise of the squared loss with the best ridge as features are added, as a share."""
+    error: Mapping[int, float]
+    loss: Mapping[int, float]
+    ridged_error: Mapping[int, float]
+
+    @property
+    def at_n(self) -> bool:
+        """Whether the peak lies at n."""
+        return abs(self.peak - self.n) <= PEAK * self.n
+
+    @property
+    def falls_again(self) -> bool:
+        """Whether the test error at the most features lies below that at the peak."""
+        return self.error[self.largest] < self.error[self.peak]
+
+
+def descent(tables: Tables) -> Descent:
+    """What the records show."""
+    error, loss = (curve(tables, "least norm", quantity) for quantity in ("test_error", "test_loss"))
+    ridged_error, ridged = (curve(tables, "best ridge", quantity) for quantity in ("test_error", "test_loss"))
+    least, bump = float("inf"), 0.0
+    for value in ridged.values():
+        least, bump = min(least, value), max(bump, value / least - 1)
+    return Descent(tables.records[0]["n"], max(loss, key=loss.__getitem__), max(error), bump, error, loss, ridged_error)
+
+
 def verdict(tables: Tables) -> list[str]:
     """Where is the peak, does the error fall again, and does the best ridge remove the peak?"""
-    n = tables.records[0]["n"]
-    draws = len({r["seed"] for r in tables.records})
-    error, loss = curve(tables, "least norm", "test_error"), curve(tables, "least norm", "test_loss")
-    ridged = curve(tables, "best ridge", "test_loss")
-    ridged_error = curve(tables, "best ridge", "test_error")
-    peak = max(loss, key=loss.__getitem__)
-    largest = max(error)
-    where = "at" if abs(peak - n) <= PEAK * n else "not at"
-    before = min(value for features, value in error.items() if features < n)
-    again = "falls again" if error[largest] < error[peak] else "does not fall again"
-    sentences = [
-        f"The squared test loss of the least-norm fit peaks at {peak:,} features, {where} n = {n:,}: {loss[peak]:.3g} "
-        f"there against {loss[largest]:.3g} at {largest:,}; the test error {again}, "
-        f"{percent(before)} at best below n, {percent(error[peak])} at the peak, {percent(error[largest])} at "
-        f"{largest:,} (means of {draws} draws)."
+    d = descent(tables)
+    before = min(value for features, value in d.error.items() if features < d.n)
+    return [
+        f"The squared test loss of the least-norm fit peaks at {d.peak:,} features, {'at' if d.at_n else 'not at'} n = "
+        f"{d.n:,}: {d.loss[d.peak]:.3g} there against {d.loss[d.largest]:.3g} at {d.largest:,}; the test error "
+        f"{'falls again' if d.falls_again else 'does not fall again'}, {percent(before)} at best below n, "
+        f"{percent(d.error[d.peak])} at the peak, {percent(d.error[d.largest])} at {d.largest:,} (means of "
+        f"{len({r['seed'] for r in tables.records})} draws).",
+        f"A ridge chosen on held-out data {'removes' if d.bump < PEAK else 'does not remove'} the peak: its squared "
+        f"loss rises by at most {percent(d.bump)} as features are added, and its test error at {d.peak:,} features is "
+        f"{percent(d.ridged_error[d.peak])}.",
     ]
-    bumps = [later / earlier for earlier, later in _upward(ridged)]
-    worst = max(bumps, default=1.0)
-    sentences.append(
-        f"A ridge chosen on held-out data {'removes' if worst < 1 + PEAK else 'does not remove'} the peak: its squared "
-        f"loss rises by at most {percent(worst - 1)} as features are added, and its test error at {peak:,} features is "
-        f"{percent(ridged_error[peak])}."
-    )
-    return sentences
-
-
-def _upward(values: Mapping[int, float]) -> list[tuple[float, float]]:
-    """The least value so far and the next one, wherever it rises."""
-    least, found = float("inf"), []
-    for value in values.values():
-        if value > least:
-            found.append((least, value))
-        least = min(least, value)
-    return found
 
 
 def _descends_again(tables: Tables) -> Outcome | None:
     if not tables.records:
         return None
-    n = tables.records[0]["n"]
-    error, loss = curve(tables, "least norm", "test_error"), curve(tables, "least norm", "test_loss")
-    ridged = curve(tables, "best ridge", "test_loss")
-    peak, largest = max(loss, key=loss.__getitem__), max(error)
-    bump = max((later / earlier for earlier, later in _upward(ridged)), default=1.0)
+    d = descent(tables)
     return Outcome(
-        abs(peak - n) <= PEAK * n and error[largest] < error[peak] and bump < 1 + PEAK,
-        f"peak at {peak:,} features for n = {n:,}, test error {percent(error[peak])} there and "
-        f"{percent(error[largest])} at {largest:,}; with the best ridge the loss rises by at most {percent(bump - 1)}",
+        d.at_n and d.falls_again and d.bump < PEAK,
+        f"peak at {d.peak:,} features for n = {d.n:,}, test error {percent(d.error[d.peak])} there and "
+        f"{percent(d.error[d.largest])} at {d.largest:,}; with the best ridge the loss rises by at most "
+        f"{percent(d.bump)}",
     )
 
 
@@ -190,7 +203,7 @@ STUDY = Study(
     question="What becomes of the test error when a model grows beyond the point where it fits every label?",
     source="Belkin et al. (2019), Nakkiran et al. (2021); the lecture's question after overparameterization",
     chapter="Linear models and what descent prefers",
-    tasks=tasks,
+    jobs=jobs,
     draw=draw,
     verdict=verdict,
     table=table,

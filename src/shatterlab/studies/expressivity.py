@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..figures.lines import lines
-from ..results import Task
+from ..jobs import Computation
 from ..seeds import stream
-from .study import Cells, Claim, Outcome, Scale, Study, Tables, percent, seeds_of
+from .sentences import percent, seeds_of
+from .study import Cells, Claim, Outcome, Scale, Study, Tables
 
 EXACT = 1e-6
 """Largest error on labels 0..9 up to which a fit counts as exact."""
@@ -25,19 +26,22 @@ DEEP_FACTOR = 5
 """Constant up to which a width counts as O(n/k) and a number of weights as O(n + d)."""
 
 
-def tasks(scale: Scale, data: str, seeds: int) -> list[Task]:
+def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
     """The construction on images and on Gaussian points, and the corollary's deeper networks."""
     found = []
     for seed in range(seeds):
         for n in SIZES[scale]["data"]:
             for labels in ("random labels", "true labels"):
                 settings: dict[str, Any] = {"data": data, "labels": labels, "n": n, "seed": seed}
-                found.append(Task("expressivity", f"{labels}, n = {n:,}", settings, fit_images))
+                found.append(
+                    Computation("expressivity", f"the construction through {labels}, n = {n:,}", settings, fit_images)
+                )
         for n in SIZES[scale]["gaussian"]:
             settings = {"points": "gaussian", "n": n, "d": DIMENSIONS, "seed": seed}
-            found.append(Task("expressivity", f"Gaussian points, n = {n:,}", settings, fit_gaussian))
+            title, memory = f"the construction through Gaussian points, n = {n:,}", 8 * 3 * n * DIMENSIONS
+            found.append(Computation("expressivity", title, settings, fit_gaussian, memory=memory))
         settings = {"depths": list(DEPTHS), "n": DEEP_POINTS, "d": DIMENSIONS, "seed": seed}
-        found.append(Task("expressivity", "networks of depth 2 to 30", settings, fit_deep))
+        found.append(Computation("expressivity", "networks of depth 2 to 30", settings, fit_deep))
     return found
 
 
@@ -208,7 +212,7 @@ STUDY = Study(
     question="How small can a network be that fits any labels of n points?",
     source="Zhang et al. (2017), section 4, theorem 1, lemma 1 and corollary 1",
     chapter="The theorem",
-    tasks=tasks,
+    jobs=jobs,
     draw=draw,
     verdict=verdict,
     table=table,

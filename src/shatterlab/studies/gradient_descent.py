@@ -1,10 +1,10 @@
 """Nonconvex problems that plain gradient descent solves: phase retrieval, matrix completion, blind deconvolution."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..figures.lines import lines
-from ..results import Task
+from ..jobs import Computation
 from .study import Cells, Claim, Outcome, Scale, Study, Tables
 
 GOAL = 1e-8
@@ -32,10 +32,10 @@ SIZES: dict[Scale, dict[str, list[dict[str, Any]]]] = {
 }
 
 
-def tasks(scale: Scale, data: str, seeds: int) -> list[Task]:
+def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
     """Each problem at each size."""
     return [
-        Task("gradient-descent", f"{problem}, {', '.join(f'{k} = {v:,}' for k, v in size.items())}",
+        Computation("gradient-descent", f"{problem}, {', '.join(f'{k} = {v:,}' for k, v in size.items())}",
              {"problem": problem, "size": size, "iterations": ITERATIONS, "step": STEPS[problem], "seed": seed}, solve)
         for seed in range(seeds)
         for problem, sizes in SIZES[scale].items()
@@ -107,27 +107,40 @@ def draw(tables: Tables) -> Mapping[str, Any]:
     }  # fmt: skip
 
 
+class Convergence(NamedTuple):
+    """What some paths of descent have in common: the worst of them in each respect."""
+
+    runs: int
+    reached: list[int]
+    """Iterations to the goal, of the runs that reach it."""
+    linearity: float
+    """R² of a straight line through the log error."""
+    incoherence: float
+
+
+def convergence(runs: list[dict[str, Any]]) -> Convergence:
+    """The convergence of some runs."""
+    reached = [r["reached"] for r in runs if r["reached"] is not None]
+    return Convergence(len(runs), reached, min(r["r2"] for r in runs), max(r["worst_incoherence"] for r in runs))
+
+
 def verdict(tables: Tables) -> list[str]:
     """Does each converge to 1e-8, linearly, and stay incoherent?"""
     sentences = []
     for problem in dict.fromkeys(r["problem"] for r in _runs(tables)):
         runs = [r for r in _runs(tables) if r["problem"] == problem]
-        reached = [r["reached"] for r in runs if r["reached"] is not None]
-        if len(reached) < len(runs):
+        c, name = convergence(runs), f"{problem[0].upper()}{problem[1:]}"
+        if len(c.reached) < c.runs:
             sentences.append(
-                f"{problem[0].upper()}{problem[1:]}: {len(reached)} of {len(runs)} runs reach an error of {GOAL:g} "
-                f"within {ITERATIONS} iterations."
+                f"{name}: {len(c.reached)} of {c.runs} runs reach an error of {GOAL:g} within {ITERATIONS} iterations."
             )
             continue
-        linear = min(r["r2"] for r in runs)
-        incoherence = max(r["worst_incoherence"] for r in runs)
         sizes = len({_size(r) for r in runs})
         sentences.append(
-            f"{problem[0].upper()}{problem[1:]}: error {GOAL:g} after "
-            f"{_iterations(reached)} iterations"
+            f"{name}: error {GOAL:g} after {_iterations(c.reached)} iterations"
             f"{f' over {sizes} sizes' if sizes > 1 else ''}, "
-            f"{'linearly' if linear >= LINEAR else 'not linearly'} (R² {linear:.4f}), iterates "
-            f"{'stay' if incoherence <= INCOHERENT else 'do not stay'} incoherent (at most {incoherence:.2f})."
+            f"{'linearly' if c.linearity >= LINEAR else 'not linearly'} (R² {c.linearity:.4f}), iterates "
+            f"{'stay' if c.incoherence <= INCOHERENT else 'do not stay'} incoherent (at most {c.incoherence:.2f})."
         )
     return sentences
 
@@ -137,17 +150,13 @@ def _iterations(reached: list[int]) -> str:
 
 
 def _needs_none(tables: Tables) -> Outcome | None:
-    runs = _runs(tables)
-    if not runs:
+    if not (runs := _runs(tables)):
         return None
-    reached = [r["reached"] for r in runs]
-    linear, incoherence = min(r["r2"] for r in runs), max(r["worst_incoherence"] for r in runs)
-    fine = None not in reached and linear >= LINEAR and incoherence <= INCOHERENT
+    c = convergence(runs)
     return Outcome(
-        fine,
-        f"{len(reached) - reached.count(None)} of {len(runs)} runs reach {GOAL:g}, after at most "
-        f"{max((i for i in reached if i is not None), default='—')} iterations; R² at least {linear:.4f}, incoherence "
-        f"at most {incoherence:.2f}",
+        len(c.reached) == c.runs and c.linearity >= LINEAR and c.incoherence <= INCOHERENT,
+        f"{len(c.reached)} of {c.runs} runs reach {GOAL:g}, after at most {max(c.reached, default='—')} iterations; "
+        f"R² at least {c.linearity:.4f}, incoherence at most {c.incoherence:.2f}",
     )
 
 
@@ -155,7 +164,7 @@ STUDY = Study(
     question="Does gradient descent need regularization to solve nonconvex problems?",
     source="Ma, Wang, Chi and Chen (2017), cited by the lecture",
     chapter="Linear models and what descent prefers",
-    tasks=tasks,
+    jobs=jobs,
     draw=draw,
     verdict=verdict,
     table=table,

@@ -1,16 +1,18 @@
 """Figure 2b: what early stopping and batch normalization, the implicit regularizers, add to Inception."""
 
 from collections.abc import Mapping
+from statistics import fmean
 from typing import Any
 
 import polars as pl
 
 from ..figures.curves import best_so_far
+from ..jobs import Training
 from ..paper import FIGURE_2B_BN_GAIN
-from ..spec import Spec, make_spec
-from .learning_curves import FITS
-from .study import Cells, Claim, Outcome, Scale, Study, Tables, gain, mean_of, percent, points, setting, unlike
-from .table1 import SIGNIFICANCE, generalizes
+from ..spec import make_spec
+from .rules import FITS, SIGNIFICANCE, generalizes
+from .sentences import gain, mean_of, percent, points, setting, unlike
+from .study import Cells, Claim, Outcome, Scale, Study, Tables
 
 MODELS = ("inception", "inception-no-bn")
 
@@ -31,7 +33,7 @@ SCALED_RATES = {"inception-no-bn": {"learning_rate": 0.004}}
 DIGITS = {"n": 500, "n_test": None, "n_validation": 200}
 
 
-def specs(scale: Scale, data: str, seeds: int) -> list[Spec]:
+def jobs(scale: Scale, data: str, seeds: int) -> list[Training]:
     """Inception with and without batch normalization, no explicit regularizer."""
     found = (
         make_spec(
@@ -44,7 +46,7 @@ def specs(scale: Scale, data: str, seeds: int) -> list[Spec]:
         for model in MODELS
         for seed in range(seeds)
     )
-    return list(dict.fromkeys(found))  # cut to the digits, two settings are one
+    return [Training(spec) for spec in dict.fromkeys(found)]  # cut to the digits, two settings are one
 
 
 def groups(runs: pl.DataFrame) -> list[pl.DataFrame]:
@@ -101,12 +103,17 @@ def verdict(tables: Tables) -> list[str]:
     return sentences
 
 
+def gained_by_stopping(runs: pl.DataFrame, where: str) -> list[float]:
+    """Percentage points of test accuracy that the epoch of the column `where` has over the last, one a run."""
+    return (100 * (runs[where] - runs["test_accuracy"])).to_list()
+
+
 def _stopping(runs: pl.DataFrame) -> str:
-    on_test = mean_of((100 * (runs["best_test_accuracy"] - runs["test_accuracy"])).to_list(), "{:+.2f}".format)
+    on_test = mean_of(gained_by_stopping(runs, "best_test_accuracy"), "{:+.2f}".format)
     sentence = f"{runs['model'][0]}, n = {runs['n'][0]:,}: early stopping gains {on_test} points over the last epoch "
     if not runs["n_validation"][0]:
         return f"{sentence}when the test set itself chooses the epoch, as in the paper (which finds no gain)."
-    honest = mean_of((100 * (runs["validation_test_accuracy"] - runs["test_accuracy"])).to_list(), "{:+.2f}".format)
+    honest = mean_of(gained_by_stopping(runs, "validation_test_accuracy"), "{:+.2f}".format)
     return (
         f"{runs['model'][0]}, n = {runs['n'][0]:,}: early stopping gains {honest} points over the last epoch when "
         f"{runs['n_validation'][0]:,} validation examples choose the epoch, {on_test} when the test set itself does, "
@@ -114,8 +121,9 @@ def _stopping(runs: pl.DataFrame) -> str:
     )
 
 
-TELLING = 0.03
-"""Two standard errors of a test set above this cannot tell whether early stopping gains the few points it might."""
+TELLING = 3.0
+"""Percentage points: with two standard errors of a test set above this, nobody can tell whether early stopping gains
+the few points that it might."""
 
 
 def _no_gain(tables: Tables) -> Outcome | None:
@@ -123,14 +131,13 @@ def _no_gain(tables: Tables) -> Outcome | None:
     split = tables.runs.filter(pl.col("n_validation") > 0)
     if split.is_empty():
         return None
-    gained = (split["validation_test_accuracy"] - split["test_accuracy"]).to_list()
-    error = 2 * (0.5 / min(split["n_test"])) ** 0.5
-    mean = sum(gained) / len(gained)
+    gained = fmean(gained_by_stopping(split, "validation_test_accuracy"))
+    error = 100 * 2 * (0.5 / min(split["n_test"])) ** 0.5
     if error > TELLING:
         return None
     return Outcome(
-        mean <= error,
-        f"{100 * mean:+.2f} points over {len(gained)} runs, two standard errors of a test set: {100 * error:.2f}",
+        gained <= error,
+        f"{gained:+.2f} points over {len(split)} runs, two standard errors of a test set: {error:.2f}",
     )
 
 
@@ -150,7 +157,7 @@ STUDY = Study(
     question="Do early stopping and batch normalization, the implicit regularizers, explain generalization?",
     source="Zhang et al. (2017), section 3, figure 2b",
     chapter="Regularization",
-    specs=specs,
+    jobs=jobs,
     draw=draw,
     verdict=verdict,
     table=table,

@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..figures.lines import lines
+from ..jobs import Computation
 from ..paper import MNIST_GAMMA, SECTION_5
-from ..results import Task
-from .study import Cells, Claim, Outcome, Scale, Study, Tables, mean_of, percent
+from .rules import SIGNIFICANCE
+from .sentences import mean_of, percent
+from .study import Cells, Claim, Outcome, Scale, Study, Tables
 
 FULL = {"mnist": 60_000, "cifar10": 50_000}
 """The paper's training sizes."""
@@ -33,7 +35,7 @@ TRAIN_SCORED = 5_000
 """Training points at most on which the training error is measured."""
 
 
-def tasks(scale: Scale, data: str, seeds: int) -> list[Task]:
+def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
     """Pixels and Gabor wavelets of MNIST and pixels and random filters of CIFAR-10; on other data all three."""
     places = {"mnist": ("pixels", "gabor"), "cifar10": ("pixels",)} if data in FULL else {data: ("pixels", "gabor")}
     found = []
@@ -43,13 +45,34 @@ def tasks(scale: Scale, data: str, seeds: int) -> list[Task]:
                 for n in dict.fromkeys(min(size, FULL.get(source, size)) for size in SIZES[scale]):
                     settings = {"data": source, "features": features, "n": n, "n_test": TEST[scale],
                                 "dtype": "float32", "seed": seed}  # fmt: skip
-                    found.append(Task("kernels", f"{source}, {features}, n = {n:,}", settings, gaussian))
+                    found.append(
+                        Computation(
+                            "kernels",
+                            f"a kernel on {features} of {source}, n = {n:,}",
+                            settings,
+                            gaussian,
+                            memory=_memory(n),
+                        )
+                    )
         source = "cifar10" if data in FULL else data
         for n, count in FILTERS[scale]:
             settings = {"data": source, "features": "random filters", "n": n, "n_test": TEST[scale], "filters": count,
                         "dtype": "float32", "seed": seed}  # fmt: skip
-            found.append(Task("kernels", f"{source}, {count:,} random filters, n = {n:,}", settings, filtered))
+            found.append(
+                Computation(
+                    "kernels",
+                    f"a kernel on {count:,} random filters of {source}, n = {n:,}",
+                    settings,
+                    filtered,
+                    memory=_memory(n),
+                )
+            )
     return found
+
+
+def _memory(n: int) -> float:
+    """Bytes of a kernel matrix of n points and of its factor, in float32."""
+    return 2 * 4 * n * n
 
 
 def gaussian(data: Any, features: str, n: int, n_test: int, dtype: Any, seed: int) -> list[dict[str, Any]]:
@@ -227,18 +250,24 @@ def draw(tables: Tables) -> Mapping[str, Any]:
     return charts
 
 
-def verdict(tables: Tables) -> list[str]:
-    """Is every label fitted, how good is the fit on new points, and does a larger norm mean a worse one?"""
-    sentences = []
+def at_largest_n(tables: Tables) -> dict[str, list[Any]]:
+    """By data, features and ridge the records at the largest n, one a seed.
+
+    On a small set several sizes are cut to the same n, which are no seeds.
+    """
     groups: dict[str, list[dict[str, Any]]] = {}
     for r in tables.records:
         groups.setdefault(_name(r), []).append(r)
-    # On a small set several sizes are cut to the same n, which are no seeds.
-    largest: dict[str, list[Any]] = {
+    return {
         name: list({r["seed"]: r for r in group if r["n"] == max(g["n"] for g in group)}.values())
         for name, group in groups.items()
     }
-    for name, runs in largest.items():
+
+
+def verdict(tables: Tables) -> list[str]:
+    """Is every label fitted, how good is the fit on new points, and does a larger norm mean a worse one?"""
+    sentences = []
+    for name, runs in at_largest_n(tables).items():
         if all(map(_no_ridge_is_best, runs)):
             sentences.append(f"{name}, n = {runs[0]['n']:,}: on held-out training points no ridge is best.")
             continue
@@ -250,11 +279,7 @@ def verdict(tables: Tables) -> list[str]:
         stated = _stated(runs[0])
         beside = "" if stated == "—" else f" (paper: {stated})"
         sentences.append(f"{name}, n = {runs[0]['n']:,}: {fits}, test error {error}{beside}, norm {norm}.")
-    for data in dict.fromkeys(r["data"] for r in tables.records):
-        gabor, pixels = (largest.get(f"{data}, {features}", [None])[0] for features in ("gabor", "pixels"))
-        if gabor and pixels and gabor["n"] == pixels["n"]:
-            sentences.append(_gabor_against_pixels(data, gabor, pixels))
-    return sentences
+    return [*sentences, *(_gabor_against_pixels(*pair) for pair in pairs(tables).values())]
 
 
 def _fits(record: Mapping[str, Any]) -> bool:
@@ -263,53 +288,56 @@ def _fits(record: Mapping[str, Any]) -> bool:
     return bool(record["train_error"] == 0 and (record["n"] <= TRAIN_SCORED or not missed))
 
 
-def _gabor_against_pixels(data: str, gabor: Mapping[str, Any], pixels: Mapping[str, Any]) -> str:
+def pairs(tables: Tables) -> dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """By data the records without a ridge of pixels and of Gabor features, at the largest n and first seed of both."""
+    found: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
+    for data in dict.fromkeys(r["data"] for r in tables.records):
+        bare = [r for r in tables.records if r["data"] == data and r["ridge"] == "none"]
+        pixels, gabor = ({(r["n"], -r["seed"]): r for r in bare if r["features"] == f} for f in ("pixels", "gabor"))
+        if both := pixels.keys() & gabor.keys():
+            found[data] = pixels[max(both)], gabor[max(both)]
+    return found
+
+
+def _better_with_larger_norm(pixels: Mapping[str, Any], gabor: Mapping[str, Any]) -> bool:
+    return bool(gabor["test_error"] < pixels["test_error"] and gabor["norm"] > pixels["norm"])
+
+
+def _gabor_against_pixels(pixels: Mapping[str, Any], gabor: Mapping[str, Any]) -> str:
     """Whether the better features have the larger norm, as in the paper."""
-    if gabor["test_error"] < pixels["test_error"] and gabor["norm"] > pixels["norm"]:
+    where = f"On {gabor['data']}, n = {gabor['n']:,}, Gabor features"
+    if _better_with_larger_norm(pixels, gabor):
         return (
-            f"On {data}, n = {gabor['n']:,}, Gabor features lower the test error while the norm grows, as in the "
-            "paper: the least norm does not predict which features generalize. (Norms are sqrt(sum alpha y) in each "
-            "kernel's own space; the paper does not say which it means.)"
+            f"{where} lower the test error while the norm grows, as in the paper: the least norm does not predict "
+            "which features generalize. (Norms are sqrt(sum alpha y) in each kernel's own space; the paper does not "
+            "say which it means.)"
         )
     return (
-        f"On {data}, n = {gabor['n']:,}, Gabor features have test error {percent(gabor['test_error'])} and norm "
-        f"{gabor['norm']:.1f}, pixels {percent(pixels['test_error'])} and {pixels['norm']:.1f}: unlike in the paper, "
-        "not a lower error with a larger norm."
+        f"{where} have test error {percent(gabor['test_error'])} and norm {gabor['norm']:.1f}, pixels "
+        f"{percent(pixels['test_error'])} and {pixels['norm']:.1f}: unlike in the paper, not a lower error with a "
+        "larger norm."
     )
 
 
-SIGNIFICANCE = 5
-"""Standard errors of a test set by which an error lies below chance to count as generalization."""
-
-
 def _interpolates_well(tables: Tables) -> Outcome | None:
-    bare = [r for r in tables.records if r["ridge"] == "none"]
-    largest = {}
-    for r in sorted(bare, key=lambda r: (r["n"], -r["seed"])):
-        largest[_name(r)] = r
-    if not largest:
-        return None
+    """Judged on the first seed of each kind of features."""
+    largest = [runs[0] for runs in at_largest_n(tables).values() if runs[0]["ridge"] == "none"]
     fine, parts = True, []
-    for name, r in largest.items():
+    for r in largest:
         # Records of the first version do not say; all were of ten classes.
         chance = 1 - 1 / r.get("classes", 10)
         error = (chance * (1 - chance) / r["tested"]) ** 0.5
         fine &= _fits(r) and r["test_error"] < chance - SIGNIFICANCE * error
-        parts.append(f"{name} {100 * r['test_error']:.2f} % test error at n = {r['n']:,}")
-    return Outcome(fine, "; ".join(parts))
+        parts.append(f"{_name(r)} {100 * r['test_error']:.2f} % test error at n = {r['n']:,}")
+    return Outcome(fine, "; ".join(parts)) if parts else None
 
 
 def _norm_misleads(tables: Tables) -> Outcome | None:
-    pairs = []
-    for data in dict.fromkeys(r["data"] for r in tables.records):
-        bare = [r for r in tables.records if r["data"] == data and r["ridge"] == "none"]
-        both = [{(r["n"], r["seed"]): r for r in bare if r["features"] == kind} for kind in ("pixels", "gabor")]
-        pairs += [(both[0][key], both[1][key]) for key in both[0].keys() & both[1].keys()]
-    if not pairs:
+    if not (found := pairs(tables)):
         return None
-    pixels, gabor = max(pairs, key=lambda pair: (pair[0]["n"], -pair[0]["seed"]))
+    pixels, gabor = max(found.values(), key=lambda pair: (pair[0]["n"], -pair[0]["seed"]))
     return Outcome(
-        gabor["test_error"] < pixels["test_error"] and gabor["norm"] > pixels["norm"],
+        _better_with_larger_norm(pixels, gabor),
         f"{gabor['data']}, n = {gabor['n']:,}: Gabor {100 * gabor['test_error']:.2f} %, norm {gabor['norm']:.1f}; "
         f"pixels {100 * pixels['test_error']:.2f} %, norm {pixels['norm']:.1f}",
     )
@@ -319,7 +347,7 @@ STUDY = Study(
     question="Does a kernel machine that fits every label without regularization generalize?",
     source="Zhang et al. (2017), section 5",
     chapter="Linear models and what descent prefers",
-    tasks=tasks,
+    jobs=jobs,
     draw=draw,
     verdict=verdict,
     table=table,

@@ -7,10 +7,13 @@ from typing import Any
 import polars as pl
 
 from ..figures.trends import trend
+from ..jobs import Training
 from ..paper import FIGURE_1B_SLOWDOWN
-from ..spec import Spec, make_spec
-from .learning_curves import FITS, dials_for
-from .study import OVERFIT_LOSS, Claim, Outcome, Scale, Study, Tables, mean_of, percent, setting
+from ..spec import make_spec
+from .recipes import for_data
+from .rules import FITS
+from .sentences import mean_of, percent, setting
+from .study import OVERFIT_LOSS, Claim, Outcome, Scale, Study, Tables
 
 AMOUNTS: dict[Scale, tuple[float, ...]] = {
     "demo": (0.0, 0.2, 0.4, 0.6, 0.8, 1.0),
@@ -38,10 +41,10 @@ def condition(amount: float) -> dict[str, Any]:
     return {"corruption": ends[amount]} if amount in ends else {"corruption": "partial-labels", "amount": amount}
 
 
-def specs(scale: Scale, data: str, seeds: int) -> list[Spec]:
+def jobs(scale: Scale, data: str, seeds: int) -> list[Training]:
     """Each model of the scale at each share of random labels."""
     return [
-        make_spec(**dials_for(dials, data), data=data, **condition(amount), seed=seed, stop="fit")
+        Training(make_spec(**for_data(dials, data), data=data, **condition(amount), seed=seed, stop="fit"))
         for dials in RUNS[scale]
         for amount in AMOUNTS[scale]
         for seed in range(seeds)
@@ -160,7 +163,7 @@ STUDY = Study(
     question="As labels turn to noise, how much longer does fitting take, and what becomes of the test error?",
     source="Zhang et al. (2017), section 2.2, figures 1b and 1c",
     chapter="Randomization tests",
-    specs=specs,
+    jobs=jobs,
     draw=draw,
     verdict=verdict,
     claims=(

@@ -8,18 +8,18 @@ import polars as pl
 from ..data import DATASETS
 from ..figures.curves import loss_curves
 from ..figures.pictures import picture_strip
+from ..jobs import Computation, Job, Training
 from ..paper import FIGURE_1A_ORDER
-from ..results import Task
-from ..spec import Spec, make_spec
-from .study import OVERFIT_LOSS, Claim, Outcome, Scale, Study, Tables, mean_of, percent, setting
+from ..spec import make_spec
+from .recipes import for_data
+from .rules import FITS
+from .sentences import mean_of, percent, setting
+from .study import OVERFIT_LOSS, Claim, Outcome, Scale, Study, Tables
 
 CONDITIONS = ("true-labels", "partial-labels", "random-labels", "shuffled-pixels", "random-pixels", "gaussian-pixels")
 
 LABEL_CONDITIONS = ("true-labels", "partial-labels", "random-labels")
 """Share the images; in the paper's order, fastest to fit first."""
-
-FITS = 0.99
-"""Train accuracy from which a verdict says that a network fits; the paper's lowest in table 1 is 99.34 %."""
 
 # Epochs are enough for random labels to end; see "number of epochs" in ASSUMPTIONS.
 RUNS: dict[Scale, list[dict[str, Any]]] = {
@@ -30,34 +30,25 @@ RUNS: dict[Scale, list[dict[str, Any]]] = {
     ],
     "paper": [{"model": "inception", "epochs": 60}],
 }
-# The digits are few and small; the sizes above are for sets like CIFAR-10.
-DIGITS = {"n": 500, "n_test": None, "epochs": 400, "batch_size": 32}
 
 
-def specs(scale: Scale, data: str, seeds: int) -> list[Spec]:
-    """Each model of the scale under each condition."""
+def jobs(scale: Scale, data: str, seeds: int) -> list[Job]:
+    """Each model of the scale under each condition, and the pictures of what the networks are asked to learn."""
+    n = for_data(RUNS[scale][0], data).get("n")
+    settings = {"data": data, "n": n, "pictures": PICTURES, "seed": 0}
     return [
-        make_spec(**dials_for(dials, data), data=data, corruption=condition, seed=seed, stop="fit")
-        for dials in RUNS[scale]
-        for condition in CONDITIONS
-        for seed in range(seeds)
+        *(
+            Training(make_spec(**for_data(dials, data), data=data, corruption=condition, seed=seed, stop="fit"))
+            for dials in RUNS[scale]
+            for condition in CONDITIONS
+            for seed in range(seeds)
+        ),
+        Computation("learning-curves", "pictures of the training images", settings, pictures),
     ]
-
-
-def dials_for(dials: dict[str, Any], data: str) -> dict[str, Any]:
-    """The dials of a run, cut down to the digits where these are the data."""
-    return dials | DIGITS if data == "digits" else dials
 
 
 PICTURES = 10
 """Training images shown under each condition."""
-
-
-def tasks(scale: Scale, data: str, seeds: int) -> list[Task]:
-    """The pictures of what the networks are asked to learn."""
-    n = dials_for(RUNS[scale][0], data).get("n")
-    settings = {"data": data, "n": n, "pictures": PICTURES, "seed": 0}
-    return [Task("learning-curves", "pictures of the training images", settings, pictures)]
 
 
 def pictures(data: Any, n: int | None, pictures: int, seed: int) -> list[dict[str, Any]]:
@@ -205,10 +196,9 @@ STUDY = Study(
     question="Can the network fit labels and images that carry no pattern, and how much longer does that take?",
     source="Zhang et al. (2017), section 2.2, figure 1a",
     chapter="Randomization tests",
-    specs=specs,
+    jobs=jobs,
     draw=draw,
     verdict=verdict,
-    tasks=tasks,
     claims=(
         Claim(
             "Deep neural networks easily fit random labels.",

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..figures.lines import lines
-from ..results import Task
-from .study import Cells, Claim, Outcome, Scale, Study, Tables, mean_of, percent, seeds_of
+from ..jobs import Computation
+from .sentences import mean_of, percent, seeds_of
+from .study import Cells, Claim, Outcome, Scale, Study, Tables
 
 STARTS = (1e-3, 1e-2, 1e-1, 1.0, 5.0)
 PROBLEMS: dict[Scale, dict[str, int]] = {
@@ -19,10 +20,15 @@ FOUND, MISSED = 0.01, 0.5
 """Reconstruction errors that count as found and as missed."""
 
 
-def tasks(scale: Scale, data: str, seeds: int) -> list[Task]:
+def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
     """Gradient descent from each size of start, and the convex programme."""
     return [
-        Task("matrix-factorization", f"start {start:g}", PROBLEMS[scale] | {"start": start, "seed": seed}, reconstruct)
+        Computation(
+            "matrix-factorization",
+            f"a factored matrix from a start of {start:g}" if start else "the matrix of least nuclear norm",
+            PROBLEMS[scale] | {"start": start, "seed": seed},
+            reconstruct,
+        )
         for seed in range(seeds)
         for start in (*STARTS, 0.0)
     ]
@@ -88,16 +94,23 @@ def draw(tables: Tables) -> Mapping[str, Any]:
     }  # fmt: skip
 
 
+def ends(tables: Tables) -> tuple[list[Any], list[Any], float | None]:
+    """The descents from the smallest and from the largest start, and by how much, as a share, the nuclear norms of the
+    former differ at most from the least possible; None where that is not known.
+    """
+    tiny, large = ([r for r in tables.records if r["start"] == size] for size in (min(STARTS), max(STARTS)))
+    convex = {r["seed"]: r["nuclear_norm"] for r in tables.records if not r["start"]}
+    excess = [abs(r["nuclear_norm"] / convex[r["seed"]] - 1) for r in tiny if r["seed"] in convex]
+    return tiny, large, max(excess, default=None)
+
+
 def verdict(tables: Tables) -> list[str]:
     """Is the truth found from a tiny start and missed from a large one, and is what is found of least nuclear norm?"""
-    descents = [r for r in tables.records if r["start"]]
-    ends = {size: [r for r in descents if r["start"] == size] for size in {min(STARTS), max(STARTS)}}
+    tiny, large, excess = ends(tables)
     sentences = []
-    for size in sorted(ends):
-        if not ends[size]:
-            continue
-        errors = [r["error"] for r in ends[size]]
-        fits = "fits" if all(r["residual"] <= FITTED for r in ends[size]) else "does not fit"
+    for runs in filter(None, (tiny, large)):
+        errors = [r["error"] for r in runs]
+        fits = "fits" if all(r["residual"] <= FITTED for r in runs) else "does not fit"
         outcome = (
             "finds the matrix"
             if max(errors) < FOUND
@@ -105,34 +118,26 @@ def verdict(tables: Tables) -> list[str]:
             if min(errors) > MISSED
             else "comes near to the matrix"
         )
-        norms = mean_of([r["nuclear_norm"] / r["true_nuclear_norm"] for r in ends[size]], "{:.3f}".format)
+        norms = mean_of([r["nuclear_norm"] / r["true_nuclear_norm"] for r in runs], "{:.3f}".format)
         error = mean_of(errors, lambda share: f"{100 * share:.3g} %")
         sentences.append(
-            f"From |U| = {size:g} gradient descent {fits} the measurements and {outcome}: error {error}, nuclear norm "
-            f"{norms} times that of the truth."
+            f"From |U| = {runs[0]['start']:g} gradient descent {fits} the measurements and {outcome}: error {error}, "
+            f"nuclear norm {norms} times that of the truth."
         )
-    convex = {r["seed"]: r["nuclear_norm"] for r in tables.records if not r["start"]}
-    tiny = [r for r in ends[min(STARTS)] if r["seed"] in convex]
-    if not sentences:
-        return ["Neither the smallest nor the largest start has been run yet."]
-    if tiny:
-        excess = max(abs(r["nuclear_norm"] / convex[r["seed"]] - 1) for r in tiny)
+    if excess is not None:
         agrees = "consistent with" if excess < FOUND else "not consistent with"
         sentences.append(
             f"The nuclear norm from the tiny start is within {100 * excess:.2g} % of the least possible, which is "
             f"{agrees} Gunasekar's conjecture and no proof of it: in special cases it is refuted."
         )
-    return sentences
+    return sentences or ["Neither the smallest nor the largest start has been run yet."]
 
 
 def _start_decides(tables: Tables) -> Outcome | None:
-    convex = {r["seed"]: r["nuclear_norm"] for r in tables.records if not r["start"]}
-    tiny = [r for r in tables.records if r["start"] == min(STARTS) and r["seed"] in convex]
-    large = [r for r in tables.records if r["start"] == max(STARTS)]
-    if not tiny or not large:
+    tiny, large, excess = ends(tables)
+    if excess is None or not large:
         return None
     found, missed = max(r["error"] for r in tiny), min(r["error"] for r in large)
-    excess = max(abs(r["nuclear_norm"] / convex[r["seed"]] - 1) for r in tiny)
     return Outcome(
         found < FOUND and missed > MISSED and excess < FOUND,
         f"from |U| = {min(STARTS):g} error {100 * found:.2g} %, nuclear norm within {100 * excess:.2g} % of the least; "
@@ -144,7 +149,7 @@ STUDY = Study(
     question="Does gradient descent itself prefer matrices of low nuclear norm?",
     source="Gunasekar et al. (2017), cited by the lecture",
     chapter="Linear models and what descent prefers",
-    tasks=tasks,
+    jobs=jobs,
     draw=draw,
     verdict=verdict,
     table=table,

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..figures.lines import lines
-from ..results import Task
+from ..jobs import Computation
 from ..seeds import stream
-from .study import Cells, Claim, Outcome, Scale, Study, Tables, mean_of, percent, seeds_of
+from .sentences import mean_of, percent, seeds_of
+from .study import Cells, Claim, Outcome, Scale, Study, Tables
 
 ARRIVED = 0.01
 """Distance to where theory sends gradient descent, relative to the start's, at which it counts as arrived."""
@@ -27,19 +28,26 @@ DIRECTIONS = 5
 SNAPSHOTS = 40
 
 
-def tasks(scale: Scale, data: str, seeds: int) -> list[Task]:
+def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
     """Paths of descent, curvature at several optima, and the minimum-norm solution at several n."""
     n, steps, sizes = SIZES[scale]
     found = []
     for seed in range(seeds):
         shared = {"data": data, "seed": seed}
         for batch, start in ((None, "zero"), (1, "zero"), (None, "random")):
-            name = f"{'gradient descent' if batch is None else 'SGD'} from {start}"
+            name = f"{'gradient descent' if batch is None else 'SGD'} of a linear model from {start}"
             settings = shared | {"n": n, "steps": steps, "batch_size": batch, "start": start}
-            found.append(Task("minimum-norm", name, settings, follow))
-        found.append(Task("minimum-norm", "curvature at two optima", shared | {"n": n, "optima": 2}, compare_optima))
+            found.append(Computation("minimum-norm", name, settings, follow))
+        found.append(
+            Computation("minimum-norm", "curvature at two optima", shared | {"n": n, "optima": 2}, compare_optima)
+        )
         found += [
-            Task("minimum-norm", f"least norm, n = {size:,}", shared | {"n": size, "n_test": TEST}, solve)
+            Computation(
+                "minimum-norm",
+                f"the linear model of least norm, n = {size:,}",
+                shared | {"n": size, "n_test": TEST},
+                solve,
+            )
             for size in sizes
         ]
     return found
@@ -207,64 +215,84 @@ def draw(tables: Tables) -> Mapping[str, Any]:
     return charts
 
 
+def path_ends(tables: Tables) -> dict[str, list[dict[str, Any]]]:
+    """The last record of each path, one a seed, by kind of descent."""
+    last = {(r["what"], r["seed"]): r for r in sorted(_paths(tables), key=lambda r: r["step"])}
+    ends: dict[str, list[dict[str, Any]]] = {r["what"]: [] for r in _paths(tables)}
+    for what, seed in sorted(last):
+        ends[what].append(last[what, seed])
+    return ends
+
+
+def largest_difference(optima: list[dict[str, Any]]) -> float:
+    """By how much, as a share, a measured curvature at some optima differs from that of X'X/n at most."""
+    return max(r["curvature_difference"] for r in optima)
+
+
 def verdict(tables: Tables) -> list[str]:
     """Where does each path end, are optima of one curvature, and does the norm tell which generalizes?"""
-    sentences = []
-    paths = _paths(tables)
-    for what in dict.fromkeys(r["what"] for r in paths):
-        last = [max((r for r in paths if r["what"] == what and r["seed"] == s), key=lambda r: r["step"])
-                for s in sorted({r["seed"] for r in paths if r["what"] == what})]  # fmt: skip
-        arrived = "arrives at" if all(r["to_limit"] <= ARRIVED for r in last) else "is still on its way to"
-        goal = "the solution of least norm" if "zero" in what else "the solution nearest to its start"
-        gap = mean_of([r["to_limit"] for r in last], lambda share: f"{100 * share:.2g} %")
-        angle = max(r["span_angle"] for r in last)
-        outside = "in" if angle < SAME else f"{angle:.2g} rad from"
-        sentences.append(
-            f"{what[0].upper()}{what[1:]} {arrived} {goal}: {gap} of the way is left after {last[0]['step']:,} steps, "
-            f"{outside} the span of the data."
-        )
+    return [*map(_path, path_ends(tables).values()), *_optima(tables), *_norms(tables)]
+
+
+def _path(ends: list[dict[str, Any]]) -> str:
+    what = ends[0]["what"]
+    arrived = "arrives at" if all(r["to_limit"] <= ARRIVED for r in ends) else "is still on its way to"
+    goal = "the solution of least norm" if "zero" in what else "the solution nearest to its start"
+    gap = mean_of([r["to_limit"] for r in ends], lambda share: f"{100 * share:.2g} %")
+    angle = max(r["span_angle"] for r in ends)
+    outside = "in" if angle < SAME else f"{angle:.2g} rad from"
+    return (
+        f"{what[0].upper()}{what[1:]} {arrived} {goal}: {gap} of the way is left after {ends[0]['step']:,} steps, "
+        f"{outside} the span of the data."
+    )
+
+
+def _optima(tables: Tables) -> list[str]:
     optima = [r for r in tables.records if r["what"] == "optimum"]
     least = [r for r in optima if r["optimum"] == "least norm"]
     others = [r for r in optima if r["optimum"] != "least norm"]
-    if least and others:
-        most = max(r["curvature_difference"] for r in optima)
-        same = "the same" if most <= SAME else "not the same"
-        sentences.append(
-            f"Two optima with norms {least[0]['norm']:.3g} and {others[0]['norm']:.3g} have {same} curvature (largest "
-            f"relative difference {most:.0e}), test accuracy "
-            f"{mean_of([r['test_accuracy'] for r in least], percent)} and "
-            f"{mean_of([r['test_accuracy'] for r in others], percent)}: curvature cannot tell them apart."
-            if most <= SAME
-            else f"Two optima have curvatures that differ by {most:.0e}, which contradicts theory."
-        )
+    if not (least and others):
+        return []
+    most = largest_difference(optima)
+    if most > SAME:
+        return [f"Two optima have curvatures that differ by {most:.0e}, which contradicts theory."]
+    accuracies = " and ".join(mean_of([r["test_accuracy"] for r in each], percent) for each in (least, others))
+    return [
+        f"Two optima with norms {least[0]['norm']:.3g} and {others[0]['norm']:.3g} have the same curvature (largest "
+        f"relative difference {most:.0e}), test accuracy {accuracies}: curvature cannot tell them apart."
+    ]
+
+
+def _norms(tables: Tables) -> list[str]:
     solutions = sorted((r for r in tables.records if r["what"] == "solution"), key=lambda r: (r["n"], r["seed"]))
-    if solutions:
-        first, last = solutions[0], solutions[-1]
-        of_last = f"test accuracy {percent(last['test_accuracy'])} and norm {last['norm']:.3g}"
-        sentence = f"The least-norm fit of {last['n']:,} labels has {of_last}"
-        if first["n"] < last["n"]:
-            better = last["norm"] > first["norm"] and last["test_accuracy"] > first["test_accuracy"]
-            sentence += (
-                f", that of {first['n']:,} labels {percent(first['test_accuracy'])} and norm {first['norm']:.3g}: "
-            ) + (
-                "the larger norm generalizes better here, so norms alone do not predict it"
-                if better
-                else "in this comparison norm and test accuracy do not contradict each other"
-            )
-        sentences.append(f"{sentence}.")
-    return sentences
+    if not solutions:
+        return []
+    first, last = solutions[0], solutions[-1]
+    sentence = (
+        f"The least-norm fit of {last['n']:,} labels has test accuracy {percent(last['test_accuracy'])} and norm "
+        f"{last['norm']:.3g}"
+    )
+    if first["n"] < last["n"]:
+        better = last["norm"] > first["norm"] and last["test_accuracy"] > first["test_accuracy"]
+        sentence += (
+            f", that of {first['n']:,} labels {percent(first['test_accuracy'])} and norm {first['norm']:.3g}: "
+        ) + (
+            "the larger norm generalizes better here, so norms alone do not predict it"
+            if better
+            else "in this comparison norm and test accuracy do not contradict each other"
+        )
+    return [f"{sentence}."]
 
 
 def _least_norm(tables: Tables) -> Outcome | None:
     """The ends of the paths from zero."""
-    paths = [r for r in tables.records if "span_angle" in r and r["what"].endswith("zero")]
-    ends = [max(group, key=lambda r: r["step"]) for group in _grouped(paths, "what", "seed")]
+    ends = [r for what, runs in path_ends(tables).items() if what.endswith("zero") for r in runs]
     if not ends:
         return None
-    fine = all(r["to_limit"] <= ARRIVED and r["span_angle"] < SAME for r in ends)
     parts = [f"{r['what']} {100 * r['to_limit']:.2g} % of the way left" for r in ends]
     return Outcome(
-        fine, f"{', '.join(parts)} after {ends[0]['step']:,} steps, n = {ends[0]['n']:,}, d = {ends[0]['d']:,}"
+        all(r["to_limit"] <= ARRIVED and r["span_angle"] < SAME for r in ends),
+        f"{', '.join(parts)} after {ends[0]['step']:,} steps, n = {ends[0]['n']:,}, d = {ends[0]['d']:,}",
     )
 
 
@@ -272,7 +300,7 @@ def _same_curvature(tables: Tables) -> Outcome | None:
     optima = [r for r in tables.records if r["what"] == "optimum"]
     if not optima:
         return None
-    most = max(r["curvature_difference"] for r in optima)
+    most = largest_difference(optima)
     return Outcome(
         most <= SAME,
         f"largest relative difference {most:.0e} from X'X/n along {DIRECTIONS} directions, n = {optima[0]['n']:,}, "
@@ -280,18 +308,11 @@ def _same_curvature(tables: Tables) -> Outcome | None:
     )
 
 
-def _grouped(records: list[dict[str, Any]], *keys: str) -> list[list[dict[str, Any]]]:
-    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for r in records:
-        groups.setdefault(tuple(r[key] for key in keys), []).append(r)
-    return list(groups.values())
-
-
 STUDY = Study(
     question="Which of the many solutions of a linear model does descent find, and is it the norm that matters?",
     source="Zhang et al. (2017), section 5",
     chapter="Linear models and what descent prefers",
-    tasks=tasks,
+    jobs=jobs,
     draw=draw,
     verdict=verdict,
     table=table,

@@ -8,8 +8,8 @@ import polars as pl
 
 from ..errors import ShatterlabError
 from ..figures.bars import parameter_bars
+from ..jobs import Computation
 from ..paper import DENSENET_BC_PARAMETERS, IMAGENET_TRAINING_SIZE, ZOO
-from ..results import Task
 from ..spec import PAPER_TRAINING_SIZE
 from .study import Cells, Claim, Outcome, Scale, Study, Tables
 
@@ -23,13 +23,17 @@ CLOSE = 0.1
 """A count agrees with a figure that the lecture rounds if it lies within this share of it."""
 
 
-def tasks(scale: Scale, data: str, seeds: int) -> list[Task]:
+def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
     """One count of all networks, made anew when torchvision comes or changes."""
     try:
         torchvision = version("torchvision")
     except PackageNotFoundError:
         torchvision = None
-    return [Task("overparameterization", "parameters of well-known networks", {"torchvision": torchvision}, count_all)]
+    return [
+        Computation(
+            "overparameterization", "parameters of well-known networks", {"torchvision": torchvision}, count_all
+        )
+    ]
 
 
 def count_all(torchvision: str | None) -> list[dict[str, Any]]:
@@ -43,6 +47,11 @@ def count_all(torchvision: str | None) -> list[dict[str, Any]]:
         except ShatterlabError as error:
             records.append({"network": name, "parameters": None, "reason": str(error)})
     return records
+
+
+def built(tables: Tables) -> dict[str, int]:
+    """The parameters of the networks that could be built here."""
+    return {r["network"]: r["parameters"] for r in tables.records if r["parameters"] is not None}
 
 
 def table(tables: Tables) -> list[Cells]:
@@ -73,8 +82,9 @@ def _short(number: float) -> str:
 
 def draw(tables: Tables) -> Mapping[str, Any]:
     """Bars, with the stated figures as ticks."""
-    built = [record for record in tables.records if record["parameters"] is not None]
-    lines = [{"network": r["network"], "parameters": float(r["parameters"]), "counted by": "here"} for r in built]
+    lines: list[dict[str, Any]] = [
+        {"network": name, "parameters": float(count), "counted by": "here"} for name, count in built(tables).items()
+    ]
     lines += [{"network": name, "parameters": stated, "counted by": by} for name, (stated, by) in STATED.items()]
     return {
         "parameters": parameter_bars(
@@ -88,15 +98,15 @@ def draw(tables: Tables) -> Mapping[str, Any]:
 
 def verdict(tables: Tables) -> list[str]:
     """How many have more parameters than images, which counts disagree, and what could not be built."""
-    built = {r["network"]: r["parameters"] for r in tables.records if r["parameters"] is not None}
+    counts = built(tables)
     sentences = []
     for name, images in (("CIFAR-10", PAPER_TRAINING_SIZE), ("ImageNet", IMAGENET_TRAINING_SIZE)):
-        more = sum(parameters > images for parameters in built.values())
-        sentences.append(f"{more} of {len(built)} networks counted have more parameters than {name} has images.")
+        more = sum(parameters > images for parameters in counts.values())
+        sentences.append(f"{more} of {len(counts)} networks counted have more parameters than {name} has images.")
     apart = [
-        f"{network} has {built[network]:,}, stated as {_short(stated)}"
+        f"{network} has {counts[network]:,}, stated as {_short(stated)}"
         for network, (stated, _) in STATED.items()
-        if network in built and abs(built[network] / stated - 1) > CLOSE
+        if network in counts and abs(counts[network] / stated - 1) > CLOSE
     ]
     if apart:
         sentences.append(f"More than {CLOSE:.0%} off the stated figure: {'; '.join(apart)}.")
@@ -117,17 +127,16 @@ TRAINED_ON = {"LeNet-5": ("MNIST", 60_000)} | {
 
 
 def _as_many_as_images(tables: Tables) -> Outcome | None:
-    built = {r["network"]: r["parameters"] for r in tables.records if r["parameters"] is not None}
-    if len(built) < len(STATED):
+    counts = built(tables)
+    if len(counts) < len(STATED):
         return None
-    trained_on = {name: TRAINED_ON.get(name, ("ImageNet", IMAGENET_TRAINING_SIZE)) for name in built}
-    least = min(built, key=lambda name: built[name] / trained_on[name][1])
-    data, images = trained_on[least]
+    trained_on = {name: TRAINED_ON.get(name, ("ImageNet", IMAGENET_TRAINING_SIZE)) for name in counts}
+    ratios = {name: count / trained_on[name][1] for name, count in counts.items()}
+    least = min(ratios, key=ratios.__getitem__)
     return Outcome(
-        all(built[name] >= trained_on[name][1] for name in built)
-        and 2 * sum(built[name] >= MANY * trained_on[name][1] for name in built) > len(built),
-        f"{len(built)} of {len(STATED)} networks counted here, from {built[least] / images:.2f} parameters an image "
-        f"({least} on {data}) up",
+        ratios[least] >= 1 and 2 * sum(ratio >= MANY for ratio in ratios.values()) > len(ratios),
+        f"{len(counts)} of {len(STATED)} networks counted here, from {ratios[least]:.2f} parameters an image "
+        f"({least} on {trained_on[least][0]}) up",
     )
 
 
@@ -138,7 +147,7 @@ STUDY = Study(
     draw=draw,
     verdict=verdict,
     table=table,
-    tasks=tasks,
+    jobs=jobs,
     claims=(
         Claim(
             "Successful networks have as many parameters as training examples or more, most of them many more.",

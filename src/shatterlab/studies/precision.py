@@ -7,22 +7,25 @@ from typing import Any
 import polars as pl
 
 from ..figures.curves import online_accuracy
+from ..jobs import Training
 from ..paper import TABLE_1
 from ..row import FIT_LOSS
-from ..spec import Spec
-from .study import Cells, Claim, Outcome, Scale, Study, Tables, mean_of, points, setting
-from .table1 import SETTINGS, specs_of
+from .recipes import TABLE_1_DIALS, specs_of
+from .sentences import mean_of, points, setting
+from .study import Cells, Claim, Outcome, Scale, Study, Tables
 
 PRECISIONS = ("float32", "bf16")
 LEFT_OUT = {"inception-no-bn"}
 """Trained at a rate of its own on small sets, and three times as long as the others."""
 
 
-def specs(scale: Scale, data: str, seeds: int) -> list[Spec]:
+def jobs(scale: Scale, data: str, seeds: int) -> list[Training]:
     """The random-labels rows of table 1, each in both precisions; the float32 runs are those of table 1."""
-    rows = [row for row in TABLE_1 if row.random_labels and row.model in SETTINGS[scale] and row.model not in LEFT_OUT]
+    rows = [
+        row for row in TABLE_1 if row.random_labels and row.model in TABLE_1_DIALS[scale] and row.model not in LEFT_OUT
+    ]
     return [
-        spec.model_copy(update={"precision": precision})
+        Training(spec.model_copy(update={"precision": precision}))
         for row in rows
         for spec in specs_of(row, scale, data, seeds)
         for precision in PRECISIONS
@@ -110,7 +113,7 @@ STUDY = Study(
     question="What does rounding to bfloat16 cost in fit?",
     source="ours; the paper does not name its precision",
     chapter="Randomization tests",
-    specs=specs,
+    jobs=jobs,
     draw=draw,
     verdict=verdict,
     table=table,

@@ -6,11 +6,13 @@ from typing import Any
 import polars as pl
 
 from ..figures.curves import online_accuracy
+from ..jobs import Training
 from ..paper import TABLE_4, TABLE_4_CHANGES, Table4Row
-from ..spec import PAPER_TRAINING_SIZE, Spec, make_spec
-from .learning_curves import FITS
-from .study import Cells, Claim, Outcome, Scale, Study, Tables, mean_of, percent, points, setting
-from .table1 import CROPS, DIGITS, SETTINGS, compared
+from ..spec import PAPER_TRAINING_SIZE, make_spec
+from .recipes import RANDOM_CROPS, TABLE_1_DIALS, for_data
+from .rules import FITS, compared
+from .sentences import mean_of, percent, points, setting
+from .study import Cells, Claim, Outcome, Scale, Study, Tables
 
 NEAR_CHANCE = 2
 """A train accuracy below this many times chance counts as a failure to converge."""
@@ -19,21 +21,23 @@ NEAR_CHANCE = 2
 LONGER = 4
 
 
-def specs(scale: Scale, data: str, seeds: int) -> list[Spec]:
+def jobs(scale: Scale, data: str, seeds: int) -> list[Training]:
     """The rows of table 4 whose model the scale has, with the settings of table 1 on random labels."""
     return [
-        make_spec(**_dials(row, scale, data), data=data, seed=seed)
+        Training(make_spec(**_dials(row, scale, data), data=data, seed=seed))
         for row in TABLE_4
-        if row.model in SETTINGS[scale] and (data in CROPS or row.regularizer != "random crop")
+        if row.model in TABLE_1_DIALS[scale] and (data in RANDOM_CROPS or row.regularizer != "random crop")
         for seed in range(seeds)
     ]
 
 
 def _dials(row: Table4Row, scale: Scale, data: str) -> dict[str, Any]:
-    plain, random = SETTINGS[scale][row.model]
-    dials = plain | random | {"model": row.model, "corruption": "random-labels", "crop": CROPS.get(data)}
-    if data == "digits":
-        dials |= DIGITS | {"epochs": 400}
+    plain, random = TABLE_1_DIALS[scale][row.model]
+    dials = for_data(plain | random, data) | {
+        "model": row.model,
+        "corruption": "random-labels",
+        "crop": RANDOM_CROPS.get(data),
+    }
     if row.regularizer != "weight decay":
         # The paper's decay of 0.999 is for each pass, and says that the rate hardly falls.
         dials |= {"epochs": LONGER * dials["epochs"], "decay_every": dials.get("n", PAPER_TRAINING_SIZE)}
@@ -100,8 +104,7 @@ def draw(tables: Tables) -> Mapping[str, Any]:
 def verdict(tables: Tables) -> list[str]:
     """Which regularizers keep which model from fitting random labels."""
     rows = done(tables.runs)
-    held = [(row, runs) for row, runs in rows if _reached(row, runs) < FITS]
-    fitted = [(row, runs) for row, runs in rows if _reached(row, runs) >= FITS]
+    fitted, held = ([pair for pair in rows if _fits(*pair) is fits] for fits in (True, False))
     sentences = [
         f"{len(fitted)} of {len(rows)} regularized networks fit random labels all the same "
         f"(at least {percent(FITS)}; the paper's n is {PAPER_TRAINING_SIZE:,}): {_listed(fitted)}."
@@ -121,7 +124,7 @@ def verdict(tables: Tables) -> list[str]:
 
 def _outcome(row: Table4Row, runs: pl.DataFrame) -> str:
     """Three cases, as a network that is still learning has not failed to converge."""
-    if _reached(row, runs) >= FITS:
+    if _fits(row, runs):
         return "fits them here"
     near_chance = _reached(row, runs) < NEAR_CHANCE / runs["classes"][0]
     return "stays near chance here too" if near_chance else "learns here but does not finish"
@@ -135,6 +138,10 @@ def _accuracies(row: Table4Row, runs: pl.DataFrame) -> list[float]:
 def _reached(row: Table4Row, runs: pl.DataFrame) -> float:
     values = _accuracies(row, runs)
     return sum(values) / len(values)
+
+
+def _fits(row: Table4Row, runs: pl.DataFrame) -> bool:
+    return _reached(row, runs) >= FITS
 
 
 def _listed(rows: list[tuple[Table4Row, pl.DataFrame]]) -> str:
@@ -152,14 +159,14 @@ def _not_prevented(tables: Tables) -> Outcome | None:
     rows = [(row, runs) for row, runs in done(tables.runs) if row.train is not None]
     if not rows:
         return None
-    return Outcome(all(_reached(row, runs) >= FITS for row, runs in rows), _listed(rows))
+    return Outcome(all(_fits(*pair) for pair in rows), _listed(rows))
 
 
 STUDY = Study(
     question="Do explicit regularizers keep a network from fitting random labels?",
     source="Zhang et al. (2017), appendix, table 4",
     chapter="Regularization",
-    specs=specs,
+    jobs=jobs,
     draw=draw,
     verdict=verdict,
     table=table,

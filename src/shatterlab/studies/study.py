@@ -1,18 +1,22 @@
-"""What a study is: a question, the runs that answer it, a way to draw them, a sentence that says what came out."""
+"""What a study is: a question, the jobs that answer it, a way to draw them, a sentence that says what came out."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import polars as pl
 
-from ..results import Asked, Measurement, Result, Store, Task
+from ..jobs import Job, Kept
+from ..results import Asked, Measurement, Result, Store
 from ..results.table import epoch_table, run_table
 from ..row import Row
-from ..spec import Spec
 
 Scale = Literal["demo", "cpu", "paper"]
-SCALES: tuple[Scale, ...] = ("demo", "cpu", "paper")
+Jobs = Sequence[Job] | Generator[Sequence[Job], Any, None]
+"""What a study asks for: a list of jobs, or a generator that yields lists and is sent what came out of each."""
+
+PAPER_DATA = "cifar10"
+"""The data set that the paper experiments on."""
 
 OVERFIT_LOSS = 0.1
 """A run has overfitted when the online loss of an epoch first falls to this (an assumption, see `ASSUMPTIONS`)."""
@@ -102,10 +106,10 @@ class Study:
         source: where the paper asks it.
         draw: named charts of the finished runs.
         verdict: sentences computed from the finished runs, the first one the answer.
-        specs: the runs, from a scale, a data set and a number of seeds.
+        jobs: what it trains and computes, from a scale, a data set and a number of seeds. A generator yields a list of
+            jobs, is sent their results and measurements in the same order, and may yield again; as it is run anew to
+            learn what to do next, it may depend on nothing else.
         table: lines to be read beside the charts, cells ready to print; None where charts say it all.
-        tasks: what the study computes beside training, from a scale, a data set and a number of seeds; what comes
-            out is kept in the store and handed back as `Tables.records`.
         claims: what the finished runs confirm or not.
         assumptions: keys of `ASSUMPTIONS` that its runs rest on.
         chapter: of the report, a key of `CHAPTERS`.
@@ -115,12 +119,66 @@ class Study:
     source: str
     draw: Callable[[Tables], Mapping[str, Any]] = field(repr=False)
     verdict: Callable[[Tables], list[str]] = field(repr=False)
-    specs: Callable[[Scale, str, int], list[Spec]] = lambda scale, data, seeds: []
+    jobs: Callable[[Scale, str, int], Jobs] = field(repr=False)
     table: Callable[[Tables], list[Cells]] | None = field(default=None, repr=False)
-    tasks: Callable[[Scale, str, int], list[Task]] = field(default=lambda scale, data, seeds: [], repr=False)
     claims: tuple[Claim, ...] = ()
     assumptions: tuple[str, ...] = ()
     chapter: str = "Further studies"
+
+
+def jobs_so_far(
+    study: Study,
+    scale: Scale,
+    data: str,
+    seeds: int,
+    kept: Callable[[Job], Kept | None] = lambda job: None,
+    adapted: Callable[[Sequence[Job]], Sequence[Job]] = lambda jobs: jobs,
+) -> list[Job]:
+    """The jobs that a study asks for, as far as what came out of them can tell: the rounds of a generator up to the
+    first one that has an unfinished job.
+
+    Args:
+        study: the study.
+        scale: as for `Study.jobs`.
+        data: as for `Study.jobs`.
+        seeds: as for `Study.jobs`.
+        kept: what came out of a job, None where it is unfinished.
+        adapted: turns the jobs of a round into those that are done in their place, one for each.
+
+    Returns:
+        Each job once, in the order in which the study first asks for it.
+    """
+    asked = study.jobs(scale, data, seeds)
+    if not isinstance(asked, Generator):
+        return list({job.id: job for job in adapted(asked)}.values())
+    different: dict[str, Job] = {}
+    outcomes: list[Kept] | None = None  # which starts the generator
+    while True:
+        try:
+            jobs = adapted(asked.send(outcomes))
+        except StopIteration:
+            break
+        different |= {job.id: job for job in jobs}
+        outcomes = [outcome for job in jobs if (outcome := kept(job))]
+        if len(outcomes) < len(jobs):
+            break
+    return list(different.values())
+
+
+def asked_of(store: Store) -> list[Asked]:
+    """What has been asked of studies, the largest scale first, and of one scale the paper's data first."""
+    order: dict[str, int] = {"paper": 0, "cpu": 1, "demo": 2}
+    every = sorted(
+        store.asked(), key=lambda a: (a.study, order.get(a.scale, 3), a.data != PAPER_DATA, a.data, a.model or "")
+    )
+    # What is the same at every scale is there once.
+    return list({(a.study, a.data, *a.run_ids, *a.measurement_ids): a for a in reversed(every)}.values())[::-1]
+
+
+def at_full_size(study: Study, asked: Asked) -> bool:
+    """Whether all that the study asks for at the paper's scale has been asked of it, at whatever scale."""
+    full = jobs_so_far(study, "paper", asked.data, asked.seeds)
+    return {job.id for job in full} <= {*asked.run_ids, *asked.measurement_ids}
 
 
 def tables(store: Store, results: Sequence[Result], measured: Sequence[Measurement] = ()) -> Tables:
@@ -140,73 +198,3 @@ def found_of(store: Store, asked: Asked, results: Sequence[Result]) -> tuple[lis
 def overfit_step(rows: Sequence[Row]) -> int | None:
     """The step at the end of the first epoch with an online loss of at most `OVERFIT_LOSS`, or None."""
     return next((row.step for row in rows if row.online_loss <= OVERFIT_LOSS), None)
-
-
-def percent(share: float) -> str:
-    """0.9934 -> 99.3 %."""
-    return f"{100 * share:.1f} %"
-
-
-def mean_of(values: Sequence[float], form: Callable[[float], str]) -> str:
-    """The mean over seeds, with the standard deviation and the number of seeds where there are several."""
-    mean = sum(values) / len(values)
-    if len(values) == 1:
-        return form(mean)
-    deviation = (sum((value - mean) ** 2 for value in values) / (len(values) - 1)) ** 0.5
-    return f"{form(mean)} ± {form(deviation).removeprefix('+')} ({len(values)} seeds)"
-
-
-def gain(runs: pl.DataFrame, base: pl.DataFrame, column: str = "test_accuracy") -> str:
-    """Percentage points of `column` that `runs` have over `base`, between runs of the same seed.
-
-    With the standard deviation over seeds; of one seed with the standard error that its test sets leave.
-    """
-    pairs = runs.join(base, on="seed", suffix="_base")
-    differences = (100 * (pairs[column] - pairs[f"{column}_base"])).to_list()
-    if not differences:
-        return "an unknown number of"
-    if len(differences) > 1:
-        return mean_of(differences, "{:+.2f}".format)
-    # One seed has no spread, but a test set of this size has an error of its own; as if the two were independent.
-    shares = [pairs[column][0], pairs[f"{column}_base"][0]]
-    error = 100 * (sum(share * (1 - share) for share in shares) / pairs["n_test"][0]) ** 0.5
-    return f"{differences[0]:+.2f} (1 seed, test set ± {error:.2f})"
-
-
-TRAINING_DIALS = {
-    "learning_rate": "learning rates",
-    "decay_every": "images between decays",
-    "decay": "decays",
-    "batch_size": "batch sizes",
-}
-
-
-def unlike(runs: pl.DataFrame, base: pl.DataFrame) -> str:
-    """A reservation where two groups of runs that are compared were not trained alike."""
-    pairs = {text: (runs[dial][0], base[dial][0]) for dial, text in TRAINING_DIALS.items()}
-    pairs["epochs"] = max(runs["epochs"].to_list()), max(base["epochs"].to_list())
-    apart = [f"{text} {ours:,g} and {theirs:,g}" for text, (ours, theirs) in pairs.items() if ours != theirs]
-    return f", not trained alike: {', '.join(apart)}" if apart else ""
-
-
-def points(values: pl.Series) -> str:
-    """For a cell beside one that counts the seeds: a mean in percent, with the standard deviation of several."""
-    return mean_of(values.to_list(), lambda share: f"{100 * share:.2f}").partition(" (")[0]
-
-
-def setting(runs: pl.DataFrame) -> str:
-    """What the runs share, for a subtitle: data, n, epochs, seeds."""
-    seeds = runs.group_by("model").agg(pl.col("seed").n_unique())["seed"]
-    parts = [str(runs["data"][0]), f"n = {_range(runs['n'])}", f"up to {max(runs['epochs'].to_list())} epochs"]
-    return ", ".join([*parts, f"{_range(seeds)} seed{'s' * (max(seeds) > 1)}"])
-
-
-def seeds_of(records: Sequence[Mapping[str, Any]]) -> str:
-    """`1 seed`, `3 seeds`: how many the records come from, for a subtitle."""
-    count = len({record["seed"] for record in records})
-    return f"{count} seed{'s' * (count > 1)}"
-
-
-def _range(values: pl.Series) -> str:
-    unique = sorted(values.unique().to_list())
-    return f"{unique[0]:,}" if len(unique) == 1 else f"{unique[0]:,} to {unique[-1]:,}"

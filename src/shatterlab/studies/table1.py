@@ -6,73 +6,22 @@ from typing import Any
 import polars as pl
 
 from ..figures.rows import accuracy_rows
-from ..paper import TABLE_1, Table1Row, targets_for
-from ..spec import PAPER_TRAINING_SIZE, WEIGHT_DECAY, Spec, make_spec
-from .learning_curves import FITS
-from .study import Cells, Claim, Outcome, Scale, Study, Tables, gain, mean_of, percent, points, setting, unlike
-
-SIGNIFICANCE = 5
-"""A test accuracy generalizes when it lies this many standard errors of the test set above chance."""
-
-# By model: the dials of every row, then what random labels change, since they take longer and may stop.
-# Table 1's batch size, epochs and weight decay are assumptions, see ASSUMPTIONS. The smaller sets decay the rate
-# every few passes: once a pass it would die, and once per 50,000 images it would never fall.
-SETTINGS: dict[Scale, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
-    "demo": {
-        "alexnet": ({"n": 500, "n_test": 1_000, "batch_size": 32, "epochs": 45}, {"epochs": 50}),
-        "mlp-1x512": ({"n": 2_000, "n_test": 1_000, "epochs": 60}, {"epochs": 100}),
-    },
-    "cpu": {
-        "inception": (
-            {"n": 2_000, "n_test": 5_000, "batch_size": 64, "epochs": 50, "decay_every": 4_000, "evaluate_every": 10},
-            {"epochs": 80},
-        ),
-        "inception-no-bn": (
-            {"n": 2_000, "n_test": 5_000, "batch_size": 64, "epochs": 45, "decay_every": 10_000, "evaluate_every": 10,
-             "learning_rate": 0.004},
-            {"epochs": 150},
-        ),
-        "alexnet": (
-            {"n": 5_000, "n_test": 5_000, "batch_size": 64, "epochs": 60, "decay_every": 10_000, "evaluate_every": 5},
-            {"epochs": 80},
-        ),
-        "mlp-3x512": ({"epochs": 40}, {"epochs": 50}),
-        "mlp-1x512": ({"batch_size": 64, "epochs": 60}, {"epochs": 90}),
-    },
-    "paper": {
-        "inception": ({"epochs": 100}, {"epochs": 100}),
-        "inception-no-bn": ({"epochs": 100}, {"epochs": 100}),
-        "alexnet": ({"epochs": 100}, {"epochs": 100}),
-        "mlp-3x512": ({"epochs": 40}, {"epochs": 50}),
-        "mlp-1x512": ({"batch_size": 64, "epochs": 60}, {"epochs": 90}),
-    },
-}  # fmt: skip
-
-# The paper crops 28 of 32 pixels; sets without a crop of their own get one that leaves room to move.
-CROPS = {"cifar10": 28, "mnist": 24, "fashion-mnist": 24, "digits": 7}
-DIGITS = {"n": 500, "n_test": None, "epochs": 60, "batch_size": 32}
+from ..jobs import Training
+from ..paper import TABLE_1, Table1Row
+from .recipes import RANDOM_CROPS, TABLE_1_DIALS, specs_of
+from .rules import FITS, SIGNIFICANCE, compared, generalizes, mean
+from .sentences import gain, mean_of, percent, points, setting, unlike
+from .study import Cells, Claim, Outcome, Scale, Study, Tables
 
 
-def specs(scale: Scale, data: str, seeds: int) -> list[Spec]:
+def jobs(scale: Scale, data: str, seeds: int) -> list[Training]:
     """The rows of table 1 whose model the scale has; without crop rows on data whose crop is not known."""
     return [
-        spec
+        Training(spec)
         for row in TABLE_1
-        if row.model in SETTINGS[scale] and (data in CROPS or not row.crop)
+        if row.model in TABLE_1_DIALS[scale] and (data in RANDOM_CROPS or not row.crop)
         for spec in specs_of(row, scale, data, seeds)
     ]
-
-
-def specs_of(row: Table1Row, scale: Scale, data: str, seeds: int) -> list[Spec]:
-    """The runs of a row, a seed each."""
-    dials, random = SETTINGS[scale][row.model]
-    dials = dials | ({"corruption": "random-labels", "stop": "fit"} | random if row.random_labels else {})
-    if data == "digits":
-        dials = dials | DIGITS | ({"epochs": 400} if row.random_labels else {})
-    if row.weight_decay:
-        dials = dials | {"weight_decay": WEIGHT_DECAY}
-    crop = {"random_crop": row.crop, "crop": CROPS.get(data)}
-    return [make_spec(**dials, **crop, model=row.model, data=data, seed=seed) for seed in range(seeds)]
 
 
 def runs_of(row: Table1Row, runs: pl.DataFrame) -> pl.DataFrame:
@@ -107,26 +56,6 @@ def table(tables: Tables) -> list[Cells]:
         }
         for row, runs in done(tables.runs)
     ]
-
-
-def compared(runs: pl.DataFrame) -> str:
-    """Whether the means of some runs of one setting agree with the paper, or why they are not held against it."""
-    line = runs.row(0, named=True)
-    targets = targets_for(line)
-    if not targets:
-        if line["data"] != "cifar10":
-            return "no: other data"
-        return "no: other dials" if line["n"] == PAPER_TRAINING_SIZE else "no: other n"
-    wrong = [
-        f"{target.quantity.removesuffix('_accuracy')} off by {100 * (mean - target.value):+.2f}"
-        for target in targets
-        if target.value <= 1 and abs((mean := _mean(runs[target.quantity])) - target.value) > target.tolerance
-    ]
-    return ", ".join(wrong) if wrong else "agrees"
-
-
-def _mean(values: pl.Series) -> float:
-    return sum(values.to_list()) / len(values)
 
 
 def draw(tables: Tables) -> Mapping[str, Any]:
@@ -182,17 +111,22 @@ def _without_any(rows: Rows) -> list[str]:
     plain = _plain(rows)
     random = {model: row for model, row in _plain(rows, random=True).items() if model in plain}
     if plain:
-        fit = sum(_mean(runs["train_accuracy"]) >= FITS for _, runs in plain.values())
-        general = sum(generalizes(runs) for _, runs in plain.values())
-        chance = 1 / next(iter(plain.values()))[1]["classes"][0]
+        fit, general, scores = _fit_and_generalize(plain)
         sentences.append(
             f"Without any explicit regularizer {fit} of {len(plain)} models fit their training set (at least "
-            f"{percent(FITS)}) and {general} of {len(plain)} still generalize ({_scores(plain)}; "
-            f"chance {percent(chance)})."
+            f"{percent(FITS)}) and {general} of {len(plain)} still generalize ({scores})."
         )
     if random:
         sentences.append(f"The same networks on random labels: {_scores(random)}.")
     return sentences or ["No row without regularizers is finished, so there is nothing to hold the others against."]
+
+
+def _fit_and_generalize(rows: Mapping[str, tuple[Table1Row, pl.DataFrame]]) -> tuple[int, int, str]:
+    """How many models fit their training set, how many generalize, and the accuracies."""
+    fit = sum(mean(runs["train_accuracy"]) >= FITS for _, runs in rows.values())
+    general = sum(generalizes(runs) for _, runs in rows.values())
+    chance = percent(1 / next(iter(rows.values()))[1]["classes"][0])
+    return fit, general, f"{_scores(rows)}; chance {chance}"
 
 
 def _scores(rows: Mapping[str, tuple[Table1Row, pl.DataFrame]]) -> str:
@@ -201,12 +135,6 @@ def _scores(rows: Mapping[str, tuple[Table1Row, pl.DataFrame]]) -> str:
         f"{mean_of(runs['test_accuracy'].to_list(), percent)} test"
         for model, (_, runs) in rows.items()
     )
-
-
-def generalizes(runs: pl.DataFrame) -> bool:
-    """Whether the mean test accuracy lies `SIGNIFICANCE` standard errors of one test set above chance."""
-    chance, n_test = 1 / runs["classes"][0], runs["n_test"][0]
-    return _mean(runs["test_accuracy"]) > chance + SIGNIFICANCE * (chance * (1 - chance) / n_test) ** 0.5
 
 
 def _gains(model: str, rows: list[tuple[Table1Row, pl.DataFrame]]) -> list[str]:
@@ -245,8 +173,8 @@ def _not_needed(tables: Tables) -> Outcome | None:
     plain = _plain(done(tables.runs))
     if not plain:
         return None
-    fine = all(_mean(runs["train_accuracy"]) >= FITS and generalizes(runs) for _, runs in plain.values())
-    return Outcome(fine, f"{_scores(plain)}; chance {percent(1 / next(iter(plain.values()))[1]['classes'][0])}")
+    fit, general, scores = _fit_and_generalize(plain)
+    return Outcome(fit == general == len(plain), scores)
 
 
 def _help_little(tables: Tables) -> Outcome | None:
@@ -255,14 +183,14 @@ def _help_little(tables: Tables) -> Outcome | None:
     confirmed, parts = True, []
     for model, (_, bare) in _plain(rows).items():
         with_any = {
-            name_of(row): _mean(runs["test_accuracy"])
+            name_of(row): mean(runs["test_accuracy"])
             for row, runs in rows
             if row.model == model and not row.random_labels and (row.crop or row.weight_decay)
         }
         if not with_any:
             continue
         best = max(with_any, key=with_any.__getitem__)
-        alone = _mean(bare["test_accuracy"])
+        alone = mean(bare["test_accuracy"])
         gained, lead = with_any[best] - alone, alone - 1 / bare["classes"][0]
         confirmed &= gained < lead / 2
         parts.append(f"{model} {100 * gained:+.1f} points by {best}, {100 * lead:.1f} above chance without")
@@ -273,7 +201,7 @@ STUDY = Study(
     question="Do explicit regularizers explain why networks generalize?",
     source="Zhang et al. (2017), section 3, table 1",
     chapter="Regularization",
-    specs=specs,
+    jobs=jobs,
     draw=draw,
     verdict=verdict,
     table=table,

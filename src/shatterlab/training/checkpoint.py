@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import safetensors
 import torch
@@ -59,7 +60,7 @@ def restore(path: Path, model: nn.Module, optimizer: Optimizer, identity: Mappin
             metadata = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
         first = "epoch" in metadata  # the first layout noted nothing else
-        notes = {"epoch": int(metadata["epoch"])} if first else json.loads(metadata["notes"])
+        notes: dict[str, Any] = {"epoch": int(metadata["epoch"])} if first else json.loads(metadata["notes"])
         epoch, known = int(notes["epoch"]), notes.get("identity", {})
         whole = first or notes["checksum"] == _checksum(tensors)
     except (safetensors.SafetensorError, OSError, RuntimeError, KeyError, TypeError, ValueError):
@@ -97,5 +98,5 @@ def _checksum(tensors: Mapping[str, torch.Tensor]) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

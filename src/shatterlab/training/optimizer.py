@@ -140,7 +140,7 @@ class Adam(Optimizer):
         adam(
             parameters, gradients, means, squares, [], counts,
             fused=True, decoupled_weight_decay=self.decoupled, amsgrad=False, beta1=0.9, beta2=0.999, eps=1e-8,
-            lr=learning_rate, weight_decay=self.weight_decay, maximize=False,  # type: ignore[arg-type]
+            lr=learning_rate, weight_decay=self.weight_decay, maximize=False,
         )  # fmt: skip
 
 

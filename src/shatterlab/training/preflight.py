@@ -82,8 +82,8 @@ def _check(logits: object, seen: torch.Tensor, classes: int, name: str) -> None:
         raise ShatterlabError(f"{name} returned numbers of type {_type(logits)}; {wanted}, in a real floating type.")
     if logits.device != seen.device:
         raise ShatterlabError(
-            f"{name} returned its logits on {logits.device} for inputs on {seen.device}; make new tensors on the device "
-            "of the input, as in torch.zeros(n, device=x.device), and register constants as buffers."
+            f"{name} returned its logits on {logits.device} for inputs on {seen.device}; make new tensors where the "
+            "input is, as in torch.zeros(n, device=x.device), and register constants as buffers."
         )
 
 

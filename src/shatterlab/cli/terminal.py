@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
-from .studies import Study, Tables
+from ..studies import Study, Tables
 
 MOST_COLUMNS = 130
 """Up to here a table is as wide as it needs: lines that the terminal folds are easier to read than folded cells."""
@@ -33,3 +33,12 @@ def print_study(study: Study, tables: Tables) -> None:
     if study.table:
         print()
         print_records(study.table(tables))
+
+
+def duration(seconds: float) -> str:
+    """Seconds, minutes or hours, for people."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

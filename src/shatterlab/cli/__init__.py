@@ -1,0 +1,71 @@
+"""The command line: a file a command. tyro makes flags of the arguments of each `command` function.
+
+Only `run` and `train` import torch, and only once they start, so that everything else answers at once.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+
+import tyro
+
+from ..errors import ShatterlabError
+from ..results.store import DEFAULT_STORE
+from . import data, figures, listing, report, run, show, train, watch
+
+QUESTION = "Does this network memorize or does it generalize, and why?"
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "list": listing.command,
+    "data": data.command,
+    "run": run.command,
+    "train": train.command,
+    "show": show.command,
+    "report": report.command,
+    "figures": figures.command,
+    "watch": watch.command,
+}
+
+NEXT_STEPS = {
+    "shatterlab run all": "every study at its smallest size, in minutes",
+    "shatterlab run learning-curves": "one of them; `shatterlab list studies` names all",
+    "shatterlab watch --open": "the results in the browser, while they arrive",
+    "shatterlab report": "the results as one HTML page",
+    "shatterlab train --model alexnet --corruption random-labels --n 1000 --stop fit": "one run of your own",
+    "shatterlab run --help": "every command explains itself",
+}
+"""What somebody may do who typed the bare name."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line; a `ShatterlabError` is printed as a sentence, exit code 2."""
+    if not (sys.argv[1:] if arguments is None else arguments):
+        _print_next()
+        return
+    app = tyro.extras.SubcommandApp()
+    for name, command in COMMANDS.items():
+        app.command(name=name)(command)
+    try:
+        app.cli(
+            prog="shatterlab",
+            description=f"{QUESTION} Start with: shatterlab run all",
+            args=arguments,
+            config=(tyro.conf.FlagCreatePairsOff,),
+        )
+    except ShatterlabError as error:
+        print(f"shatterlab: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("\nshatterlab: stopped. Run the same command again to go on where it was left.", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader, `head` say, has what it wanted
+        sys.exit(0)
+
+
+def _print_next() -> None:
+    print(f"{QUESTION}\n")
+    for command, what in NEXT_STEPS.items():
+        print(f"  {command}\n      {what}")
+    finished = len([*DEFAULT_STORE.glob("*/result.json"), *DEFAULT_STORE.glob("measured/*.json")])
+    if finished:
+        print(f"\n{DEFAULT_STORE} here holds {finished:,} finished runs: go on with 'shatterlab report'.")

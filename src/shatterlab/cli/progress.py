@@ -1,0 +1,79 @@
+"""Live progress: a bar for the whole list and a bar for each job that is going; lines where there is no terminal."""
+
+from collections.abc import Sequence
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+
+from ..jobs import Job, Training
+from ..row import Row
+
+
+class Progress:
+    """Shows jobs as they go; a context manager.
+
+    Args:
+        jobs: those that will be done.
+        quiet: show nothing.
+    """
+
+    def __init__(self, jobs: Sequence[Job], *, quiet: bool = False) -> None:
+        self.console = Console(stderr=True, quiet=quiet, highlight=False)
+        self.bars = RichProgress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=20),
+            TextColumn("{task.fields[state]}"),
+            TimeElapsedColumn(),
+            TextColumn("ETA"),
+            TimeRemainingColumn(compact=True),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        self.done, self.jobs = 0, len(jobs)
+        self.whole = self.bars.add_task("all", total=sum(map(_steps, jobs)), state="")
+        self.going: dict[str, TaskID] = {}
+
+    def __enter__(self) -> "Progress":
+        self.bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bars.stop()
+
+    def update(self, job: Job, row: Row | None) -> None:
+        """Takes a row of a training, or None when a computation begins."""
+        if job.id not in self.going:
+            before = row.epoch - 1 if row else 0
+            total = _steps(job) if row else None  # a computation does not say how far it is
+            self.going[job.id] = self.bars.add_task(job.title, total=total, completed=before, state="")
+            self.bars.advance(self.whole, before)
+        if row is None:
+            return
+        accuracy = row.online_accuracy if row.train_accuracy is None else row.train_accuracy
+        state = f"epoch {row.epoch}/{_steps(job)} loss {row.online_loss:.3f} train {100 * accuracy:.1f} %"
+        self.bars.update(self.going[job.id], completed=row.epoch, state=state)
+        self.bars.advance(self.whole)
+
+    def end(self, job: Job) -> None:
+        """Takes the end of a job, good or bad."""
+        self.done += 1
+        task = self.going.pop(job.id, None)
+        last = ""
+        if task is not None:
+            # A training that stopped early leaves epochs undone that the whole should count as gone.
+            bar = next(bar for bar in self.bars.tasks if bar.id == task)
+            self.bars.advance(self.whole, _steps(job) - bar.completed)
+            last = f": {bar.fields['state']}" if bar.fields["state"] else ""
+            self.bars.remove_task(task)
+        self.bars.update(self.whole, state=f"{self.done}/{self.jobs} done")
+        if not self.console.is_terminal:
+            self.console.print(f"[{self.done}/{self.jobs}] {job.title}{last}", markup=False, soft_wrap=True)
+
+
+def _steps(job: Job) -> int:
+    """What a job counts for in the bar of the whole list."""
+    return job.spec.epochs if isinstance(job, Training) else 1

@@ -1,0 +1,261 @@
+"""`shatterlab run`: do the missing jobs of studies, then say what came out. torch is imported once it is needed."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from ..errors import ShatterlabError
+from ..results.store import DEFAULT_STORE, Asked, Store
+from .flags import DataDir, Device, StoreDir
+
+if TYPE_CHECKING:
+    from ..jobs import Job, Training
+    from ..studies import Study
+    from ..studies.adapt import Own
+
+MEMORY_SHARE = 0.8
+"""The share of the free memory that jobs may take together while they are done side by side."""
+START_SECONDS = 4
+"""How long it takes, about, until a process beside this one has imported torch and read its data."""
+
+
+def command(
+    study: Annotated[str, tyro.conf.Positional],
+    /,
+    scale: Literal["demo", "cpu", "paper"] = "demo",
+    data: str | None = None,
+    model: str | None = None,
+    store: StoreDir = DEFAULT_STORE,
+    device: Device = "auto",
+    seeds: int = 1,
+    jobs: int | None = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Do all missing runs of a study, then say what came out. Ctrl-C loses at most ten seconds or an epoch.
+
+    Examples: shatterlab run all; shatterlab run table1 --scale cpu --seeds 3
+
+    Args:
+        study: A study, see `shatterlab list studies`, or all.
+        scale: demo takes minutes, cpu hours on a workstation, paper is the paper's own size.
+        data: Data set. Default: cifar10; at scale demo the bundled digits where cifar10 cannot be had.
+        model: A network in place of the study's own: a name, file.py:name or package.module:name.
+        device: auto is CUDA where there is one.
+        seeds: Seeds of each run, from 0.
+        jobs: Runs at a time. Default: one a core on the CPU as memory allows, one on CUDA.
+    """
+    from ..data.addresses import absolute
+    from ..jobs import Training
+    from ..report import chart_library
+    from ..studies import chosen, jobs_so_far
+    from .own import own_of
+
+    if seeds < 1 or (jobs is not None and jobs < 1):
+        raise ShatterlabError("--seeds and --jobs must be at least 1.")
+    opened, own, data = Store(store), own_of(model), data and absolute(data)
+    first = {name: jobs_so_far(each, scale, data or "cifar10", 1) for name, each in chosen(study).items()}
+    if model:
+        first = {name: asked for name, asked in first.items() if any(isinstance(job, Training) for job in asked)}
+        if not first:
+            raise ShatterlabError(f"{study} trains no network, so --model has no place in it; leave it out.")
+    studies = {name: each for name, each in chosen(study).items() if name in first}
+    every = [job for asked in first.values() for job in asked]
+    data = data or (available_data(scale, data_dir) if any(job.needs for job in every) else "cifar10")
+    adapted = _adapted(own, data, any(isinstance(job, Training) for job in every), data_dir)
+
+    def so_far(each: "Study", seeds: int) -> "list[Job]":
+        return jobs_so_far(each, scale, data, seeds, lambda job: job.kept(opened), adapted)
+
+    # Fewer seeds than last time are a part of the same study, whose other runs still belong to it.
+    same = [asked for asked in opened.asked() if (asked.scale, asked.data, asked.model) == (scale, data, model)]
+    most = {name: max([seeds, *(asked.seeds for asked in same if asked.study == name)]) for name in studies}
+    failures: dict[str, str] = {}
+    rounds = 0
+    while True:
+        for name, each in studies.items():
+            ids = _ids(so_far(each, most[name]))
+            opened.ask(Asked(study=name, scale=scale, data=data, model=model, seeds=most[name], **ids))
+        wanted = {job.id: job for each in studies.values() for job in so_far(each, seeds)}
+        unfinished = [job for job in wanted.values() if job.kept(opened) is None]
+        missing = [job for job in unfinished if job.id not in failures]
+        if missing or not rounds:
+            there = len(wanted) - len(unfinished)
+            print(f"{study} at scale {scale} on {data}: {_count(wanted.values())}, {there} already in {opened.path}.")
+        left_out = _left_out(missing, scale, data_dir)
+        failures |= left_out
+        if not (missing := [job for job in missing if job.id not in left_out]):
+            break
+        failures |= _do(missing, opened, device, jobs, data_dir)
+        rounds += 1
+    for name, each in studies.items():
+        _print_outcome(name, each, opened, so_far(each, seeds))
+    chart_library()  # kept for `shatterlab report`, which then answers at once
+    if errors := [error for error in failures.values() if error]:
+        raise ShatterlabError(errors[0] + (f" ({len(errors) - 1} more failed.)" if len(errors) > 1 else ""))
+
+
+def _adapted(
+    own: "Own | None", data: str, trains: bool, data_dir: Path | None
+) -> "Callable[[Sequence[Job]], list[Job]]":
+    """What makes a study's jobs fit: the user's network and data, their size, and the content of a user's file."""
+    from ..data import load
+    from ..jobs import Training
+    from ..studies.adapt import for_own, sized
+
+    loaded = load(data, data_dir) if trains else None
+
+    def adapted(jobs: "Sequence[Job]") -> "list[Job]":
+        return [
+            (replace(job, spec=sized(job.spec, loaded)) if loaded and isinstance(job, Training) else job).pinned()
+            for job in (for_own(jobs, own) if own else jobs)
+        ]
+
+    return adapted
+
+
+def _ids(jobs: "Sequence[Job]") -> dict[str, list[str]]:
+    from ..jobs import Training
+
+    trainings = [job.id for job in jobs if isinstance(job, Training)]
+    return {"run_ids": trainings, "measurement_ids": [job.id for job in jobs if not isinstance(job, Training)]}
+
+
+def _count(jobs: "Collection[Job]") -> str:
+    """`6 runs and 1 computation`."""
+    parts = [
+        f"{len(ids):,} {word}{'s' * (len(ids) > 1)}"
+        for ids, word in zip(_ids([*jobs]).values(), ("run", "computation"), strict=True)
+        if ids
+    ]
+    return " and ".join(parts) or "nothing to do"
+
+
+def _left_out(missing: "Sequence[Job]", scale: str, data_dir: Path | None) -> dict[str, str]:
+    """Fetches data that are not here. At scale demo, jobs whose data cannot be had are left out, and a line says so."""
+    from ..data import data_folders, fetch_dataset, find
+
+    refused: set[str] = set()
+    for data in sorted({job.needs for job in missing if job.needs}):
+        if find(data, data_dir):
+            continue
+        print(f"{data} is not in {', '.join(map(str, data_folders(data_dir)))}; fetching it.")
+        try:
+            fetch_dataset(data, data_dir)
+        except ShatterlabError as error:
+            if scale != "demo":
+                raise
+            print(f"Left out what needs {data}: {error}")
+            refused.add(data)
+    return {job.id: "" for job in missing if job.needs in refused}
+
+
+def _do(
+    missing: "Sequence[Job]", store: Store, device: str, workers: int | None, data_dir: Path | None
+) -> dict[str, str]:
+    """Does jobs and shows how they go; returns what went wrong, by job."""
+    from ..engines import do
+    from .progress import Progress
+
+    failures = {}
+    workers, units = _announce(missing, store, device, workers, data_dir)
+    with Progress(missing) as progress:
+        for ended in do(
+            missing, store, device=device, data_dir=data_dir, workers=workers, units=units, tell=progress.update
+        ):
+            progress.end(ended.job)
+            if ended.error:
+                failures[ended.job.id] = ended.error
+    return failures
+
+
+def _announce(
+    missing: "Sequence[Job]", store: Store, device: str, workers: int | None, data_dir: Path | None
+) -> "tuple[int, list[list[Job]]]":
+    """Says what is coming and returns the number of processes and the groups of jobs that they share."""
+    from ..engines.estimate import seconds_of
+    from ..jobs import Computation, Training
+    from ..machine import cores
+    from .terminal import duration
+
+    computations = [job for job in missing if isinstance(job, Computation)]
+    trainings = [job for job in missing if isinstance(job, Training)]
+    units: list[list[Job]] = []
+    if trainings:
+        workers, stacked = _announce_trainings(trainings, device, workers, data_dir)
+        units += [[*stack] for stack in stacked]
+    if computations:
+        seconds, told = seconds_of(computations, store)
+        # Where nobody knows better, they are long enough at sizes above the smallest to be worth some processes.
+        workers = workers or (cores() if seconds > 2 * START_SECONDS or not told else 1)
+        said = f"about {duration(seconds)}" if told else "for a time that is known once one of their study is done"
+        others = f", {len(computations) - told} of them unknown" if 0 < told < len(computations) else ""
+        print(f"{_count(computations)} to do {said}{others}.")
+    units += [[job] for job in computations]
+    return workers or 1, units
+
+
+def _announce_trainings(
+    trainings: "Sequence[Training]", device: str, workers: int | None, data_dir: Path | None
+) -> "tuple[int, list[list[Training]]]":
+    from ..engines import threads_for
+    from ..engines.estimate import estimate, stacks
+    from ..machine import cores, free_memory
+    from ..spine import pick_device
+    from .terminal import duration
+
+    free, target = free_memory(), pick_device(device)
+    # One run keeps a GPU busy. On the CPU large runs are fastest with a core each, and small ones in one stack.
+    most = 1 if target.type == "cuda" else cores()
+    plans = []
+    for wanted in {workers} if workers else {1, most}:
+        wanted = min(wanted, len(trainings))
+        shared: dict[str, Any] = {"threads": threads_for(wanted), "device": device, "data_dir": data_dir}
+        units = stacks(trainings, workers=wanted, memory=MEMORY_SHARE * free / wanted, **shared)
+        cost = estimate(units, **shared)
+        fitting = wanted if workers else max(1, min(wanted, len(units), int(MEMORY_SHARE * free / cost.memory)))
+        seconds = cost.seconds / fitting + (START_SECONDS if fitting > 1 else 0)
+        plans.append((seconds, fitting, units, cost.memory * fitting))
+    seconds, wanted, units, memory = min(plans, key=lambda plan: plan[:2])
+    largest = max(map(len, units))
+    stacked = f" in stacks of up to {largest}" if largest > 1 else ""
+    print(
+        f"{_count(trainings)} to do on {target}{stacked}, {wanted} at a time: at most about {duration(seconds)}, "
+        f"{memory / 1e9:.1f} GB of memory. Ctrl-C stops; the same command goes on."
+    )
+    if memory > free:
+        print(f"That is more than the {free / 1e9:.1f} GB free now: a smaller --jobs or --scale needs less.")
+    return wanted, units
+
+
+def available_data(scale: str, data_dir: Path | None) -> str:
+    """cifar10 if it is here or can be fetched; else, at scale demo, the bundled digits and a line that says why."""
+    from ..data import data_folders, fetch_dataset, find
+
+    if find("cifar10", data_dir):
+        return "cifar10"
+    print(f"CIFAR-10 is not in {', '.join(map(str, data_folders(data_dir)))}; fetching it (162 MB).")
+    try:
+        fetch_dataset("cifar10", data_dir)
+    except ShatterlabError as error:
+        if scale != "demo":
+            raise
+        print(f"Using scikit-learn's bundled digits instead of CIFAR-10: {error}")
+        return "digits"
+    return "cifar10"
+
+
+def _print_outcome(name: str, study: "Study", store: Store, jobs: "Sequence[Job]") -> None:
+    from ..results import Measurement, Result
+    from ..studies import tables
+    from .terminal import print_study
+
+    kept = [outcome for job in jobs if (outcome := job.kept(store))]
+    print(f"\n{name}  {study.question}")
+    if not kept:
+        print("  none of its runs is finished")
+        return
+    runs = [outcome for outcome in kept if isinstance(outcome, Result)]
+    print_study(study, tables(store, runs, [outcome for outcome in kept if isinstance(outcome, Measurement)]))

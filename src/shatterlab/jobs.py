@@ -1,0 +1,233 @@
+"""One kind of work: a job is a training or a computation, as data and a reference to code.
+
+So it can be pickled and done by any process or machine that has the package and the user's modules.
+"""
+
+import pickle
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from .data import DATASETS, Data, load
+from .data.addresses import parse
+from .errors import ShatterlabError
+from .machine import processor
+from .results import Measurement, Provenance, Result, Store, commit, measurement_id, versions
+from .row import Row
+from .spec import Spec
+
+if TYPE_CHECKING:
+    from .models.own import OwnModel
+
+Kept = Result | Measurement
+"""What a finished job leaves in the store."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """Trains one network once.
+
+    Args:
+        spec: every dial.
+        model: a user's network, whose content the spec names; None for one of the house.
+        data: a user's data, whose content the spec names, or the address that they are read from; None for the house's.
+    """
+
+    spec: Spec
+    model: "OwnModel | None" = field(default=None, compare=False)
+    data: Data | str | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def id(self) -> str:
+        """The spec's."""
+        return self.spec.id
+
+    @property
+    def title(self) -> str:
+        """A few words for people."""
+        return self.spec.title
+
+    @property
+    def needs(self) -> str | None:
+        """The data set of the house that has to be found, None where the job brings its own."""
+        return self.spec.data if self.data is None and self.spec.data in DATASETS else None
+
+    def kept(self, store: Store) -> Result | None:
+        """What the store holds of it, None while it is unfinished."""
+        return store.result(self.spec)
+
+    def lock(self, store: Store) -> Path:
+        """The file whose lock is held while it is done."""
+        return store.folder(self.spec) / "lock"
+
+    def pinned(self) -> "Training":
+        """The job with the content of a user's network and data in its identity, so that a change is another job."""
+        if self.model is None and self.data is None and self.spec.data in DATASETS and ":" not in self.spec.model:
+            return self
+        from .spine import on_own
+
+        address = parse(self.spec.data)
+        spec, model, data = on_own(self.spec, self.model, self.data)
+        return Training(spec, model, self.data or (data if address is None else str(address)))
+
+
+@dataclass(frozen=True)
+class Computation:
+    """Computes something that needs no training.
+
+    Args:
+        study: the name of the study that asks for it.
+        title: what is computed, in a few words for people.
+        settings: every dial, JSON values; handed to `compute` by name. The value of `data`, a data set's name, is
+            replaced by the data set.
+        compute: returns records of JSON values. A function at the top level of a module, so that it can travel.
+        data: the address that a user's data are read from; None for a data set of the house.
+        memory: bytes it takes at its peak, about, where that is more than one expects of a process.
+    """
+
+    study: str
+    title: str
+    settings: Mapping[str, Any]
+    compute: Callable[..., list[dict[str, Any]]]
+    data: str | None = field(default=None, compare=False, repr=False)
+    memory: float = field(default=0.0, compare=False)
+
+    @property
+    def id(self) -> str:
+        """Twelve digits that depend on the study and the settings alone."""
+        return measurement_id(self.study, self.settings)
+
+    @property
+    def needs(self) -> str | None:
+        """The data set of the house that has to be found, None where there is none or the job brings its own."""
+        name = self.settings.get("data")
+        return name if self.data is None and name in DATASETS else None
+
+    def kept(self, store: Store) -> Measurement | None:
+        """What the store holds of it, None while it is unfinished."""
+        return store.measured(self.id)
+
+    def lock(self, store: Store) -> Path:
+        """The file whose lock is held while it is done."""
+        return store.path / "measured" / f"{self.id}.lock"
+
+    def pinned(self) -> "Computation":
+        """The job with the content of a user's file in its identity, so that a changed file is another job."""
+        address = parse(self.settings.get("data", ""))
+        if address is None:
+            return self
+        data = load(str(address))
+        return replace(
+            self, settings={**self.settings, "data": data.name, "data_version": data.version}, data=str(address)
+        )
+
+
+Job = Training | Computation
+
+Tell = Callable[[Job, Row | None], None]
+"""Called with None when a computation begins, and with a row after each epoch of a training."""
+
+
+def specs_of(jobs: Sequence[Job]) -> list[Spec]:
+    """The specs of the trainings among the jobs."""
+    return [job.spec for job in jobs if isinstance(job, Training)]
+
+
+def do(
+    jobs: Sequence[Job],
+    store: Store,
+    *,
+    device: str = "auto",
+    data_dir: Path | None = None,
+    tell: Tell = lambda job, row: None,
+) -> list[Kept | ShatterlabError]:
+    """Does jobs here and now: one, or several trainings as one stack. It is what each worker of an engine calls.
+
+    Args:
+        jobs: one job, or trainings with equal `training.stack_key`.
+        store: where to keep what comes out.
+        device: `auto`, `cpu` or `cuda`; computations take the processor.
+        data_dir: looked in first for data.
+        tell: called when a computation begins and after each epoch of a training.
+
+    Returns:
+        For each job what came out, or the error that ended it.
+
+    Raises:
+        ShatterlabError: none of the jobs can be done; the message says what to do.
+    """
+    first = jobs[0]
+    if isinstance(first, Computation):
+        tell(first, None)
+        return [_compute(first, store, data_dir)]
+    from .spine import run_together
+
+    by_id = {job.id: job for job in jobs}
+    return list(
+        run_together(
+            specs_of(jobs),
+            store,
+            model=first.model,
+            data=first.data,
+            device=device,
+            data_dir=data_dir,
+            on_row=lambda spec, row: tell(by_id[spec.id], row),
+        )
+    )
+
+
+def _compute(job: Computation, store: Store, data_dir: Path | None) -> Measurement:
+    with store.hold(job.lock(store), job.title):
+        if kept := job.kept(store):
+            return kept  # another process has done it in the meantime
+        arguments = {name: value for name, value in job.settings.items() if name != "data_version"}
+        prints = {}
+        if "data" in arguments:
+            data = load(job.data or arguments["data"], data_dir)
+            arguments["data"] = data
+            prints = {"train_fingerprint": data.train.fingerprint(), "test_fingerprint": data.test.fingerprint()}
+        started, start = datetime.now(UTC).isoformat(timespec="seconds"), monotonic()
+        records = job.compute(**arguments)
+        measurement = Measurement(
+            study=job.study,
+            settings=dict(job.settings),
+            records=records,
+            seconds=monotonic() - start,
+            provenance=Provenance(
+                commit=commit(),
+                versions=versions(),
+                device="cpu",
+                hardware=processor(),
+                threads=_threads(),
+                started=started,
+                **prints,
+            ),
+        )
+        store.keep(measurement)
+        return measurement
+
+
+def _threads() -> int:
+    """Threads that numpy's libraries may use here."""
+    from threadpoolctl import threadpool_info
+
+    return max((pool["num_threads"] for pool in threadpool_info()), default=1)
+
+
+def travelling(job: Job) -> Job:
+    """The job itself, once it is sure that it can be sent to another process.
+
+    Raises:
+        ShatterlabError: its code cannot be named.
+    """
+    try:
+        pickle.dumps(job)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        raise ShatterlabError(
+            f"{job.title} cannot be sent to a worker process; let the job hold a function or class that stands at the "
+            "top level of a module, no lambda and no inner function, or use --jobs 1."
+        ) from None
+    return job
