@@ -187,9 +187,8 @@ def _announce(
         seconds, told = seconds_of(computations, store)
         # Where nobody knows better, they are long enough at sizes above the smallest to be worth some processes.
         workers = workers or (cores() if seconds > 2 * START_SECONDS or not told else 1)
-        said = f"about {duration(seconds)}" if told else "for a time that is known once one of their study is done"
-        others = f", {len(computations) - told} of them unknown" if 0 < told < len(computations) else ""
-        print(f"{_count(computations)} to do {said}{others}.")
+        known = f"{told} of them take about {duration(seconds)}" if told else "how long they take is not known yet"
+        print(f"{_count(computations)} to do; {known}.")
     units += [[job] for job in computations]
     return workers or 1, units
 
