@@ -51,7 +51,7 @@ class Training:
     @property
     def needs(self) -> str | None:
         """The name of the data set that has to be found, None where the job brings its own."""
-        return None if self.data else self.spec.data
+        return None if self.data is not None else self.spec.data
 
     def kept(self, store: Store) -> Result | None:
         """What the store holds of it, None while it is unfinished."""
@@ -63,7 +63,7 @@ class Training:
 
     def pinned(self) -> "Training":
         """The job with the content of a user's file in its identity, so that a changed file is another job."""
-        return self if self.data else replace(self, spec=pin(self.spec))
+        return self if self.data is not None else replace(self, spec=pin(self.spec))
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Computation:
     @property
     def needs(self) -> str | None:
         """The name of the data set that has to be found, None where there is none or the job brings its own."""
-        return None if self.data else self.settings.get("data")
+        return None if self.data is not None else self.settings.get("data")
 
     def kept(self, store: Store) -> Measurement | None:
         """What the store holds of it, None while it is unfinished."""
@@ -172,7 +172,7 @@ def _compute(job: Computation, store: Store, data_dir: Path | None) -> Measureme
         arguments = {name: value for name, value in job.settings.items() if name != "data_version"}
         prints = {}
         if "data" in arguments:
-            data = job.data or load(arguments["data"], data_dir)
+            data = load(arguments["data"], data_dir) if job.data is None else job.data
             arguments["data"] = data
             prints = {"train_fingerprint": data.train.fingerprint(), "test_fingerprint": data.test.fingerprint()}
         started, start = datetime.now(UTC).isoformat(timespec="seconds"), monotonic()

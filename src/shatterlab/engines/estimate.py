@@ -80,7 +80,7 @@ def seconds_of(computations: Sequence[Computation], store: Store) -> tuple[float
 
 
 def _data_of(job: Training, data_dir: Path | None) -> Data:
-    return job.data or load(job.spec.data, data_dir)
+    return load(job.spec.data, data_dir) if job.data is None else job.data
 
 
 def _estimate(units: Sequence[Sequence[Training]], target: torch.device, data_dir: Path | None) -> Estimate:

@@ -50,7 +50,8 @@ def for_own(jobs: Sequence[Job], own: Own) -> list[Job]:
     adapted: list[Job] = []
     for job in jobs:
         if not isinstance(job, Training):
-            adapted.append(replace(job, data=own.data))
+            version = {"data_version": own.dials["data_version"]} if own.data is not None and job.needs else {}
+            adapted.append(replace(job, data=own.data, settings={**job.settings, **version}))
             continue
         asked = job.spec.model_dump(exclude=set(RECIPE))
         key = repr(asked) if named else job.id
