@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers import train_all
+from helpers import noise_data, train_all
 
 from shatterlab import ShatterlabError, Store, make_spec
 from shatterlab.engines import do
@@ -79,6 +79,20 @@ def test_a_job_whose_code_cannot_travel_is_refused_before_workers_start(tmp_path
     with pytest.raises(ShatterlabError, match="lambda 0 cannot be sent to a worker process; let the job hold"):
         list(do(lost, Store(tmp_path), workers=2))
     assert all(not one.error for one in do(lost, Store(tmp_path), workers=1))
+
+
+def count(data, more: int) -> list[dict]:
+    """A computation on data."""
+    return [{"count": len(data.train) + more}]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_users_data_reach_the_workers_beside_the_jobs(tmp_path: Path, workers: int) -> None:
+    data = noise_data(n=40)
+    jobs = [Computation("count", f"{more} more", {"data": "mine", "more": more}, count, data=data) for more in (1, 2)]
+    ended = {one.job.id: one for one in do(jobs, Store(tmp_path), workers=workers)}
+    assert [ended[job.id].kept.records for job in jobs] == [[{"count": 41}], [{"count": 42}]]
+    assert ended[jobs[0].id].kept.provenance.train_fingerprint == data.train.fingerprint()
 
 
 def test_jobs_that_do_not_fit_beside_others_are_done_alone_at_the_end(tmp_path: Path) -> None:

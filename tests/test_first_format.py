@@ -3,10 +3,12 @@
 It holds the study label-noise on the digits, cut to 60 training images, and two studies that compute.
 """
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
+from helpers import computations, trainings
 
 from shatterlab import Store
 from shatterlab.cli import main
@@ -15,6 +17,8 @@ from shatterlab.results import Measurement
 from shatterlab.studies import STUDIES, found_of, tables
 
 FIXTURE = Path(__file__).parent / "fixtures" / "store-0"
+IDS = json.loads((FIXTURE.parent / "ids.json").read_text())
+"""The ids of every study's jobs at each scale with one seed; those of overparameterization depend on torchvision."""
 
 
 @pytest.fixture
@@ -58,3 +62,10 @@ def test_a_measurement_of_then_keeps_its_circumstances(store: Store) -> None:
     assert {provenance.commit for provenance in provenances} == {"6fdfb36763ee"}
     assert all(provenance.started and "numpy" in provenance.versions for provenance in provenances)
     assert {provenance.train_fingerprint is None for provenance in provenances} == {True, False}
+
+
+@pytest.mark.parametrize("key", IDS)
+def test_no_job_on_named_models_and_data_has_another_id(key: str) -> None:
+    name, scale, data, kind = key.split()
+    jobs = trainings(STUDIES[name], scale, data, 1) if kind == "runs" else computations(STUDIES[name], scale, data, 1)
+    assert [job.id for job in jobs] == IDS[key]

@@ -1,15 +1,16 @@
 """Jobs that a study asks for: all at once, in rounds, and for a user's network."""
 
+import json
 from pathlib import Path
 
 import pytest
-from helpers import computations, trainings
+from helpers import computations, small, train_all, trainings
 
 from shatterlab import Store, make_spec
 from shatterlab.cli import main
 from shatterlab.data import load
 from shatterlab.jobs import Computation, Training
-from shatterlab.studies import STUDIES, Study, asked_of, jobs_so_far
+from shatterlab.studies import STUDIES, Study, asked_of, jobs_so_far, tables
 from shatterlab.studies.adapt import RECIPE, Own, for_own, sized
 
 THRESHOLD = 37
@@ -98,3 +99,24 @@ def test_a_study_that_trains_nothing_has_no_place_for_a_network(capsys, tmp_path
     with pytest.raises(SystemExit):
         main(["run", "bias-variance", "--model", "mlp-1x4", "--store", str(tmp_path)])
     assert "bias-variance trains no network, so --model has no place in it; leave it out." in capsys.readouterr().err
+
+
+TRAINING_STUDIES = [name for name, study in STUDIES.items() if trainings(study, "demo", "digits", 1)]
+
+
+@pytest.mark.parametrize("name", TRAINING_STUDIES)
+def test_every_study_draws_and_judges_a_network_that_the_paper_does_not_have(name: str, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    own = for_own(jobs_so_far(STUDIES[name], "demo", "digits", 1), Own({"model": "mlp-2x8"}))
+    specs = list({job.id: small(job).spec for job in own if isinstance(job, Training)}.values())
+    assert not train_all(specs, tmp_path)
+    whole = tables(store, store.results()[0])
+    sentences = STUDIES[name].verdict(whole)
+    assert "mlp-2x8" in " ".join(sentences)
+    assert "nan" not in " ".join(sentences)
+    for chart in STUDIES[name].draw(whole).values():
+        assert "mlp-2x8" in json.dumps(chart.to_dict())
+    if STUDIES[name].table:
+        assert "nan" not in json.dumps(STUDIES[name].table(whole))
+    for claim in STUDIES[name].claims:
+        claim.check(whole)

@@ -175,7 +175,7 @@ def test_only_perceptrons_as_we_build_them_are_trained_by_hand() -> None:
         return model
 
     def uneven(model: torch.nn.Module) -> torch.nn.Module:
-        model.layers[2][0].probability = 0.1
+        model.layers[2].dropout.probability = 0.1
         return model
 
     for model in ("mlp-1x16", "mlp-3x8"):

@@ -109,7 +109,9 @@ def _adapted(
 
     def adapted(jobs: "Sequence[Job]") -> "list[Job]":
         return [
-            (replace(job, spec=sized(job.spec, loaded)) if loaded and isinstance(job, Training) else job).pinned()
+            (
+                replace(job, spec=sized(job.spec, loaded)) if loaded is not None and isinstance(job, Training) else job
+            ).pinned()
             for job in (for_own(jobs, own) if own else jobs)
         ]
 
@@ -134,22 +136,39 @@ def _count(jobs: "Collection[Job]") -> str:
 
 
 def _left_out(missing: "Sequence[Job]", scale: str, data_dir: Path | None) -> dict[str, str]:
-    """Fetches data that are not here. At scale demo, jobs whose data cannot be had are left out, and a line says so."""
+    """Jobs whose data cannot be had; a line says so."""
+    refused = {
+        data: refusal
+        for data in sorted({job.needs for job in missing if job.needs})
+        if (refusal := _refusal(data, scale, data_dir))
+    }
+    for data, refusal in refused.items():
+        print(f"Left out what needs {data}: {refusal}")
+    return {job.id: "" for job in missing if job.needs in refused}
+
+
+def available_data(scale: str, data_dir: Path | None) -> str:
+    """cifar10 if it is here or can be fetched; else, at scale demo, the bundled digits and a line that says why."""
+    if refusal := _refusal("cifar10", scale, data_dir):
+        print(f"Using scikit-learn's bundled digits instead of CIFAR-10: {refusal}")
+        return "digits"
+    return "cifar10"
+
+
+def _refusal(data: str, scale: str, data_dir: Path | None) -> str:
+    """Fetches a data set that is not here; says why it cannot be had, which at scales above demo is an error."""
     from ..data import data_folders, fetch_dataset, find
 
-    refused: set[str] = set()
-    for data in sorted({job.needs for job in missing if job.needs}):
-        if find(data, data_dir):
-            continue
-        print(f"{data} is not in {', '.join(map(str, data_folders(data_dir)))}; fetching it.")
-        try:
-            fetch_dataset(data, data_dir)
-        except ShatterlabError as error:
-            if scale != "demo":
-                raise
-            print(f"Left out what needs {data}: {error}")
-            refused.add(data)
-    return {job.id: "" for job in missing if job.needs in refused}
+    if find(data, data_dir):
+        return ""
+    print(f"{data} is not in {', '.join(map(str, data_folders(data_dir)))}; fetching it.")
+    try:
+        fetch_dataset(data, data_dir)
+    except ShatterlabError as error:
+        if scale != "demo":
+            raise
+        return str(error)
+    return ""
 
 
 def _do(
@@ -190,9 +209,8 @@ def _announce(
         seconds, told = seconds_of(computations, store)
         # Where nobody knows better, they are long enough at sizes above the smallest to be worth some processes.
         workers = workers or (cores() if seconds > 2 * START_SECONDS or not told else 1)
-        said = f"about {duration(seconds)}" if told else "for a time that is known once one of their study is done"
-        others = f", {len(computations) - told} of them unknown" if 0 < told < len(computations) else ""
-        print(f"{_count(computations)} to do {said}{others}.")
+        known = f"{told} of them take about {duration(seconds)}" if told else "how long they take is not known yet"
+        print(f"{_count(computations)} to do; {known}.")
     units += [[job] for job in computations]
     return workers or 1, units
 
@@ -228,23 +246,6 @@ def _announce_trainings(
     if memory > free:
         print(f"That is more than the {free / 1e9:.1f} GB free now: a smaller --jobs or --scale needs less.")
     return wanted, units
-
-
-def available_data(scale: str, data_dir: Path | None) -> str:
-    """cifar10 if it is here or can be fetched; else, at scale demo, the bundled digits and a line that says why."""
-    from ..data import data_folders, fetch_dataset, find
-
-    if find("cifar10", data_dir):
-        return "cifar10"
-    print(f"CIFAR-10 is not in {', '.join(map(str, data_folders(data_dir)))}; fetching it (162 MB).")
-    try:
-        fetch_dataset("cifar10", data_dir)
-    except ShatterlabError as error:
-        if scale != "demo":
-            raise
-        print(f"Using scikit-learn's bundled digits instead of CIFAR-10: {error}")
-        return "digits"
-    return "cifar10"
 
 
 def _print_outcome(name: str, study: "Study", store: Store, jobs: "Sequence[Job]") -> None:

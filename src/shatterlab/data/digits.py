@@ -1,5 +1,7 @@
 """scikit-learn's bundled digits: 1,797 grey images of 8 x 8 (Alpaydin and Kaynak, 1998); needs no download."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..seeds import stream
@@ -17,4 +19,5 @@ def load() -> Data:
     images = np.rint(digits.images * (255 / 16)).astype(np.uint8)[..., None]
     order = stream(0, "digits", "split").permutation(len(images))
     whole = Dataset(images, digits.target.astype(np.int64), classes=10)
-    return Data(whole.take(order[TEST_SIZE:]), whole.take(order[:TEST_SIZE]))
+    parts = (whole.take(chosen) for chosen in (order[TEST_SIZE:], order[:TEST_SIZE]))
+    return Data(*(replace(part, index=np.arange(len(part))) for part in parts))

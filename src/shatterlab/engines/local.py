@@ -5,11 +5,12 @@ import os
 import queue
 import signal
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..data import Data
 from ..errors import ShatterlabError
 from ..jobs import Computation, Job, Kept, Tell, Training, travelling
 from ..jobs import do as do_here
@@ -127,32 +128,35 @@ def threads_for(workers: int) -> int:
 
 
 def _side_by_side(units: Sequence[Sequence[Job]], where: _Where, count: int, tell: Tell) -> Iterator[Ended]:
-    going = {travelling(job).id: job for unit in units for job in unit}
+    going = {job.id: job for unit in units for job in unit}
+    # A user's data travel once to each worker, not with every job.
+    own = {id(job.data): job.data for job in going.values() if job.data is not None}
     context = multiprocessing.get_context("spawn")  # a forked torch may hang in its thread pool
     todo, events = context.Queue(), context.Queue()
     for unit in units:
-        todo.put(unit)
+        todo.put([(travelling(replace(job, data=None)), id(job.data)) for job in unit])
     for _ in range(count):
         todo.put(None)
     threads = threads_for(count)
-    workers = [context.Process(target=_work, args=(todo, events, where, threads), daemon=True) for _ in range(count)]
+    given = (todo, events, where, own, threads)
+    workers = [context.Process(target=_work, args=given, daemon=True) for _ in range(count)]
     for worker in workers:
         worker.start()
     store = Store(where.store)
     try:
         while going:
             try:
-                id, event = events.get(timeout=1)
+                ended, event = events.get(timeout=1)
             except queue.Empty:
                 if not any(worker.is_alive() for worker in workers):
                     yield from (Ended(job, None, _death(workers)) for job in going.values())
                     return
                 continue
             if isinstance(event, str):
-                job = going.pop(id)
+                job = going.pop(ended)
                 yield Ended(job, None, event) if event else Ended(job, job.kept(store))
             else:
-                tell(going[id], event)
+                tell(going[ended], event)
     finally:
         # A worker has nothing to tidy up: a job may be killed at any moment.
         for worker in workers:
@@ -168,7 +172,7 @@ def _death(workers: Sequence[BaseProcess]) -> str:
     )
 
 
-def _work(todo: Any, events: Any, where: _Where, threads: int) -> None:
+def _work(todo: Any, events: Any, where: _Where, own: dict[int, Data], threads: int) -> None:
     """A worker: sends an id with a row, with None when a computation begins, with an error or "" at the end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which stops us
     from threadpoolctl import threadpool_limits
@@ -183,7 +187,8 @@ def _work(todo: Any, events: Any, where: _Where, threads: int) -> None:
             os._exit(1)  # the command was killed; the job can be taken up again
         events.put((job.id, row))
 
-    for unit in _busy_last(iter(todo.get, None), Store(where.store)):
+    units = ([replace(job, data=own.get(data)) for job, data in unit] for unit in iter(todo.get, None))
+    for unit in _busy_last(units, Store(where.store)):
         if isinstance(unit[0], Training):
             import torch
 

@@ -72,13 +72,16 @@ def layer_key(key: torch.Tensor, i: int) -> torch.Tensor:
 
 
 def with_dropout(model: nn.Module, probability: float) -> nn.Module:
-    """Puts dropout before every linear layer but one that sees the pixels.
+    """Puts dropout on the inputs of every linear layer but one that sees the pixels.
+
+    The layers stay what they are, as other code may look at them: a transformer reads the weights of its own. A layer
+    that is never called, as those inside an attention, drops nothing.
 
     For a perceptron these are all hidden layers, for AlexNet the inputs of its three linear layers as in
     Krizhevsky et al. (2012), for Inception the features before the classifier as in Szegedy et al. (2015).
 
     Args:
-        model: changed in place; each such `nn.Linear` becomes `Sequential(Dropout, Linear)`.
+        model: changed in place; each such `nn.Linear` gets a part `dropout`, which acts before it.
         probability: in [0, 1); 0 changes nothing.
 
     Returns:
@@ -90,16 +93,16 @@ def with_dropout(model: nn.Module, probability: float) -> nn.Module:
     if probability == 0:
         return model
     weighted = [module for module in model.modules() if isinstance(module, nn.Linear | nn.modules.conv._ConvNd)]
-    places = [
-        (parent, name, child)
-        for parent in model.modules()
-        for name, child in parent.named_children()
-        if isinstance(child, nn.Linear) and child is not weighted[0]
-    ]
-    if not places:
+    layers = [module for module in weighted if isinstance(module, nn.Linear) and module is not weighted[0]]
+    if not layers:
         raise ShatterlabError(
             f"{type(model).__name__} has no linear layer above its first for dropout to act on; use dropout=0."
         )
-    for parent, name, child in places:
-        setattr(parent, name, nn.Sequential(Dropout(probability), child))
+    for layer in layers:
+        layer.add_module("dropout", Dropout(probability))
+        layer.register_forward_pre_hook(_drop)
     return model
+
+
+def _drop(layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    return (layer.dropout(inputs[0]), *inputs[1:])  # type: ignore[operator]

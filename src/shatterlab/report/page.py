@@ -72,8 +72,8 @@ class Shown:
 
     @property
     def id(self) -> str:
-        """For HTML. The data may be a path, so it enters as a hash."""
-        data = hashlib.sha256(self.asked.data.encode()).hexdigest()[:6]
+        """For HTML. The data may be a path, and so may the model, so they enter as a hash."""
+        data = hashlib.sha256((self.asked.data + (self.asked.model or "")).encode()).hexdigest()[:6]
         return f"{self.asked.study}-{self.asked.scale}-{data}"
 
     @property
@@ -245,7 +245,8 @@ def any_scaled(shown: Sequence[Shown]) -> bool:
 
 def _section(one: Shown, found: Any) -> Section:
     asked, study = one.asked, one.study
-    seeds = ["--seeds", str(asked.seeds)] if asked.seeds > 1 else []
+    rest = ["--model", asked.model] if asked.model else []
+    rest += ["--seeds", str(asked.seeds)] if asked.seeds > 1 else []
     verdicts = study.verdict(found)
     charts = {f"{one.id}-{name}": chart.to_dict() for name, chart in study.draw(found).items()}
     return _render(
@@ -256,7 +257,7 @@ def _section(one: Shown, found: Any) -> Section:
         asked=asked,
         scaled=one.scaled,
         data=one.data,
-        command=shlex.join(["shatterlab", "run", asked.study, "--scale", asked.scale, "--data", asked.data, *seeds]),
+        command=shlex.join(["shatterlab", "run", asked.study, "--scale", asked.scale, "--data", asked.data, *rest]),
         missing=one.missing,
         whole=len(asked.run_ids) + len(asked.measurement_ids),
         verdicts=verdicts,
@@ -294,7 +295,7 @@ def _scoreboard(shown: Sequence[Shown], outcomes: Mapping[str, Mapping[Claim, Ou
             "outcomes": [
                 {"one": one, "outcome": outcome, "scaled": one.scaled}
                 for one in shown
-                if one.asked.study == name and (outcome := outcomes[one.id][claim])
+                if one.asked.study == name and not one.asked.model and (outcome := outcomes[one.id][claim])
             ],
             "asked": any(one.asked.study == name for one in shown),
         }

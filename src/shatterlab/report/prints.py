@@ -46,7 +46,8 @@ def write_figures(store: Store, results: Sequence[Result], out: Path, format: Fo
         if not (runs or measured):
             continue
         for name, chart in STUDIES[asked.study].draw(tables(store, runs, measured)).items():
-            path = out / f"{asked.study}-{asked.scale}-{_file_name(asked.data)}-{name}.{format}"
+            model = f"{_file_name(asked.model)}-" if asked.model else ""
+            path = out / f"{asked.study}-{asked.scale}-{_file_name(asked.data)}-{model}{name}.{format}"
             try:
                 out.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(render(chart.to_dict()))
@@ -62,6 +63,6 @@ def write_figures(store: Store, results: Sequence[Result], out: Path, format: Fo
 
 
 def _file_name(data: str) -> str:
-    """A data set's name, in letters that every file system takes; that of a file with a hash of its whole path."""
+    """A name, in letters that every file system takes; that of a user's file with a hash of the whole name."""
     stem = re.sub(r"[^A-Za-z0-9]+", "-", Path(data.removeprefix("npz:")).stem)
-    return f"{stem}-{hashlib.sha256(data.encode()).hexdigest()[:6]}" if data.startswith("npz:") else stem
+    return f"{stem}-{hashlib.sha256(data.encode()).hexdigest()[:6]}" if ":" in data else stem

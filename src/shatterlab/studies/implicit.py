@@ -76,10 +76,12 @@ def table(tables: Tables) -> list[Cells]:
 
 def draw(tables: Tables) -> Mapping[str, Any]:
     """Figure 2b: test accuracy against steps, the best so far shaded."""
+    models = tables.runs["model"].unique(maintain_order=True).to_list()
+    named = "Inception, with and without batch normalization" if {*models} <= {*MODELS} else " and ".join(models)
     return {
         f"test-accuracy-{n}": best_so_far(
             tables.epochs.filter(pl.col("n") == n),
-            title="Test accuracy of Inception, with and without batch normalization",
+            title=f"Test accuracy of {named}",
             subtitle=f"{setting(tables.runs.filter(pl.col('n') == n))}; shaded: up to the best so far",
         )
         for n in tables.runs["n"].unique(maintain_order=True)

@@ -38,41 +38,25 @@ TRAIN_SCORED = 5_000
 def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
     """Pixels and Gabor wavelets of MNIST and pixels and random filters of CIFAR-10; on other data all three."""
     places = {"mnist": ("pixels", "gabor"), "cifar10": ("pixels",)} if data in FULL else {data: ("pixels", "gabor")}
-    found = []
-    for seed in range(seeds):
-        for source, kinds in places.items():
-            for features in kinds:
-                for n in dict.fromkeys(min(size, FULL.get(source, size)) for size in SIZES[scale]):
-                    settings = {"data": source, "features": features, "n": n, "n_test": TEST[scale],
-                                "dtype": "float32", "seed": seed}  # fmt: skip
-                    found.append(
-                        Computation(
-                            "kernels",
-                            f"a kernel on {features} of {source}, n = {n:,}",
-                            settings,
-                            gaussian,
-                            memory=_memory(n),
-                        )
-                    )
-        source = "cifar10" if data in FULL else data
-        for n, count in FILTERS[scale]:
-            settings = {"data": source, "features": "random filters", "n": n, "n_test": TEST[scale], "filters": count,
-                        "dtype": "float32", "seed": seed}  # fmt: skip
-            found.append(
-                Computation(
-                    "kernels",
-                    f"a kernel on {count:,} random filters of {source}, n = {n:,}",
-                    settings,
-                    filtered,
-                    memory=_memory(n),
-                )
-            )
-    return found
-
-
-def _memory(n: int) -> float:
-    """Bytes of a kernel matrix of n points and of its factor, in float32."""
-    return 2 * 4 * n * n
+    wanted: list[tuple[Any, str, str, int, dict[str, int]]] = []
+    for source, kinds in places.items():
+        for features in kinds:
+            for n in dict.fromkeys(min(size, FULL.get(source, size)) for size in SIZES[scale]):
+                wanted.append((gaussian, source, features, n, {}))
+    source = "cifar10" if data in FULL else data
+    wanted += [(filtered, source, "random filters", n, {"filters": count}) for n, count in FILTERS[scale]]
+    return [
+        Computation(
+            "kernels",
+            f"a kernel on {features} of {source}, n = {n:,}",
+            {"data": source, "features": features, "n": n, "n_test": TEST[scale], **more}
+            | {"dtype": "float32", "seed": seed},
+            compute,
+            memory=2 * 4 * n * n,  # a kernel matrix and its factor, in float32
+        )
+        for seed in range(seeds)
+        for compute, source, features, n, more in wanted
+    ]
 
 
 def gaussian(data: Any, features: str, n: int, n_test: int, dtype: Any, seed: int) -> list[dict[str, Any]]:

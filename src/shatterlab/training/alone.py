@@ -71,4 +71,5 @@ def as_seen(inputs: torch.Tensor, *, own: bool) -> torch.Tensor:
     if inputs.ndim != 4:
         return inputs
     first = inputs.permute(0, 3, 1, 2)
-    return first.contiguous() if own else first
+    # A plain copy, even where the strides of a single channel would pass for either layout: `view` tells them apart.
+    return first.clone(memory_format=torch.contiguous_format) if own else first

@@ -103,13 +103,12 @@ class Perceptrons(Stacked):
 
 
 def is_perceptron(model: nn.Module) -> bool:
-    """Whether a model is an `MLP` as we build it: linear layers and ReLUs, with one dropout between them or none."""
+    """Whether a model is an `MLP` as we build it: linear layers and ReLUs, with one dropout above the first or none."""
     if type(model) is not MLP:
         return False
-    kinds = [
-        [type(part) for part in layer] if type(layer) is nn.Sequential else [type(layer)] for layer in model.layers
-    ]
-    plain: list[list[type[nn.Module]]] = [[nn.ReLU] if i % 2 else [nn.Linear] for i in range(len(kinds))]
-    dropped = [plain[0], *([Dropout, *kind] if kind == [nn.Linear] else kind for kind in plain[1:])]
-    probabilities = {module.probability for module in model.modules() if isinstance(module, Dropout)}
-    return kinds in (plain, dropped) and len(probabilities) <= 1
+    layers = list(model.layers)
+    if any(type(layer) is not (nn.ReLU if i % 2 else nn.Linear) for i, layer in enumerate(layers)):
+        return False
+    dropouts = [getattr(layer, "dropout", None) for layer in layers[::2]]
+    probabilities = {None if dropout is None else dropout.probability for dropout in dropouts[1:]}
+    return dropouts[0] is None and len(probabilities) <= 1
