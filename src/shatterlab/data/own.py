@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShatterlabError
-from .addresses import tell
+from .addresses import KINDS, tell
 from .arrays import assembled, checked, with_version
 from .dataset import Data, pair
 from .finding import load
@@ -125,5 +125,5 @@ def _items(dataset: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _address_of(path: Path) -> str:
-    kind = {".npz": "npz", ".csv": "csv", ".parquet": "parquet"}.get(path.suffix, "folder")
+    kind = path.suffix[1:] if path.suffix[1:] in KINDS else "folder"
     return f"{kind}:{path}"
