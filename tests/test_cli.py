@@ -111,7 +111,7 @@ def test_show_and_report_follow_a_run(capsys, tmp_path: Path) -> None:
         ),
         (
             ["train", "--data", "npz:no.npz"],
-            "{tmp}/no.npz cannot be read (No such file or directory); name an existing file after npz:",
+            "{tmp}/no.npz does not exist or is no file; name an existing one after npz:",
         ),
         (
             ["train", "--data", "digits", "--model", "mlp-9x99999999"],

@@ -153,6 +153,7 @@ HOSTILE = {
     "an array by columns": array(order=b"I01\n"),
     "more rows than bytes": array(shape=b"(I2\nI3072\nt"),
     "negative rows": array(shape=b"(I-1\nI3072\nt"),
+    "a number for a shape": array(shape=b"I3072\n"),
     "rows as text": array(shape=b"(S'1'\nI3072\nt"),
     "an array without state": batch(ARRAY),
     "codecs other than latin-1": array(content=b"c_codecs\nencode\n(V" + b"a" * 3072 + b"\nVrot13\ntR"),

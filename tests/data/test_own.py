@@ -255,8 +255,8 @@ def test_tables_take_numbers_booleans_and_few_texts(tmp_path: Path, capsys) -> N
         ("a,b\n1,x\n2,y\n", "", r"name the column of the labels, as in csv:t.csv\?label=COLUMN; there are a, b"),
         ("a,b\n1,x\n,y\n", "?label=b", "column 'a' of csv:t.csv lacks 1 of 2 values; fill them in"),
         ("a,b\n1,x\nnan,y\n", "?label=b", "column 'a' of csv:t.csv lacks 1 of 2 values"),
-        ("a,b\n1,x\n2,\n", "?label=b", "column 'b' of csv:t.csv lacks 1 of 2 values"),
-        ("b\nx\ny\n", "?label=b", "has no columns beside 'b'"),
+        ("a,b\n1,x\n2,\n", "?label=b", "csv:t.csv lacks the label of example 1"),
+        ("b\nx\ny\n", "?label=b", "csv:t.csv needs features"),
         ("", "?label=b", "cannot be read as a table"),
         ("a,b\n1,x\n1,2,3\n", "?label=b", "cannot be read as a table"),
         ("a,b\n" + "".join(f"n{i},x\n" for i in range(30)), "?label=b", "column 'a' of csv:t.csv has 30 different texts"),
@@ -326,7 +326,7 @@ def test_pictures_of_other_modes_and_sizes_are_made_alike_or_refused(tmp_path: P
 @pytest.mark.parametrize(
     "given",
     [None, 3, "no such name", (), (X,), (X, Y, X), (X, "y"), ("digits", "digits"), {"x": X}, (X, None), object(),
-     (Items(X, Y), "label"), [(X, Y)] * 3, (X, Y, X, Y, X)],
+     (Items(X, Y), "label"), [(X, Y)] * 3, (X, Y, X, Y, X), [[1, [2]], [0, 1]]],
 )  # fmt: skip
 def test_anything_else_is_answered_with_what_is_accepted(given: object) -> None:
     with pytest.raises(ShatterlabError, match=r"csv:(mine.csv|PATH)\?label=COLUMN"):

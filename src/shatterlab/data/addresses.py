@@ -2,57 +2,44 @@
 
 import re
 import sys
-from collections.abc import Callable
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import ShatterlabError
 from .dataset import Data
 
-
-class Kind(NamedTuple):
-    """How data of a kind are read, (path, short name, option) -> data, and what their option is called."""
-
-    read: Callable[[Path, str, str | None], Data]
-    option: str | None = None
+FORMS = ("npz:PATH", "csv:PATH?label=COLUMN", "parquet:PATH?label=COLUMN", "folder:PATH")
+# The module that reads data of a kind, by `read(path, short name, option)`, and what the option is called.
+KINDS = {"npz": ("npz", ""), "csv": ("tables", "label"), "parquet": ("tables", "label"), "folder": ("pictures", "side")}
 
 
 class Address(NamedTuple):
-    """What a name such as `csv:patients.csv?label=ill` says."""
+    """What a name such as `csv:patients.csv?label=ill` says; the path is absolute."""
 
     kind: str
     path: Path
     option: str | None
 
-    @property
-    def name(self) -> str:
-        """Kind and file, without the folder, for people."""
-        return f"{self.kind}:{self.path.name}"
-
     def __str__(self) -> str:
-        option = "" if self.option is None else f"?{_kinds()[self.kind].option}={self.option}"
-        return f"{self.kind}:{self.path}{option}"
-
-
-FORMS = ("npz:PATH", "csv:PATH?label=COLUMN", "parquet:PATH?label=COLUMN", "folder:PATH")
+        return f"{self.kind}:{self.path}" + (f"?{KINDS[self.kind][1]}={self.option}" if self.option else "")
 
 
 def parse(name: str) -> Address | None:
-    """The address that a name is, with `~` expanded and the path made absolute; None for a data set of the house.
+    """The address that a name is, with `~` expanded; None for a data set of the house.
 
     Raises:
-        ShatterlabError: the name is that of a file without its kind, or has an unknown option.
+        ShatterlabError: the name is that of a file without its kind, lacks a path or has an unknown option.
     """
-    form = re.fullmatch(r"(\w+):(.*?)(?:\?(\w+)=(.*))?", name, re.DOTALL)
-    if form is None or form[1] not in _kinds():
-        kind = {".npz": "npz", ".csv": "csv", ".parquet": "parquet"}.get(Path(name).suffix)
-        if kind:
-            write = next(form for form in FORMS if form.startswith(kind)).replace("PATH", name)
-            raise ShatterlabError(f"{name} is a file; write {write}.")
+    form = re.fullmatch(r"(npz|csv|parquet|folder):(.*?)(?:\?(\w+)=(.*))?", name, re.DOTALL)
+    if form is None:
+        if Path(name).suffix[1:] in KINDS:
+            write = next(form for form in FORMS if form.startswith(Path(name).suffix[1:]))
+            raise ShatterlabError(f"{name} is a file; write {write.replace('PATH', name)}.")
         return None
     kind, path, option, value = form.groups()
-    if not path or (option and option != _kinds()[kind].option):
+    if not path or (option or "") not in ("", KINDS[kind][1]):
         raise ShatterlabError(f"{name} is not understood; write {', '.join(FORMS[:-1])} or {FORMS[-1]}?side=PIXELS.")
     return Address(kind, Path(path).expanduser().resolve(), value)
 
@@ -69,10 +56,10 @@ def read(address: Address) -> Data:
     Raises:
         ShatterlabError: not there, damaged, or of a form that does not fit.
     """
-    if not address.path.exists() or address.path.is_dir() != (address.kind == "folder"):
+    wanted = "folder" if address.kind == "folder" else "file"
+    if not address.path.exists() or address.path.is_dir() != (wanted == "folder"):
         raise ShatterlabError(
-            f"{address.path} does not exist or is no {'folder' if address.kind == 'folder' else 'file'}; "
-            f"name an existing one after {address.kind}:"
+            f"{address.path} does not exist or is no {wanted}; name an existing one after {address.kind}:"
         )
     return _read(address, _state(address.path))
 
@@ -80,13 +67,13 @@ def read(address: Address) -> Data:
 def _state(path: Path) -> tuple[object, ...]:
     if path.is_dir():
         return tuple((str(file), *_state(file)) for file in sorted(path.rglob("*")) if file.is_file())
-    stat = path.stat()
-    return stat.st_mtime_ns, stat.st_size
+    return path.stat().st_mtime_ns, path.stat().st_size
 
 
 @lru_cache(maxsize=2)
 def _read(address: Address, state: tuple[object, ...]) -> Data:
-    data = read_only(_kinds()[address.kind].read(address.path, address.name, address.option))
+    module = import_module(f".{KINDS[address.kind][0]}", __package__)
+    data = read_only(module.read(address.path, f"{address.kind}:{address.path.name}", address.option))
     tell(data)
     return data
 
@@ -100,15 +87,6 @@ def read_only(data: Data) -> Data:
 
 
 def tell(data: Data) -> None:
-    """Says what was done to a user's data, on stderr."""
+    """Says on stderr what was done to a user's data."""
     for note in data.notes:
         print(f"{data.name}: {note}", file=sys.stderr)
-
-
-def _kinds() -> dict[str, Kind]:
-    from . import npz, pictures, tables
-
-    return {
-        "npz": Kind(npz.read), "csv": Kind(tables.read, "label"), "parquet": Kind(tables.read, "label"),
-        "folder": Kind(pictures.read, "side"),
-    }  # fmt: skip

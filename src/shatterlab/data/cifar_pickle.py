@@ -36,9 +36,14 @@ CONTENTS: dict[bytes, tuple[int, Callable[[bytes], Any]]] = {
 NUMBERS = {b"K": (1, False), b"M": (2, False), b"J": (4, True)}
 """A number follows in so many bytes, with or without a sign."""
 CONSTANTS: dict[bytes, Callable[[], Any]] = {
-    b"N": lambda: None, b"\x88": lambda: True, b"\x89": lambda: False, b")": tuple, b"]": list, b"}": dict,
+    b"(": lambda: _Mark, b"N": lambda: None, b"\x88": lambda: True, b"\x89": lambda: False,
+    b")": tuple, b"]": list, b"}": dict,
 }  # fmt: skip
-TUPLES = {b"\x85": 1, b"\x86": 2, b"\x87": 3}
+COLLECTED: dict[bytes, tuple[type, int]] = {
+    b"\x85": (tuple, 1), b"\x86": (tuple, 2), b"\x87": (tuple, 3), b"t": (tuple, -1),
+    b"l": (list, -1), b"d": (dict, -1), b"a": (list, 1), b"e": (list, -1), b"s": (dict, 2), b"u": (dict, -1),
+}  # fmt: skip
+"""So many values, or for -1 those since the mark, become this or are added to one."""
 _ESCAPED = rb"\\(?:x[0-9a-f]{2}|[\\'\"nrt])"
 QUOTED = re.compile(rb"'((?:[^'\\\n]++|%b)*+)'\n|\"((?:[^\"\\\n]++|%b)*+)\"\n" % (_ESCAPED, _ESCAPED))
 """Protocol 0 writes a string of Python 2 like this."""
@@ -75,7 +80,7 @@ def read_cifar_pickle(content: bytes, name: str) -> Arrays:
         batch = _Machine(content).run()
     except ShatterlabError as error:
         raise ShatterlabError(f"{name} refused: {error}") from None
-    except (ValueError, LookupError):
+    except (ValueError, LookupError, TypeError):
         raise damaged from None
     if type(batch) is not dict:
         raise damaged
@@ -89,7 +94,7 @@ def read_cifar_pickle(content: bytes, name: str) -> Arrays:
 
 
 class _Machine:
-    """Each instruction pushes a plain value, collects or combines some. ValueError and LookupError: a damaged file."""
+    """Each instruction pushes a plain value, collects or combines some; any Python error is a damaged file."""
 
     def __init__(self, content: bytes) -> None:
         self.content, self.at = content, 0
@@ -102,7 +107,7 @@ class _Machine:
             code = self._take(1)
             if code == b".":
                 return self.stack.pop()
-            if not (self._push_value(code) or self._use_memo(code) or self._collect(code)):
+            if not self._push_value(code) and not self._collect(code):
                 self._call(code)
         raise ValueError
 
@@ -131,18 +136,15 @@ class _Machine:
             value = self._number(*NUMBERS[code])
         elif code in CONSTANTS:
             value = CONSTANTS[code]()
-        elif code == b"(":
-            value = _Mark
+        elif code in (b"g", b"h", b"j"):
+            value = self.memo[self._decimal() if code == b"g" else self._number(1 if code == b"h" else 4)]
         elif code == b"I" and self.content[self.at : self.at + 3] in (b"00\n", b"01\n"):
             value = self._line() == b"01"
         elif code in (b"I", b"L"):
             value = self._decimal()
         elif code == b"V":
             value = self._line().decode("raw-unicode-escape")
-        elif code == b"S":
-            quoted = QUOTED.match(self.content, self.at)
-            if quoted is None:
-                raise ValueError
+        elif code == b"S" and (quoted := QUOTED.match(self.content, self.at)):
             self.at = quoted.end()
             value = quoted[quoted.lastindex or 1].decode("unicode_escape").encode("latin-1")
         else:
@@ -150,45 +152,33 @@ class _Machine:
         self.stack.append(value)
         return True
 
-    def _use_memo(self, code: bytes) -> bool:
-        """Keeps the value on top under a number, or pushes a kept one; also skips what carries no value."""
-        if code in (b"p", b"q", b"r", b"\x94"):
-            key = self._decimal() if code == b"p" else len(self.memo) if code == b"\x94" else None
-            self.memo[self._number(1 if code == b"q" else 4) if key is None else key] = self.stack[-1]
-        elif code in (b"g", b"h", b"j"):
-            self.stack.append(self.memo[self._decimal() if code == b"g" else self._number(1 if code == b"h" else 4)])
-        elif code in (b"\x80", b"\x95"):  # the number of the protocol, the length of a frame
-            self._take(1 if code == b"\x80" else 8)
-        else:
-            return False
-        return True
-
     def _collect(self, code: bytes) -> bool:
-        if code in TUPLES:
-            values = [self.stack.pop() for _ in range(TUPLES[code])]
-            self.stack.append(tuple(reversed(values)))
-        elif code in (b"t", b"l"):
-            values = self._since_mark()
-            self.stack.append(tuple(values) if code == b"t" else values)
-        elif code in (b"a", b"e"):
-            values = self._since_mark() if code == b"e" else [self.stack.pop()]
-            _must(type(self.stack[-1]) is list)
-            self.stack[-1].extend(values)
-        elif code in (b"s", b"u", b"d"):
-            values = self._since_mark() if code != b"s" else [self.stack.pop() for _ in range(2)][::-1]
-            if code == b"d":
-                self.stack.append({})
-            _must(type(self.stack[-1]) is dict and all(type(key) in (bytes, str) for key in values[::2]))
-            self.stack[-1].update(zip(values[::2], values[1::2], strict=True))
-        else:
+        """Makes tuples, lists and dicts of what was pushed, and keeps the value on top under a number."""
+        stack = self.stack
+        if code in (b"p", b"q", b"r", b"\x94"):
+            size = {b"q": 1, b"r": 4}.get(code)
+            key = self._number(size) if size else self._decimal() if code == b"p" else len(self.memo)
+            self.memo[key] = stack[-1]
+            return True
+        if code in (b"\x80", b"\x95"):  # the number of the protocol and the length of a frame say nothing needed
+            self._take(1 if code == b"\x80" else 8)
+            return True
+        if code not in COLLECTED:
             return False
-        return True
-
-    def _since_mark(self) -> list[Any]:
-        values = []
-        while (value := self.stack.pop()) is not _Mark:
+        kind, count = COLLECTED[code]
+        values: list[Any] = []
+        while len(values) != count and (value := stack.pop()) is not _Mark:
             values.append(value)
-        return values[::-1]
+        values.reverse()
+        if code in b"\x85\x86\x87tld":
+            stack.append(tuple(values) if kind is tuple else kind())
+        _must(type(stack[-1]) is kind)
+        if kind is list:
+            stack[-1].extend(values)
+        elif kind is dict:
+            _must(all(type(key) in (bytes, str) for key in values[::2]))
+            stack[-1].update(zip(values[::2], values[1::2], strict=True))
+        return True
 
     def _call(self, code: bytes) -> None:
         if code in (b"c", b"\x93"):
@@ -237,11 +227,10 @@ def _set_state(made: Any, state: Any) -> None:
         _must(state[0] == 3 and state[1] in (b"|", "|") and state[2:] == (None, None, None, -1, -1, 0))
         made.content = b""
         return
-    version, shape, dtype, by_columns, content = state
-    _must(version == 1 and by_columns is False and type(shape) is tuple and type(content) is bytes)
+    version, (rows, columns), dtype, by_columns, content = state
+    _must(version == 1 and by_columns is False and type(rows) is int and type(content) is bytes)
     _must(type(dtype) is _Made and dtype.kind == "bytes" and dtype.content is not None)
-    rows, columns = shape
-    _must(type(rows) is int and columns == IMAGE_BYTES and rows * IMAGE_BYTES == len(content))
+    _must(columns == IMAGE_BYTES and rows * IMAGE_BYTES == len(content))
     made.content = content
 
 

@@ -1,4 +1,4 @@
-"""A user's data count by their content: what a run on them is called depends on every byte."""
+"""A user's data count by their content: the identity of a run on them depends on every byte."""
 
 from dataclasses import replace
 

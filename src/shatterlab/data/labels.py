@@ -28,27 +28,25 @@ def map_labels(name: str, train: Any, test: Any = None) -> Mapped:
     Raises:
         ShatterlabError: labels are missing, are fractions, or nearly as many as there are examples.
     """
-    parts = [_plain(name, np.asarray(part)) for part in (train, test) if part is not None]
-    uniques = [np.unique(part, return_inverse=True) for part in parts]
+    given = [np.asarray(part) for part in (train, test) if part is not None]
+    uniques = [np.unique(_plain(name, part), return_inverse=True) for part in given]
     values = {value for unique, _ in uniques for value in unique.tolist()}
     if len({isinstance(value, str) for value in values}) > 1:
         raise ShatterlabError(f"{name} has texts and numbers as labels; make them one kind.")
-    ordered = sorted(values)
-    width = max(_one_hot_width(part) for part in (train, test))
-    if width or (type(ordered[0]) is int and ordered == list(range(len(ordered)))):
-        ordered, names, notes = list(range(width or len(ordered))), (), ()
-    else:
-        names = tuple(map(str, ordered))
-        notes = (f"labels {_few(list(map(repr, ordered)))} became {_few(list(map(str, range(len(ordered)))))}.",)
-    most = max(2, len(parts[0]) // 2)
-    if len(ordered) > most:
+    width = max(map(_one_hot_width, given))
+    ordered = list(range(width)) if width else sorted(values)
+    if len(ordered) > max(2, len(given[0]) // 2):
         raise ShatterlabError(
-            f"{name} has {len(ordered):,} classes in {len(parts[0]):,} training examples, as if each had its own; "
+            f"{name} has {len(ordered):,} classes in {len(given[0]):,} training examples, as if each had its own; "
             "are these numbers to be predicted, or names of the examples?"
         )
     place = {value: i for i, value in enumerate(ordered)}
     mapped = [np.array([place[value] for value in unique.tolist()], np.int64)[inverse] for unique, inverse in uniques]
-    return Mapped(mapped[0], mapped[1] if test is not None else None, len(ordered), names, notes)
+    names, notes = (), ()
+    if type(ordered[0]) is bool or ordered != list(range(len(ordered))):
+        names = tuple(map(str, ordered))
+        notes = (f"labels {_few(list(map(repr, ordered)))} became {_few(list(map(str, place.values())))}.",)
+    return Mapped(mapped[0], mapped[1] if len(mapped) > 1 else None, len(ordered), names, notes)
 
 
 def _plain(name: str, labels: np.ndarray) -> np.ndarray:
@@ -61,20 +59,21 @@ def _plain(name: str, labels: np.ndarray) -> np.ndarray:
         return labels.argmax(axis=1)
     if labels.ndim != 1:
         raise ShatterlabError(f"{name} has labels of shape {labels.shape}; expected one for each example.")
+    # NaN is not equal to itself; whether pandas' NA is, is NA again.
+    lacking = (i for i, v in enumerate(labels) if v is None or ((v == v) is not True and (v == v) is not np.True_))
+    missing = next(lacking, None) if labels.dtype.kind in "fO" else None
+    if missing is not None:
+        raise ShatterlabError(f"{name} lacks the label of example {missing}; leave such examples out.")
     if labels.dtype.kind == "O":
-        missing = [i for i, value in enumerate(labels) if value is None or not _is(value == value)]
-        if missing:
-            raise ShatterlabError(f"{name} lacks the label of example {missing[0]}; leave such examples out.")
         numbers = all(isinstance(value, int | float | np.number | np.bool_) for value in labels)
-        labels = np.array(labels.tolist() if numbers else [_text(value) for value in labels])
+        texts = (v.decode(errors="replace") if isinstance(v, bytes) else str(v) for v in labels)
+        labels = np.array(labels.tolist() if numbers else list(texts))
     if labels.dtype.kind in "US":
         labels = labels.astype(str)
         # Classes called 1, 2, ..., 10 are in the order of their numbers.
         unique = np.unique(labels)
         return labels.astype(np.int64) if all(v.isdecimal() and len(v) < 10 for v in unique.tolist()) else labels
     if labels.dtype.kind == "f":
-        if np.isnan(labels).any():
-            raise ShatterlabError(f"{name} lacks the label of example {np.isnan(labels).argmax()}; leave it out.")
         if (labels % 1 != 0).any():
             raise ShatterlabError(
                 f"{name} has labels such as {labels[labels % 1 != 0][0]:g}: predicting numbers is regression, and "
@@ -86,20 +85,11 @@ def _plain(name: str, labels: np.ndarray) -> np.ndarray:
     return labels
 
 
-def _one_hot_width(labels: Any) -> int:
+def _one_hot_width(rows: np.ndarray) -> int:
     """The number of columns of one-hot rows; 0 for anything else."""
-    rows = np.asarray(labels)
     if rows.ndim != 2 or rows.shape[1] < 2 or rows.dtype.kind not in "iufb":
         return 0
     return rows.shape[1] if ((rows == 0) | (rows == 1)).all() and (rows.sum(axis=1) == 1).all() else 0
-
-
-def _is(value: Any) -> bool:
-    return value is True or (isinstance(value, np.bool_) and bool(value))  # pandas' NA is neither
-
-
-def _text(value: Any) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
 def _few(texts: list[str]) -> str:

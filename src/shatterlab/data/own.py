@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShatterlabError
-from .addresses import tell
+from .addresses import KINDS, tell
 from .arrays import assembled, checked, with_version
-from .dataset import Data, Dataset, pair
+from .dataset import Data, pair
 from .finding import load
 
 ACCEPTED = (
@@ -49,34 +49,30 @@ def as_data(given: Any, data_dir: str | Path | None = None) -> Data:
 
 
 def _of_several(given: tuple[Any, ...]) -> Data:
-    if len(given) == 2 and all(isinstance(part, tuple | list) and len(part) == 2 for part in given):
+    if len(given) == 2 and all(isinstance(part, tuple) and len(part) == 2 for part in given):
         given = (*given[0], *given[1])  # ((x_train, y_train), (x_test, y_test)), as Keras has it
     if len(given) == 2 and all(map(_is_torch_dataset, given)):
         given = (*_items(given[0]), *_items(given[1]))
     if len(given) in (2, 3) and isinstance(given[-1], str) and all(map(_is_frame, given[:-1])):
-        return _from_frames(given[0], given[1] if len(given) == 3 else None, given[-1])
+        from .tables import from_frames
+
+        return from_frames("frame", given[:-1], given[-1])
     if len(given) not in (2, 4) or any(isinstance(part, str) or part is None for part in given):
         kinds = ", ".join(type(part).__name__ for part in given)
         raise ShatterlabError(f"{ACCEPTED}; got ({kinds}).")
-    if _is_frame(given[0]):  # the labels beside the frame
-        from .tables import as_polars
+    x, notes, y = list(map(_array, given[::2])), (), map(_array, given[1::2])
+    if all(map(_is_frame, given[::2])):
+        from .tables import features
 
-        frames = [as_polars(x).with_columns(**{"\0": _array(y)}) for x, y in zip(given[::2], given[1::2], strict=True)]
-        return _from_frames(frames[0], frames[1] if len(frames) > 1 else None, "\0")
-    return assembled("arrays", *map(_array, given))
-
-
-def _from_frames(train: Any, test: Any, label: str) -> Data:
-    from .tables import from_frames
-
-    return from_frames("frame", train, test, label)
+        x, notes = features("frame", given[::2])
+    return assembled("arrays", *(array for pair in zip(x, y, strict=True) for array in pair), notes=notes)
 
 
 def _checked_again(data: Data) -> Data:
     """Data that a user may have made or changed, with inputs and labels looked at and the version of their content."""
-    parts: list[Dataset] = []
+    parts = []
     for name, part in (("train", data.train), ("test", data.test)):
-        sound = checked(f"{name} set", np.asarray(part.inputs), np.asarray(part.labels), part.classes)
+        sound = checked(f"{name} set", _array(part.inputs), _array(part.labels), part.classes)
         parts.append(
             replace(
                 part,
@@ -122,13 +118,12 @@ def _items(dataset: Any) -> tuple[np.ndarray, np.ndarray]:
             raise ShatterlabError(f"item {i} of the {type(dataset).__name__} is no pair (input, label); {ACCEPTED}.")
         inputs.append(_array(item[0]))
         labels.append(_array(item[1]))
-    shapes = {array.shape for array in inputs}
-    if len(shapes) != 1:
-        few = sorted(shapes)[:2]
-        raise ShatterlabError(f"the {type(dataset).__name__} has inputs of shapes such as {few}; resize them to one.")
-    return np.stack(inputs), np.stack(labels)
+    try:
+        return np.stack(inputs), np.stack(labels)
+    except ValueError as error:
+        raise ShatterlabError(f"the items of the {type(dataset).__name__} cannot be stacked: {error}.") from None
 
 
 def _address_of(path: Path) -> str:
-    kind = {".npz": "npz", ".csv": "csv", ".parquet": "parquet"}.get(path.suffix, "folder")
+    kind = path.suffix[1:] if path.suffix[1:] in KINDS else "folder"
     return f"{kind}:{path}"

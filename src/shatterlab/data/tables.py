@@ -1,5 +1,6 @@
 """`csv:PATH?label=COLUMN`, `parquet:PATH?label=COLUMN` and frames in memory: columns become features."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from ..errors import ShatterlabError, unknown
 from .arrays import assembled
 from .dataset import Data
 
-MISSING = ["", "NA", "N/A", "nan", "NaN", "null", "NULL", "None", "?"]
+MISSING = ["", "NA", "N/A", "nan", "NaN", "null", "NULL", "?"]
 """A csv file says that a value is missing with one of these."""
 MOST_TEXTS = 20
 """A column of no more different texts than this becomes a column of zeros and ones for each of them."""
@@ -23,44 +24,44 @@ def read(path: Path, name: str, label: str | None) -> Data:
     except (pl.exceptions.PolarsError, OSError, UnicodeError) as error:
         first = str(error).strip().splitlines()[0]
         raise ShatterlabError(f"{path} cannot be read as a table ({first}); give it a line of column names.") from None
-    return from_frames(name, frame, None, label)
+    return from_frames(name, [frame], label)
 
 
-def from_frames(name: str, train: Any, test: Any, label: str | None) -> Data:
-    """Data out of a training frame and a test frame, or None to split one off, of polars or pandas.
-
-    Numbers and booleans are taken as they are, as float32; texts of few values get a column each, of zeros and ones.
+def from_frames(name: str, frames: Sequence[Any], label: str | None) -> Data:
+    """Data out of a training frame, and a test frame unless one is to be split off, of polars or pandas.
 
     Raises:
-        ShatterlabError: no such column, missing values, or a column that is neither number nor text.
+        ShatterlabError: there is no such column; see also `features`.
     """
-    parts = [as_polars(part) for part in (train, test) if part is not None]
+    parts = [as_polars(frame) for frame in frames]
     columns = parts[0].columns
     if label is None:
         raise ShatterlabError(f"name the column of the labels, as in {name}?label=COLUMN; there are {_few(columns)}.")
-    if label not in columns:
-        raise unknown("column", label, columns)
-    if any(set(part.columns) != set(columns) for part in parts):
-        raise ShatterlabError(f"{name}: training and test frame must have the same columns, {_few(columns)}.")
+    for part in parts:
+        if label not in part.columns:
+            raise unknown("column", label, part.columns)
+    x, notes = features(name, [part.drop(label) for part in parts])
+    pairs = zip(x, (part[label].to_numpy() for part in parts), strict=True)
+    return assembled(name, *(array for pair in pairs for array in pair), notes=notes)
+
+
+def features(name: str, frames: Sequence[Any]) -> tuple[list[np.ndarray], tuple[str, ...]]:
+    """Float32 (rows, features) of each frame, and what was done to make them.
+
+    Numbers and booleans are taken as they are; texts of few values get a column each, of zeros and ones.
+
+    Raises:
+        ShatterlabError: the frames differ, values are missing, or a column is neither number nor text.
+    """
+    parts = [as_polars(frame) for frame in frames]
+    columns = parts[0].columns
+    if not columns or any(set(part.columns) != set(columns) for part in parts):
+        raise ShatterlabError(f"{name} needs features, and the same ones ({_few(columns)}) in training and test set.")
     whole = pl.concat([part.select(columns) for part in parts], how="vertical_relaxed")
-    for column in whole:
-        lacking = column.is_null() | column.is_nan() if column.dtype.is_float() else column.is_null()
-        missing = lacking.fill_null(True).sum()
-        if missing:
-            raise ShatterlabError(
-                f"column '{column.name}' of {name} lacks {missing:,} of {len(column):,} values; fill them in, "
-                "with the column's mean for instance, or leave these rows or the column out."
-            )
-    blocks = [block for column in whole.drop(label) for block in _features(name, column)]
-    if not blocks:
-        raise ShatterlabError(f"{name} has no columns beside '{label}'; add features.")
-    x, y, n = np.stack(blocks, axis=1), whole[label].to_numpy(), len(parts[0])
-    notes = tuple(
-        f"column '{column.name}' of texts became {column.n_unique()} columns of 0 and 1."
-        for column in whole.drop(label)
-        if _is_text(column)
-    )
-    return assembled(name, x[:n], y[:n], *((x[n:], y[n:]) if len(parts) > 1 else ()), notes=notes)
+    x = np.concatenate([_numbers(name, column) for column in whole], axis=1)
+    texts = [column for column in whole if _is_text(column)]
+    notes = tuple(f"column '{column.name}' of texts became {column.n_unique()} columns of 0 and 1." for column in texts)
+    return np.split(x, np.cumsum([len(part) for part in parts])[:-1]), notes
 
 
 def as_polars(frame: Any) -> pl.DataFrame:
@@ -82,9 +83,16 @@ def _read_csv(path: Path) -> pl.DataFrame:
     return pl.read_csv(path, separator=separator, infer_schema_length=None, null_values=MISSING)
 
 
-def _features(name: str, column: pl.Series) -> list[np.ndarray]:
+def _numbers(name: str, column: pl.Series) -> np.ndarray:
+    """A column as one or several of float32."""
+    lacking = column.is_null() | column.is_nan() if column.dtype.is_float() else column.is_null()
+    if missing := lacking.fill_null(True).sum():
+        raise ShatterlabError(
+            f"column '{column.name}' of {name} lacks {missing:,} of {len(column):,} values; fill them in, "
+            "with the column's mean for instance, or leave these rows or the column out."
+        )
     if column.dtype.is_numeric() or column.dtype == pl.Boolean:
-        return [column.cast(pl.Float32).to_numpy()]
+        return column.cast(pl.Float32).to_numpy()[:, None]
     if not _is_text(column):
         raise ShatterlabError(f"column '{column.name}' of {name} holds {column.dtype}; make numbers of it, or drop it.")
     texts = column.cast(pl.String).to_numpy()
@@ -94,7 +102,7 @@ def _features(name: str, column: pl.Series) -> list[np.ndarray]:
             f"column '{column.name}' of {name} has {len(values):,} different texts, such as '{values[0]}', and at most "
             f"{MOST_TEXTS} become columns of 0 and 1; make numbers of it, or drop it."
         )
-    return [(texts == value).astype(np.float32) for value in values]
+    return (texts[:, None] == np.array(values, object)).astype(np.float32)
 
 
 def _is_text(column: pl.Series) -> bool:
