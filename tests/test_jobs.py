@@ -62,7 +62,7 @@ def test_a_bisection_asks_in_rounds_and_goes_on_where_it_was_left(capsys, tmp_pa
 @pytest.mark.parametrize("scale", ["demo", "cpu", "paper"])
 def test_a_users_network_meets_every_setting_of_a_study_once(name: str, scale) -> None:
     jobs = jobs_so_far(STUDIES[name], scale, "cifar10", 2)
-    own = for_own(jobs, Own({"model": "mlp-2x8"}))
+    own = for_own(jobs, Own("mlp-2x8"))
     assert len(own) == len(jobs)
     specs = list({job.id: job.spec for job in own if isinstance(job, Training)}.values())
     asked = {repr(job.spec.model_dump(exclude=set(RECIPE))) for job in jobs if isinstance(job, Training)}
@@ -73,7 +73,7 @@ def test_a_users_network_meets_every_setting_of_a_study_once(name: str, scale) -
 
 def test_an_axis_that_a_study_varies_for_one_model_is_kept() -> None:
     jobs = [Training(make_spec(model=model, n=n)) for model in ("alexnet", "mlp-1x8") for n in (10, 20)]
-    own = for_own(jobs, Own({"model": "mlp-2x8"}))
+    own = for_own(jobs, Own("mlp-2x8"))
     assert [job.spec.n for job in own if isinstance(job, Training)] == [10, 20, 10, 10]
 
 
@@ -107,7 +107,7 @@ TRAINING_STUDIES = [name for name, study in STUDIES.items() if trainings(study, 
 @pytest.mark.parametrize("name", TRAINING_STUDIES)
 def test_every_study_draws_and_judges_a_network_that_the_paper_does_not_have(name: str, tmp_path: Path) -> None:
     store = Store(tmp_path)
-    own = for_own(jobs_so_far(STUDIES[name], "demo", "digits", 1), Own({"model": "mlp-2x8"}))
+    own = for_own(jobs_so_far(STUDIES[name], "demo", "digits", 1), Own("mlp-2x8"))
     specs = list({job.id: small(job).spec for job in own if isinstance(job, Training)}.values())
     assert not train_all(specs, tmp_path)
     whole = tables(store, store.results()[0])

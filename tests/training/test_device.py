@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from shatterlab import ShatterlabError, Store, build, make_spec, run
 from shatterlab.engines import estimate
+from shatterlab.jobs import Training
 from shatterlab.spec import AUGMENTATIONS
 from shatterlab.training import Batch, MomentumSGD, learner_for
 from shatterlab.training.alone import Alone
@@ -353,9 +354,10 @@ def test_tf32_on_the_processor_is_refused_but_what_is_done_is_handed_over(tmp_pa
 
 
 def test_the_memory_of_a_gpu_bounds_a_stack(monkeypatch) -> None:
-    small = [make_spec(data="digits", model="mlp-1x16", n=60, batch_size=16, seed=seed) for seed in range(8)]
+    specs = [make_spec(data="digits", model="mlp-1x16", n=60, batch_size=16, seed=seed) for seed in range(8)]
+    small = [Training(spec) for spec in specs]
     monkeypatch.setattr(estimate, "_memory_of_run", lambda *_: (1e6, 1e9))
     for free, most in ((float("inf"), 8), (2.5e9 / estimate.GPU_MEMORY_SHARE, 2)):
         monkeypatch.setattr(estimate, "_memory_of_gpu", lambda device, free=free: free)
-        monkeypatch.setattr(estimate, "_timed", lambda spec, runs, *_: (1e-3 * runs**0.5, 0.0, 0.0, 0))
+        monkeypatch.setattr(estimate, "_timed", lambda job, runs, *_: (1e-3 * runs**0.5, 0.0, 0.0, 0))
         assert max(len(unit) for unit in estimate.stacks(small, threads=1)) == most

@@ -3,7 +3,6 @@
 from .addresses import FORMS
 from .dataset import Data, Dataset, image_shape
 from .finding import data_folders, fetch_dataset, find, load, verify_dataset
-from .identity import data_version, pin
 from .own import as_data
 from .registry import DATASETS, Source
 from .splitting import at_most, hold_out, standardized, subset
@@ -17,13 +16,11 @@ __all__ = [
     "as_data",
     "at_most",
     "data_folders",
-    "data_version",
     "fetch_dataset",
     "find",
     "hold_out",
     "image_shape",
     "load",
-    "pin",
     "standardized",
     "subset",
     "verify_dataset",

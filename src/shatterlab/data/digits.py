@@ -19,5 +19,5 @@ def load() -> Data:
     images = np.rint(digits.images * (255 / 16)).astype(np.uint8)[..., None]
     order = stream(0, "digits", "split").permutation(len(images))
     whole = Dataset(images, digits.target.astype(np.int64), classes=10)
-    parts = (whole.take(chosen) for chosen in (order[TEST_SIZE:], order[:TEST_SIZE]))
-    return Data(*(replace(part, index=np.arange(len(part))) for part in parts))
+    train, test = (whole.take(chosen) for chosen in (order[TEST_SIZE:], order[:TEST_SIZE]))
+    return Data(replace(train, index=np.arange(len(train))), replace(test, index=np.arange(len(test))))

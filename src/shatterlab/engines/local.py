@@ -172,7 +172,7 @@ def _death(workers: Sequence[BaseProcess]) -> str:
     )
 
 
-def _work(todo: Any, events: Any, where: _Where, own: dict[int, Data], threads: int) -> None:
+def _work(todo: Any, events: Any, where: _Where, own: dict[int, Data | str], threads: int) -> None:
     """A worker: sends an id with a row, with None when a computation begins, with an error or "" at the end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which stops us
     from threadpoolctl import threadpool_limits
