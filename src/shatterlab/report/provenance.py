@@ -1,0 +1,74 @@
+"""Where the numbers of a study come from, and which of the paper's numbers they can be held against."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..paper import targets_for
+from ..results import Measurement, Result
+from ..studies import Tables
+
+
+def comparisons(results: Sequence[Result], found: Tables) -> list[dict[str, Any]]:
+    """The paper's number beside ours, for runs whose setting matches in every field that matters."""
+    compared = []
+    for result, line in zip(results, found.runs.iter_rows(named=True), strict=True):
+        for target in targets_for(line):
+            measured = line[target.quantity]
+            if measured is None:
+                continue
+            compared.append(
+                {
+                    "run": result.spec.title,
+                    "quantity": target.quantity.replace("_", " "),
+                    "paper": target.value,
+                    "measured": measured,
+                    "share": target.value <= 1,
+                    "agrees": abs(measured - target.value) <= target.tolerance,
+                    "tolerance": target.tolerance,
+                    "source": f"{target.source} [{target.certainty}]",
+                }
+            )
+    return compared
+
+
+def provenance(runs: Sequence[Result], measured: Sequence[Measurement]) -> dict[str, list[str]]:
+    """Enough to tell why somebody else's numbers might differ: heading to lines."""
+    lines: dict[str, list[str]] = {}
+    if runs:
+        lines["training examples"] = [_range([run.n for run in runs])]
+        lines["test examples"] = [_range([run.n_test for run in runs])]
+        lines["seeds"] = [", ".join(str(seed) for seed in sorted({run.spec.seed for run in runs}))]
+        lines["epochs"] = [_range([run.last.epoch for run in runs])]
+    elif measured:
+        for name, heading in (("n", "training examples"), ("seed", "seeds")):
+            values = {m.settings[name] for m in measured if isinstance(m.settings.get(name), int)}
+            if values:
+                lines[heading] = [", ".join(f"{value:,}" for value in sorted(values))]
+    seconds = sum(run.seconds for run in runs) + sum(done.seconds for done in measured)
+    lines["time"] = [f"{seconds:,.0f} s in all"]
+    lines["hardware"] = sorted(
+        {f"{p.hardware}, {p.device}, {p.threads} threads" for p in (run.provenance for run in runs)}
+        | {done.hardware for done in measured}
+    )
+    origins = [(run.provenance.commit, run.provenance.versions) for run in runs]
+    origins += [(done.commit, done.versions) for done in measured]
+    lines["commit"] = sorted({commit or "unknown" for commit, _ in origins})
+    lines["versions"] = sorted({", ".join(f"{k} {v}" for k, v in versions.items()) for _, versions in origins})
+    lines["data, SHA-256"] = sorted(
+        {
+            f"{run.spec.data}, n = {run.n:,}, seed {run.spec.seed}, {run.spec.corruption}: train "
+            f"{run.provenance.train_fingerprint[:16]}, test {run.provenance.test_fingerprint[:16]}"
+            for run in runs
+            if run.spec.corruption == "true-labels"
+        }
+        | {
+            f"{done.settings['data']}, whole: {', '.join(f'{k} {v[:16]}' for k, v in done.fingerprints.items())}"
+            for done in measured
+            if done.fingerprints
+        }
+    )
+    return {heading: found for heading, found in lines.items() if found}
+
+
+def _range(values: Sequence[int]) -> str:
+    return f"{min(values):,}" if min(values) == max(values) else f"{min(values):,} to {max(values):,}"
