@@ -9,7 +9,6 @@ from ..figures.curves import losses_now
 from ..results import Result, Store
 from ..row import Row
 from ..spec import Spec
-from ..studies import found_of
 from .render import Section, heading_of, render
 
 SILENCE = (
@@ -26,10 +25,12 @@ MOST_LISTED = 500
 
 def live_section(store: Store, results: Sequence[Result]) -> Section:
     """What is going on in the store right now: progress of each study, and runs that have begun."""
+    finished = {result.id for result in results}
     asked = [
         {
             "title": f"{one.study}, {one.scale}, {one.data}",
-            "done": sum(len(part) for part in found_of(store, one, results)),
+            "done": sum(id in finished for id in one.run_ids)
+            + sum(store.measured(id) is not None for id in one.measurement_ids),
             "whole": len(one.run_ids) + len(one.measurement_ids),
         }
         for one in store.asked()

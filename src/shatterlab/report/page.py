@@ -1,21 +1,24 @@
 """The page: its parts in their order, and the file."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from operator import is_
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from markupsafe import Markup
 
 from ..errors import ShatterlabError
-from ..results import Result, Store
+from ..results import Reader, Result, Store
 from ..results.table import RUN_ORDER, run_table
 from ..spec import ASSUMPTIONS
-from ..studies import CHAPTERS, STUDIES, found_of, tables
+from ..studies import CHAPTERS, STUDIES, Claim, Outcome, found_of, tables
 from .library import chart_library
 from .render import Section, as_json, environment, render, slug
 from .scoreboard import checked, counts, scoreboard, takeaways
 from .study import Shown, study_section
+
+T = TypeVar("T")
 
 MOST_LISTED = 500
 """Runs listed one by one; `shatterlab show --csv` has all."""
@@ -39,7 +42,7 @@ def write(store: Store, results: Sequence[Result], out: Path) -> Path:
         raise ShatterlabError(
             f"the store {store.path} holds no finished runs; start with 'shatterlab run learning-curves'."
         )
-    html = page(sections(store, results))
+    html = page(sections(Reader(store.path), results))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(html, encoding="utf-8")
@@ -61,7 +64,7 @@ def page(parts: Sequence[Section], *, live: bool = False) -> str:
     )  # fmt: skip
 
 
-def sections(store: Store, results: Sequence[Result], kept: dict[Any, Any] | None = None) -> list[Section]:
+def sections(store: Store, results: Sequence[Result], kept: dict[str, Any] | None = None) -> list[Section]:
     """The parts of the page, in order.
 
     Args:
@@ -70,21 +73,26 @@ def sections(store: Store, results: Sequence[Result], kept: dict[Any, Any] | Non
         kept: memory between calls: what has not changed is not made again.
     """
     kept = {} if kept is None else kept
+    asked, by_id = store.asked(), {result.id: result for result in results}
     shown = [
-        Shown(asked, STUDIES[asked.study], *found_of(store, asked, results))
-        for asked in store.asked()
-        if asked.study in STUDIES
+        Shown(
+            one,
+            STUDIES[one.study],
+            [by_id[id] for id in one.run_ids if id in by_id],
+            [done for id in one.measurement_ids if (done := store.measured(id))],
+        )
+        for one in asked
+        if one.study in STUDIES
     ]
     shown = [one for one in shown if one.runs or one.measured]
     made = {}
     for one in shown:
-        if one.key not in kept:
+
+        def judged(one: Shown = one) -> tuple[Section, dict[Claim, Outcome | None]]:
             found = tables(store, one.runs, one.measured)
-            kept[one.key] = (
-                study_section(one, found),
-                {claim: checked(claim, found, one) for claim in one.study.claims},
-            )
-        made[one.id] = kept[one.key]
+            return study_section(one, found), {claim: checked(claim, found, one) for claim in one.study.claims}
+
+        made[one.id] = _remembered(kept, one.asked.model_dump_json(), [*one.runs, *one.measured], judged)
     outcomes = {id: checked for id, (_, checked) in made.items()}
     board = scoreboard(shown, outcomes)
     parts = [
@@ -101,13 +109,23 @@ def sections(store: Store, results: Sequence[Result], kept: dict[Any, Any] | Non
         parts.append(render(slug(chapter), "chapter", title=chapter, question=question, missing=missing))
         parts += [made[one.id][0] for name in names for one in here[name]]
     parts.append(render("takeaways", "takeaways", takeaways=takeaways(board)))
-    parts.append(
-        render(
-            "runs",
-            "runs",
-            runs=run_table(results).sort(*RUN_ORDER).head(MOST_LISTED).to_dicts() if results else [],
-            count=len(results),
-        )
-    )
+    parts.append(_remembered(kept, "runs", results, lambda: _runs(results)))
     parts.append(render("assumptions", "assumptions", assumptions=ASSUMPTIONS))
     return parts
+
+
+def _runs(results: Sequence[Result]) -> Section:
+    lines = run_table(results).sort(*RUN_ORDER).head(MOST_LISTED).to_dicts() if results else []
+    return render("runs", "runs", runs=lines, count=len(results))
+
+
+def _remembered(kept: dict[str, tuple[Sequence[Any], Any]], name: str, of: Sequence[Any], make: Callable[[], T]) -> T:
+    """What was made under this name of the very same objects before, or else what is made of them now.
+
+    A `Reader` hands out the same object until its file changes, so that identity says that nothing has changed.
+    """
+    before = kept.get(name)
+    if before is None or len(before[0]) != len(of) or not all(map(is_, before[0], of)):
+        before = kept[name] = of, make()
+    made: T = before[1]
+    return made

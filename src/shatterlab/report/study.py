@@ -3,7 +3,6 @@
 import hashlib
 import shlex
 from dataclasses import dataclass
-from typing import Any
 
 from ..results import Asked, Measurement, Result
 from ..spec import ASSUMPTIONS, PAPER_TRAINING_SIZE
@@ -20,15 +19,6 @@ class Shown:
     study: Study
     runs: list[Result]
     measured: list[Measurement]
-
-    @property
-    def key(self) -> tuple[Any, ...]:
-        """Equal exactly when the section would be."""
-        return (
-            self.asked.model_dump_json(),
-            tuple(run.id for run in self.runs),
-            tuple(done.id for done in self.measured),
-        )
 
     @property
     def id(self) -> str:

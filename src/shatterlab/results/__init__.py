@@ -2,6 +2,7 @@
 
 from .measurement import Measurement, Task
 from .provenance import Provenance, commit, processor, versions
+from .reader import Reader
 from .result import Result
 from .store import DEFAULT_STORE, Asked, Store
 
@@ -10,6 +11,7 @@ __all__ = [
     "Asked",
     "Measurement",
     "Provenance",
+    "Reader",
     "Result",
     "Store",
     "Task",

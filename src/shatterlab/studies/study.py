@@ -125,9 +125,10 @@ class Study:
 
 def tables(store: Store, results: Sequence[Result], measured: Sequence[Measurement] = ()) -> Tables:
     """The tables of some runs; the table of runs gains `overfit_step`, None where the loss never fell that far."""
-    overfit = pl.Series("overfit_step", [overfit_step(store.rows(result.spec)) for result in results], pl.Int64)
+    rows = [store.rows(result.spec) for result in results]
+    overfit = pl.Series("overfit_step", [overfit_step(epochs) for epochs in rows], pl.Int64)
     lines = [line for measurement in measured for line in measurement.lines()]
-    return Tables(run_table(results).with_columns(overfit), epoch_table(store, results), lines)
+    return Tables(run_table(results).with_columns(overfit), epoch_table(store, results, rows), lines)
 
 
 def found_of(store: Store, asked: Asked, results: Sequence[Result]) -> tuple[list[Result], list[Measurement]]:
