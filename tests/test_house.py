@@ -8,13 +8,14 @@ import pytest
 import shatterlab
 
 ROOT = Path(shatterlab.__file__).parent
-FLOOR = {"errors", "seeds", "spec", "row"}
+FLOOR = {"errors", "faces", "seeds", "spec", "row"}
 MAY_IMPORT = {
     "errors": set(),
     "seeds": set(),
-    "spec": {"errors"},
+    "spec": {"errors", "faces"},
     "row": set(),
     "paper": {"spec"},
+    "faces": set(),
     "data": FLOOR,
     "models": FLOOR,
     "corruption": {"data", *FLOOR},

@@ -97,6 +97,9 @@ class Spec(BaseModel):
     data_version: Annotated[
         StrictStr | None, Field(description="SHA-256 of an npz file; filled in, so that other content is another run.")
     ] = None
+    model_version: Annotated[
+        StrictStr | None, Field(description="Hash of a model of one's own; filled in, so that another is another run.")
+    ] = None
     corruption: Annotated[StrictStr, Field(description="See `shatterlab list corruptions`.")] = "true-labels"
     amount: Annotated[
         float, Field(description="Probability in [0, 1] that an example is corrupted. Default: the condition's own.")
@@ -208,6 +211,11 @@ class Spec(BaseModel):
             del dials["initialization"]
         text = json.dumps(dials, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def _repr_html_(self) -> str:
+        from .faces import spec_face
+
+        return spec_face(self)
 
     @property
     def augments(self) -> bool:

@@ -80,6 +80,11 @@ class Data:
     test: Dataset
     validation: Dataset | None = None
 
+    def _repr_html_(self) -> str:
+        from ..faces import data_face
+
+        return data_face({"train": self.train, "test": self.test}, self.train.images, names=())
+
 
 def checked(name: str, images: np.ndarray, labels: np.ndarray, classes: int | None = None) -> Dataset:
     """A `Dataset` out of arrays of unknown origin, or an error that says what is wrong with them.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from operator import is_
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from ..results.table import RUN_ORDER, run_table
 from ..spec import ASSUMPTIONS
 from ..studies import CHAPTERS, STUDIES, Claim, Outcome, found_of, tables
 from .library import chart_library
+from .own_networks import MOST_GROUPS, network_section, own_networks
 from .render import Section, as_json, environment, render, slug
 from .scoreboard import checked, counts, scoreboard, takeaways
 from .study import Shown, study_section
@@ -60,6 +62,7 @@ def page(parts: Sequence[Section], *, live: bool = False) -> str:
         charts=as_json({id: spec for part in parts for id, spec in part.charts.items()}),
         library=Markup(chart_library()),
         live=live,
+        own=any(part.id == "your-networks" for part in parts),
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )  # fmt: skip
 
@@ -95,11 +98,9 @@ def sections(store: Store, results: Sequence[Result], kept: dict[str, Any] | Non
         made[one.id] = _remembered(kept, one.asked.model_dump_json(), [*one.runs, *one.measured], judged)
     outcomes = {id: checked for id, (_, checked) in made.items()}
     board = scoreboard(shown, outcomes)
-    parts = [
-        render(
-            "scoreboard", "scoreboard", board=board, counts=counts(board), fully=not any(one.scaled for one in shown)
-        )
-    ]
+    fully = not any(one.scaled for one in shown)
+    parts = _own_networks(store, results, {id for one in asked for id in one.run_ids}, kept)
+    parts.append(render("scoreboard", "scoreboard", board=board, counts=counts(board), fully=fully))
     for chapter, question in CHAPTERS.items():
         names = [name for name, study in STUDIES.items() if study.chapter == chapter]
         if not names:
@@ -112,6 +113,21 @@ def sections(store: Store, results: Sequence[Result], kept: dict[str, Any] | Non
     parts.append(_remembered(kept, "runs", results, lambda: _runs(results)))
     parts.append(render("assumptions", "assumptions", assumptions=ASSUMPTIONS))
     return parts
+
+
+def _own_networks(store: Store, results: Sequence[Result], asked: set[str], kept: dict[str, Any]) -> list[Section]:
+    """The chapter about the user's own networks; nothing where there are none."""
+    groups = own_networks(results, asked)
+    if not groups:
+        return []
+    question = "Does your network memorize, and what does it get right on data it has not seen?"
+    if len(groups) > MOST_GROUPS:
+        question += f" These are the first {MOST_GROUPS} of {len(groups)} groups of runs."
+    chapter = render("your-networks", "chapter", title="Your networks", question=question, missing=[])
+    return [chapter] + [
+        _remembered(kept, f"own {runs[0].id}", runs, partial(network_section, store, runs))
+        for runs in groups[:MOST_GROUPS]
+    ]
 
 
 def _runs(results: Sequence[Result]) -> Section:

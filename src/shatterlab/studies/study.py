@@ -122,6 +122,11 @@ class Study:
     assumptions: tuple[str, ...] = ()
     chapter: str = "Further studies"
 
+    def _repr_html_(self) -> str:
+        from ..faces import study_face
+
+        return study_face(self, {s: len([*self.specs(s, "cifar10", 1), *self.tasks(s, "cifar10", 1)]) for s in SCALES})
+
 
 def tables(store: Store, results: Sequence[Result], measured: Sequence[Measurement] = ()) -> Tables:
     """The tables of some runs; the table of runs gains `overfit_step`, None where the loss never fell that far."""
