@@ -107,3 +107,15 @@ def trained(spec: Spec, data: Data, model, optimizer, *, start: int = 0) -> Iter
         if isinstance(ends[0], ShatterlabError):
             raise ends[0]
         yield ends[0].row
+
+
+def square(number: int, seed: int) -> list[dict]:
+    """A computation that is quickly done, or fails."""
+    if number < 0:
+        raise ValueError(f"{number} is negative")
+    return [{"square": number**2}]
+
+
+def count(data, more: int) -> list[dict]:
+    """A computation on data."""
+    return [{"count": len(data.train) + more}]

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers import noise_data, train_all
+from helpers import count, noise_data, square, train_all
 
 from shatterlab import ShatterlabError, Store, make_spec
 from shatterlab.engines import do
@@ -19,13 +19,6 @@ from shatterlab.row import Row
 from shatterlab.spine import run_together
 
 SPECS = [make_spec(data="digits", model="mlp-1x16", n=60, n_test=30, epochs=3, seed=seed) for seed in range(4)]
-
-
-def square(number: int, seed: int) -> list[dict]:
-    """A computation that is quickly done, or fails."""
-    if number < 0:
-        raise ValueError(f"{number} is negative")
-    return [{"square": number**2}]
 
 
 def squares(*numbers: int) -> list[Job]:
@@ -79,11 +72,6 @@ def test_a_job_whose_code_cannot_travel_is_refused_before_workers_start(tmp_path
     with pytest.raises(ShatterlabError, match="lambda 0 cannot be sent to a worker process; let the job hold"):
         list(do(lost, Store(tmp_path), workers=2))
     assert all(not one.error for one in do(lost, Store(tmp_path), workers=1))
-
-
-def count(data, more: int) -> list[dict]:
-    """A computation on data."""
-    return [{"count": len(data.train) + more}]
 
 
 @pytest.mark.parametrize("workers", [1, 2])

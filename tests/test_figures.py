@@ -9,12 +9,13 @@ from shatterlab.figures.curves import best_so_far, loss_curves, losses_now, onli
 from shatterlab.figures.lines import lines
 from shatterlab.figures.rows import accuracy_rows
 from shatterlab.figures.style import MOST_ROWS, thinned
+from shatterlab.figures.timeline import losses_by_condition, memorization_timeline
 from shatterlab.figures.trends import trend
 
 EPOCHS, SEEDS = 150, 100
 MANY = pl.DataFrame(
     [
-        {"run_id": f"{name}-{seed}", "run": f"{name}-{seed}", "name": name, "model": name, "corruption": name, "seed": seed,
+        {"run_id": f"{name}-{seed}", "run": f"{name}-{seed}", "name": name, "model": name, "corruption": name, "condition": name, "corrupted_fitted": 0.5, "seed": seed,
          "epoch": epoch, "step": 10 * epoch, "online_loss": 2.0 / epoch, "online_accuracy": 0.5, "test_accuracy": 0.4,
          "amount": epoch / EPOCHS, "test": 0.4, "source": "measured", "row": "none", "where": "here"}
         for name in ("true-labels", "random-labels") for seed in range(SEEDS) for epoch in range(1, EPOCHS + 1)
@@ -22,6 +23,8 @@ MANY = pl.DataFrame(
 )  # fmt: skip
 WORDS = {"title": "t", "subtitle": "s"}
 CHARTS = {
+    "losses by condition": lambda: losses_by_condition(MANY, **WORDS),
+    "memorization": lambda: memorization_timeline(MANY, **WORDS),
     "loss curves": lambda: loss_curves(MANY, **WORDS),
     "losses now": lambda: losses_now(MANY, **WORDS),
     "online accuracy": lambda: online_accuracy(MANY, **WORDS),

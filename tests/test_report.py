@@ -12,8 +12,7 @@ import polars as pl
 import pytest
 from helpers import found, train_all
 
-from shatterlab import ShatterlabError, Store, make_spec
-from shatterlab.data import pin
+from shatterlab import ShatterlabError, Store, make_spec, run
 from shatterlab.report import sections, write, write_figures
 from shatterlab.results import Asked
 from shatterlab.spec import ASSUMPTIONS
@@ -23,6 +22,7 @@ CHROMIUM = shutil.which("chromium")
 
 # Planted in the path of a data set; a file name holds no slash, so the tag is closed by nothing.
 HOSTILE = "<script>alert(1)<"
+HOSTILE_FILE = HOSTILE.replace("/", "") + ".npz"
 
 
 def charts_of(page: str) -> dict[str, Any]:
@@ -216,11 +216,11 @@ def hostile_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     path.mkdir()
     arrays = {"x_train": np.zeros((8, 4, 4), np.uint8), "y_train": np.arange(8) % 2,
               "x_test": np.zeros((4, 4, 4), np.uint8), "y_test": np.arange(4) % 2}  # fmt: skip
-    np.savez(path / "own.npz", **arrays)  # type: ignore[arg-type]
+    np.savez(path / HOSTILE_FILE, **arrays)  # type: ignore[arg-type]
     store = Store(folder / "store<b>")
-    spec = pin(make_spec(model="mlp-1x4", data=f"npz:{path / 'own.npz'}", corruption="random-labels", epochs=1))
-    train_all([spec], store.path)
-    store.ask(Asked(study="learning-curves", scale="demo", data=spec.data, seeds=1, run_ids=[spec.id]))
+    name = f"npz:{path / HOSTILE_FILE}"
+    spec = run(make_spec(model="mlp-1x4", data=name, corruption="random-labels", epochs=1), store).spec
+    store.ask(Asked(study="learning-curves", scale="demo", data=name, seeds=1, run_ids=[spec.id]))
     return store
 
 

@@ -1,5 +1,6 @@
 """The live page: what it serves, and that a browser sees a new row at once."""
 
+import shutil
 import socket
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from starlette.testclient import TestClient
 from shatterlab import ShatterlabError, Store, make_spec
 from shatterlab.results import Asked
 from shatterlab.row import Row
-from shatterlab.watch import application, serve
+from shatterlab.watch import Watched, application, serve
 
 SPEC = make_spec(model="mlp-1x4", data="digits", corruption="random-labels", epochs=10)
 
@@ -136,3 +137,43 @@ def test_a_browser_shows_a_new_row_within_two_seconds(going: Store, browser: Any
         context.close()
         server.terminate()
         server.wait(10)
+
+
+def test_a_look_reads_only_what_has_changed(
+    small_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(small_store.path, tmp_path / "many")
+    store = Store(tmp_path / "many")
+    with store.claim(SPEC):
+        store.append(SPEC, row(1))
+    read: list[str] = []
+    whole = Path.read_text
+
+    def counted(path: Path, *args: Any, **options: Any) -> str:
+        read.append(f"{path.parent.name}/{path.name}")
+        return whole(path, *args, **options)
+
+    monkeypatch.setattr(Path, "read_text", counted)
+
+    def looked(watched: Watched) -> list[str]:
+        read.clear()
+        watched.look()
+        kept = ("rows.jsonl", "result.json")
+        return sorted(name for name in read if name.endswith(kept) or name.startswith("measured/"))
+
+    watched = Watched(store)
+    first = looked(watched)
+    assert len(first) == len(set(first)), "each file is parsed once for a page"
+    there = [
+        path for pattern in ("*/rows.jsonl", "*/result.json", "measured/*.json") for path in store.path.glob(pattern)
+    ]
+    assert len(first) == len(there)
+    assert looked(watched) == []
+    store.append(SPEC, row(2))
+    assert looked(watched) == [f"{SPEC.id}/rows.jsonl"]
+    result = store.results()[0][0]
+    store.finish(result)
+    assert looked(watched) == [f"{result.id}/result.json"]
+    measured = next(store.path.glob("measured/*.json"))
+    measured.touch()
+    assert looked(watched) == [f"measured/{measured.name}"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from .data import DATASETS, Data, load
+from .data import DATASETS, Data, as_data, load
 from .data.addresses import parse
 from .errors import ShatterlabError
 from .machine import processor
@@ -84,7 +84,7 @@ class Computation:
         settings: every dial, JSON values; handed to `compute` by name. The value of `data`, a data set's name, is
             replaced by the data set.
         compute: returns records of JSON values. A function at the top level of a module, so that it can travel.
-        data: the address that a user's data are read from; None for a data set of the house.
+        data: a user's data, or the address that they are read from; None for a data set of the house.
         memory: bytes it takes at its peak, about, where that is more than one expects of a process.
     """
 
@@ -92,7 +92,7 @@ class Computation:
     title: str
     settings: Mapping[str, Any]
     compute: Callable[..., list[dict[str, Any]]]
-    data: str | None = field(default=None, compare=False, repr=False)
+    data: Data | str | None = field(default=None, compare=False, repr=False)
     memory: float = field(default=0.0, compare=False)
 
     @property
@@ -186,7 +186,7 @@ def _compute(job: Computation, store: Store, data_dir: Path | None) -> Measureme
         arguments = {name: value for name, value in job.settings.items() if name != "data_version"}
         prints = {}
         if "data" in arguments:
-            data = load(job.data or arguments["data"], data_dir)
+            data = load(arguments["data"], data_dir) if job.data is None else as_data(job.data)
             arguments["data"] = data
             prints = {"train_fingerprint": data.train.fingerprint(), "test_fingerprint": data.test.fingerprint()}
         started, start = datetime.now(UTC).isoformat(timespec="seconds"), monotonic()

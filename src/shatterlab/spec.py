@@ -118,8 +118,17 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    model: Annotated[StrictStr, Field(description="Architecture, see `shatterlab list models`.")] = "mlp-1x512"
-    data: Annotated[StrictStr, Field(description="Data set, see `shatterlab list datasets`, or npz:PATH.")] = "cifar10"
+    model: Annotated[
+        StrictStr,
+        Field(description="Architecture, see `shatterlab list models`, or one of yours: file.py:name, package:name."),
+    ] = "mlp-1x512"
+    data: Annotated[
+        StrictStr,
+        Field(
+            description="Data set, see `shatterlab list datasets`, or yours: npz:PATH, csv:PATH?label=COLUMN, "
+            "parquet:PATH?label=COLUMN, folder:PATH."
+        ),
+    ] = "cifar10"
     model_version: Annotated[
         StrictStr | None, Field(description="A hash of the content of a network of your own; filled in.")
     ] = None
@@ -277,6 +286,11 @@ class Spec(BaseModel):
                 dials.pop(name, None)
         text = json.dumps(dials, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def _repr_html_(self) -> str:
+        from .faces import spec_face
+
+        return spec_face(self)
 
     @property
     def seed_of_data(self) -> int:

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from .errors import ShatterlabError
 from .report import Section, live_section, page, sections
-from .results import Store
+from .results import Reader, Store
 
 LOOPBACK = ("127.0.0.1", "localhost")
 
@@ -27,10 +27,10 @@ class Watched:
     """The page's parts as the store is now; what has not changed since the last look is not made again."""
 
     def __init__(self, store: Store) -> None:
-        self.store = store
+        self.store = Reader(store.path)
         self.version = ""
         self._parts: list[Section] = []
-        self._kept: dict[Any, Any] = {}
+        self._kept: dict[str, Any] = {}
         self._lock = Lock()
 
     def look(self) -> tuple[str, list[Section]]:

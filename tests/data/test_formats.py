@@ -93,7 +93,7 @@ def test_a_label_out_of_range_is_one_sentence(only_here: Path) -> None:
     broken = bytearray(cifar_binary())
     broken[3073 * 4] = 99
     (folder / "test_batch.bin").write_bytes(broken)
-    with pytest.raises(ShatterlabError, match=r"label 99 at example 4; labels must lie in 0\.\.9"):
+    with pytest.raises(ShatterlabError, match=r"label 99 at example 4; labels must be integers in 0\.\.9"):
         load("cifar10")
 
 

@@ -11,9 +11,10 @@ import torch
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 
 from shatterlab import ShatterlabError, corrupt, load
-from shatterlab.data import Data, Dataset, addresses, as_data, find, hold_out, image_shape, pin, subset, verify_dataset
+from shatterlab.data import Data, Dataset, addresses, as_data, find, hold_out, image_shape, subset, verify_dataset
 from shatterlab.data.labels import map_labels
 from shatterlab.spec import make_spec
+from shatterlab.spine import on_own
 
 X, Y = load_iris(return_X_y=True)
 SPECIES = np.array(["setosa", "versicolor", "virginica"])[Y]
@@ -213,7 +214,7 @@ def test_a_file_is_read_once_until_it_changes(tmp_path: Path, monkeypatch) -> No
     real = npz.read
     monkeypatch.setattr(npz, "read", lambda *arguments: reads.append(1) or real(*arguments))
     name = str(ways(tmp_path)["name"])
-    versions = {as_data(name).version for _ in range(64)} | {pin(make_spec(data=name)).data_version}
+    versions = {as_data(name).version for _ in range(64)} | {on_own(make_spec(data=name))[0].data_version}
     assert (len(reads), len(versions)) == (1, 1)
     x_train, y_train, x_test, y_test = PARTS
     np.savez(tmp_path / "iris.npz", x_train=x_train + 1, y_train=y_train, x_test=x_test, y_test=y_test)
@@ -232,9 +233,10 @@ def test_every_part_of_the_content_counts(part: int) -> None:
 
 def test_a_spec_on_own_data_has_a_short_name_and_the_version(tmp_path: Path) -> None:
     data = as_data(ways(tmp_path)["name"])
-    spec = pin(make_spec(data="npz:elsewhere/iris.npz"), data)
-    assert (spec.data, spec.data_version) == ("npz:iris.npz", data.version)
-    assert pin(make_spec(), load("digits")) == make_spec()
+    spec, _, given = on_own(make_spec(), data=data)
+    assert (spec.data, spec.data_version, spec.preprocessing) == ("npz:iris.npz", data.version, "standardize")
+    assert given is not None
+    assert on_own(make_spec(data="digits")) == (make_spec(data="digits"), None, None)
 
 
 def test_tables_take_numbers_booleans_and_few_texts(tmp_path: Path, capsys) -> None:

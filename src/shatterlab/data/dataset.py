@@ -124,6 +124,11 @@ class Data:
         sets = {name: getattr(self, name) for name in ("train", "test", "validation")}
         return replace(self, **{n: replace(part, inputs=part.as_images()) for n, part in sets.items() if part})
 
+    def _repr_html_(self) -> str:
+        from ..faces import data_face
+
+        return data_face({"train": self.train, "test": self.test}, self.train.inputs, names=self.names)
+
 
 def image_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
     """Height, width and channels as which the paper's networks see an example: (d,) is (1, d, 1), (h, w) is (h, w, 1).

@@ -74,21 +74,19 @@ def condition_dash(present: list[str]) -> alt.StrokeDash:
     return alt.StrokeDash("corruption:N", scale=scale, legend=name_legend())
 
 
-def thinned(rows: pl.DataFrame, run: str) -> pl.DataFrame:
+def thinned(rows: pl.DataFrame, run: str, most: int = MOST_ROWS) -> pl.DataFrame:
     """What a chart can hold of curves: of each run every k-th row and the last; of too many runs the first ones.
 
     Args:
         rows: in the order of each curve.
         run: column that tells the curves apart.
-
-    Returns:
-        At most about `MOST_ROWS` rows.
+        most: about how many rows are kept at most.
     """
-    if len(rows) <= MOST_ROWS:
+    if len(rows) <= most:
         return rows
-    shown = rows[run].unique(maintain_order=True).head(MOST_ROWS // LEAST_ROWS)
+    shown = rows[run].unique(maintain_order=True).head(most // LEAST_ROWS)
     rows = rows.filter(pl.col(run).is_in(shown.to_list()))
-    every = -(-len(rows) // MOST_ROWS)
+    every = -(-len(rows) // most)
     position = pl.int_range(pl.len()).over(run)
     return rows.filter((position % every == 0) | (position == pl.len().over(run) - 1))
 

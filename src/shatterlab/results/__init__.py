@@ -3,6 +3,7 @@
 from .examples import Examples
 from .measurement import Measurement, measurement_id
 from .provenance import Provenance, commit, versions
+from .reader import Reader
 from .result import Result
 from .store import DEFAULT_STORE, Asked, Store
 
@@ -12,6 +13,7 @@ __all__ = [
     "Examples",
     "Measurement",
     "Provenance",
+    "Reader",
     "Result",
     "Store",
     "commit",

@@ -95,6 +95,21 @@ class Result(BaseModel):
     def _repr_html_(self) -> str:
         return html_table([self])
 
+    def __str__(self) -> str:
+        """Three lines: what was trained, what it fitted and got right, how long it took."""
+        last = self.last
+        shares = {
+            "train": last.train_accuracy,
+            "test": last.test_accuracy,
+            "corrupted labels fitted": last.corrupted_fitted,
+        }
+        numbers = ", ".join(f"{name} {100 * share:.1f} %" for name, share in shares.items() if share is not None)
+        return (
+            f"{self.spec.title} on {self.spec.data}, n = {self.n:,}, {self.parameters:,} parameters\n"
+            f"{numbers} after {last.epoch} epochs\n"
+            f"{self.seconds:,.1f} s on {self.provenance.device}, run {self.id} of its store"
+        )
+
 
 def html_table(results: Sequence[Result]) -> str:
     """Finished runs as an HTML table, a line each; what users named is escaped."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from ..errors import ShatterlabError
+from ..row import Row
 from .result import Result
 
 if TYPE_CHECKING:
@@ -20,17 +21,21 @@ def run_table(results: Sequence[Result]) -> pl.DataFrame:
     return pl.DataFrame([result.summary() for result in results], infer_schema_length=None)
 
 
-def epoch_table(store: "Store", results: Sequence[Result]) -> pl.DataFrame:
-    """One line an epoch of each run, columns of `Row` beside those of the run that charts need."""
-    keys = ("run_id", "model", "data", "corruption", "amount", "regularizers", "precision", "seed", "n")
+def epoch_table(store: "Store", results: Sequence[Result], rows: Sequence[Sequence[Row]] | None = None) -> pl.DataFrame:
+    """One line an epoch of each run, columns of `Row` beside those of the run that charts need.
+
+    Args:
+        store: read for the rows that are not handed in, and named where a run lacks its own.
+        results: the runs.
+        rows: the epochs of each run, where they have been read already.
+    """
+    dials = ("model", "data", "corruption", "amount", "regularizers", "precision", "seed")
     records = []
-    for result in results:
-        summary = result.summary()
-        of_run = {key: summary[key] for key in keys}
-        rows = store.rows(result.spec)
-        if not rows:
+    for result, epochs in zip(results, rows or [store.rows(result.spec) for result in results], strict=True):
+        if not epochs:
             raise ShatterlabError(
                 f"{store.folder(result.spec)} lacks its rows; delete that folder and run the same command again."
             )
-        records += [of_run | row.model_dump() for row in rows]
+        of_run = {"run_id": result.id} | {dial: getattr(result.spec, dial) for dial in dials} | {"n": result.n}
+        records += [of_run | vars(row) for row in epochs]
     return pl.DataFrame(records, infer_schema_length=None)

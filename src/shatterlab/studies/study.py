@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import polars as pl
 
@@ -125,6 +125,11 @@ class Study:
     assumptions: tuple[str, ...] = ()
     chapter: str = "Further studies"
 
+    def _repr_html_(self) -> str:
+        from ..faces import study_face
+
+        return study_face(self, {scale: len(jobs_so_far(self, scale, "cifar10", 1)) for scale in get_args(Scale)})
+
 
 def jobs_so_far(
     study: Study,
@@ -183,9 +188,10 @@ def at_full_size(study: Study, asked: Asked) -> bool:
 
 def tables(store: Store, results: Sequence[Result], measured: Sequence[Measurement] = ()) -> Tables:
     """The tables of some runs; the table of runs gains `overfit_step`, None where the loss never fell that far."""
-    overfit = pl.Series("overfit_step", [overfit_step(store.rows(result.spec)) for result in results], pl.Int64)
+    rows = [store.rows(result.spec) for result in results]
+    overfit = pl.Series("overfit_step", [overfit_step(epochs) for epochs in rows], pl.Int64)
     lines = [line for measurement in measured for line in measurement.lines()]
-    return Tables(run_table(results).with_columns(overfit), epoch_table(store, results), lines)
+    return Tables(run_table(results).with_columns(overfit), epoch_table(store, results, rows), lines)
 
 
 def found_of(store: Store, asked: Asked, results: Sequence[Result]) -> tuple[list[Result], list[Measurement]]:

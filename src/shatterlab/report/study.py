@@ -1,0 +1,80 @@
+"""The section of one thing that was asked of a study: verdicts, charts, table, comparisons, provenance."""
+
+import hashlib
+import shlex
+from dataclasses import dataclass
+
+from ..results import Asked, Measurement, Result
+from ..spec import ASSUMPTIONS, PAPER_TRAINING_SIZE
+from ..studies import Study, Tables, at_full_size
+from .provenance import comparisons, provenance
+from .render import Section, heading_of, render
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What there is of one thing that was asked of a study."""
+
+    asked: Asked
+    study: Study
+    runs: list[Result]
+    measured: list[Measurement]
+
+    @property
+    def id(self) -> str:
+        """For HTML. The data may be a path, and so may the model, so they enter as a hash."""
+        data = hashlib.sha256((self.asked.data + (self.asked.model or "")).encode()).hexdigest()[:6]
+        return f"{self.asked.study}-{self.asked.scale}-{data}"
+
+    @property
+    def missing(self) -> int:
+        """Runs and measurements that were asked for and are not finished."""
+        return len(self.asked.run_ids) + len(self.asked.measurement_ids) - len(self.runs) - len(self.measured)
+
+    @property
+    def scaled(self) -> bool:
+        """Whether this is smaller than the paper's. What is computed alike at every scale is not."""
+        if self.runs:
+            sizes = [run.n + run.spec.n_validation for run in self.runs]
+            return self.asked.scale != "paper" or any(size != PAPER_TRAINING_SIZE for size in sizes)
+        return not at_full_size(self.study, self.asked)
+
+    @property
+    def data(self) -> str:
+        """What it was run on, for people: nothing, for what needs no data."""
+        names = {str(done.settings["data"]) for done in self.measured if "data" in done.settings}
+        return self.asked.data if self.runs else " and ".join(sorted(names))
+
+
+def study_section(one: Shown, found: Tables) -> Section:
+    """The section, filled from the tables of its runs and measurements."""
+    asked, study = one.asked, one.study
+    rest = ["--model", asked.model] if asked.model else []
+    rest += ["--seeds", str(asked.seeds)] if asked.seeds > 1 else []
+    verdicts = study.verdict(found)
+    charts = {f"{one.id}-{name}": chart.to_dict() for name, chart in study.draw(found).items()}
+    return render(
+        one.id,
+        "study",
+        charts=charts,
+        study=study,
+        asked=asked,
+        scaled=one.scaled,
+        data=one.data,
+        command=shlex.join(["shatterlab", "run", asked.study, "--scale", asked.scale, "--data", asked.data, *rest]),
+        missing=one.missing,
+        whole=len(asked.run_ids) + len(asked.measurement_ids),
+        verdicts=verdicts,
+        figures=[
+            {
+                "id": id,
+                "heading": heading_of(spec),
+                "text": ". ".join([*heading_of(spec), *(verdicts[:1] if i == 0 else [])]),
+            }
+            for i, (id, spec) in enumerate(charts.items())
+        ],
+        table=study.table(found) if study.table else [],
+        comparisons=comparisons(one.runs, found),
+        assumptions={name: ASSUMPTIONS[name] for name in study.assumptions},
+        provenance=provenance(one.runs, one.measured),
+    )

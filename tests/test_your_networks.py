@@ -1,0 +1,107 @@
+"""Your networks: what is said of hand-made runs, and the chapter that a store of single runs opens with."""
+
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shatterlab import Store, make_spec, run
+from shatterlab.report import sections
+from shatterlab.report.own_networks import falling, judge
+
+FLAT = [2.3 + 0.01 * (-1) ** epoch for epoch in range(40)]
+FALLING = [2.3 - 0.01 * epoch for epoch in range(40)]
+
+
+def made(corruption: str = "random-labels", train: float | None = 1.0, **changes: Any) -> dict[str, Any]:
+    """A run of 40 epochs over ten classes."""
+    amount = {"true-labels": 0.0, "partial-labels": 0.5}.get(corruption, 1.0)
+    return {
+        "corruption": corruption, "amount": amount, "seed": 0, "epochs": 40, "classes": 10, "n": 1000, "n_test": 400,
+        "train_accuracy": train, "test_accuracy": 0.1, "corrupted_fitted": None if amount == 0 else train,
+        "overfit_step": None, "losses": FLAT,
+    } | changes  # fmt: skip
+
+
+TRUE = made("true-labels", test_accuracy=0.9, overfit_step=100)
+
+
+@pytest.mark.parametrize(
+    ("state", "records"),
+    [
+        ("memorizes", [TRUE, made(train=0.99)]),
+        ("memorizes", [TRUE, *(made(seed=seed) for seed in range(3))]),
+        ("memorizes", [made("partial-labels", 0.9, corrupted_fitted=0.995)]),
+        ("memorizes", [TRUE, made("random-pixels")]),
+        ("memorizes", [TRUE, made(train=0.3), made("partial-labels")]),
+        ("still falling", [TRUE, made(train=0.5, losses=FALLING)]),
+        ("still falling", [TRUE, made(), made(seed=1, train=0.9, losses=FALLING)]),
+        ("stopped falling", [TRUE, made(train=0.5)]),
+        ("stopped falling", [made("partial-labels", 0.995, corrupted_fitted=0.98)]),
+        ("undertrained", [TRUE | {"train_accuracy": 0.8}, made(train=0.5, losses=FALLING)]),
+        ("undertrained", [TRUE | {"train_accuracy": 0.8}]),
+        ("cannot tell", [TRUE]),
+        ("cannot tell", [TRUE, made("shuffled-pixels")]),
+        ("cannot tell", [TRUE, made("partial-labels", amount=0.0, seed=1)]),
+        ("cannot tell", [TRUE, made(train=None)]),
+        ("cannot tell", [TRUE, made(train=math.nan)]),
+        ("cannot tell", [TRUE, made("partial-labels", corrupted_fitted=math.nan)]),
+        ("cannot tell", [TRUE, made(train=0.5, losses=[2.3, 2.2])]),
+        ("cannot tell", [TRUE, made(train=0.5, losses=[2.3, math.nan] * 20)]),
+        ("cannot tell", [TRUE | {"train_accuracy": None}]),
+    ],
+)
+def test_a_network_is_judged_by_all_its_seeds(state: str, records: list[dict[str, Any]]) -> None:
+    answer = judge(records)
+    assert answer.state == state
+    assert "nan" not in " ".join(answer.sentences).lower().replace("dominan", "")
+    assert all(sentence.endswith(".") for sentence in answer.sentences)
+
+
+def test_the_longest_of_runs_alike_in_all_but_epochs_counts() -> None:
+    assert judge([TRUE, made(epochs=80), made(train=0.5)]).state == "memorizes"
+
+
+def test_numbers_come_with_a_named_spread_and_chance() -> None:
+    one = " ".join(judge([TRUE, made(overfit_step=250)]).sentences)
+    assert "test accuracy 90.0 % ± 1.5 (1 seed; binomial standard error of a test set of 400)" in one
+    assert "guessing one of 10 classes gives 10.0 %" in one
+    assert "2.5 times the steps of true labels" in one
+    assert "the largest class has 62.5 %" in " ".join(judge([TRUE | {"majority": 0.625}]).sentences)
+    three = judge([made("true-labels", test_accuracy=0.8 + 0.1 * seed, seed=seed) for seed in range(3)]).sentences[1]
+    assert "test accuracy 90.0 % ± 10.0 (SD over 3 seeds)" in three
+    assert "not measured" in judge([TRUE | {"test_accuracy": None}]).sentences[1]
+
+
+def test_a_loss_falls_only_beyond_its_noise_and_towards_an_end() -> None:
+    assert falling(FALLING)
+    assert not falling(FLAT)
+    assert not falling([3.0] * 40)
+    assert not falling([1 / epoch for epoch in range(1, 6)] + [0.2 - 1e-7 * epoch for epoch in range(40)])
+    assert falling([2.0, 1.5, 1.0]) is None
+
+
+def test_a_store_of_single_runs_opens_with_your_networks_and_says_what_is_missing(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    dials = {"model": "mlp-1x4", "data": "digits", "n": 30, "n_test": 20, "epochs": 5, "learning_rate": 0.02}
+    for corruption in ("true-labels", "random-labels"):
+        run(make_spec(corruption=corruption, **dials), store)
+    chapter, group, board = sections(store, store.results()[0])[:3]
+    assert [chapter.id, board.id] == ["your-networks", "scoreboard"]
+    assert "mlp-1x4 on digits, n = 30" in group.html
+    assert "learning rate 0.02" in group.html
+    command = (
+        "shatterlab train --model mlp-1x4 --data digits --corruption partial-labels --n 30 --n-test 20 --epochs 5 "
+    )
+    assert command + "--learning-rate 0.02" in group.html
+    assert all(f'id="{id}"' in group.html for id in group.charts)
+    assert len(group.charts) == 2
+    said = re.findall(r'aria-label="([^"]*)"', group.html)
+    assert any("Loss in the last epoch: " in text and "random-labels, seed 0: " in text for text in said)
+    assert any("train accuracy" in text for text in said)
+
+
+def test_runs_of_a_study_are_not_your_networks(small_store: Store) -> None:
+    assert sections(small_store, small_store.results()[0])[0].id == "scoreboard"
