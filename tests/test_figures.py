@@ -5,11 +5,11 @@ import json
 import polars as pl
 import pytest
 
-from shatterlab.figures.curves import best_so_far, loss_curves, losses_now, online_accuracy
+from shatterlab.figures.curves import best_so_far, loss_curves, online_accuracy
 from shatterlab.figures.lines import lines
 from shatterlab.figures.rows import accuracy_rows
 from shatterlab.figures.style import MOST_ROWS, thinned
-from shatterlab.figures.timeline import losses_by_condition, memorization_timeline
+from shatterlab.figures.timeline import losses_by, memorization_timeline
 from shatterlab.figures.trends import trend
 
 EPOCHS, SEEDS = 150, 100
@@ -23,10 +23,9 @@ MANY = pl.DataFrame(
 )  # fmt: skip
 WORDS = {"title": "t", "subtitle": "s"}
 CHARTS = {
-    "losses by condition": lambda: losses_by_condition(MANY, **WORDS),
+    "losses by condition": lambda: losses_by("condition", MANY, **WORDS),
     "memorization": lambda: memorization_timeline(MANY, **WORDS),
     "loss curves": lambda: loss_curves(MANY, **WORDS),
-    "losses now": lambda: losses_now(MANY, **WORDS),
     "online accuracy": lambda: online_accuracy(MANY, **WORDS),
     "best so far": lambda: best_so_far(MANY, **WORDS),
     "lines": lambda: lines(MANY.to_dicts(), "step", "online_loss", "name", **WORDS),

@@ -9,7 +9,8 @@ import pytest
 
 from shatterlab import Store, make_spec, run
 from shatterlab.report import sections
-from shatterlab.report.own_networks import falling, judge
+from shatterlab.report.memorization import falling, judge
+from shatterlab.report.own_networks import own_networks
 
 FLAT = [2.3 + 0.01 * (-1) ** epoch for epoch in range(40)]
 FALLING = [2.3 - 0.01 * epoch for epoch in range(40)]
@@ -99,9 +100,24 @@ def test_a_store_of_single_runs_opens_with_your_networks_and_says_what_is_missin
     assert all(f'id="{id}"' in group.html for id in group.charts)
     assert len(group.charts) == 2
     said = re.findall(r'aria-label="([^"]*)"', group.html)
-    assert any("Loss in the last epoch: " in text and "random-labels, seed 0: " in text for text in said)
+    assert any(
+        "Loss in the last epoch: " in text and "random-labels " in text and "(mean of 1 run)" in text for text in said
+    )
     assert any("train accuracy" in text for text in said)
 
 
 def test_runs_of_a_study_are_not_your_networks(small_store: Store) -> None:
     assert sections(small_store, small_store.results()[0])[0].id == "scoreboard"
+
+
+def test_a_network_of_ones_own_goes_by_its_content_even_where_a_study_asked_for_it(small_store: Store) -> None:
+    results, _ = small_store.results()
+    first = next(result for result in results if result.spec.corruption == "true-labels")
+
+    def under(**changes: Any) -> Any:
+        return first.model_copy(update={"spec": first.spec.model_copy(update=changes)})
+
+    own = [under(model="a.py:Net", model_version="1"), under(model="b.py:Net", model_version="1", seed=9)]
+    edited = under(model="a.py:Net", model_version="2")
+    groups = own_networks([*results, *own, edited], [result.id for result in [*results, *own, edited]])
+    assert sorted(map(len, groups)) == [1, 2]

@@ -17,13 +17,13 @@ MOST_NAMES = 20
 
 
 def departures(spec: Any) -> dict[str, Any]:
-    """The dials of a spec that differ from the defaults of its model, data and condition, beside these two names."""
-    usual = type(spec)(model=spec.model, data=spec.data, corruption=spec.corruption)
-    differing = {name: getattr(spec, name) for name in type(spec).model_fields}
-    named = {"model": spec.model, "data": spec.data}
-    if spec.corruption != "true-labels":
-        named["corruption"] = spec.corruption
-    return named | {name: value for name, value in differing.items() if value != getattr(usual, name)}
+    """What a spec is about, and its dials that differ from the defaults of its model, data and condition."""
+    named = ("model", "model_version", "data", "data_version", "corruption")
+    what = {name: getattr(spec, name) for name in named}
+    usual = type(spec)(**what)
+    return {name: value for name, value in what.items() if value is not None} | {
+        name: getattr(spec, name) for name in type(spec).model_fields if getattr(spec, name) != getattr(usual, name)
+    }
 
 
 def spec_face(spec: Any) -> str:

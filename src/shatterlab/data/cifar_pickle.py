@@ -48,7 +48,7 @@ class _Call:
     """A note that the file wanted to call a function, and of the state it wanted to give to what comes out."""
 
     def __init__(self, name: str, arguments: tuple[Any, ...]) -> None:
-        self.name, self.arguments, self.states = name, arguments, []
+        self.name, self.arguments, self.states = name, arguments, list[Any]()
 
     def __setstate__(self, state: Any) -> None:
         self.states.append(state)

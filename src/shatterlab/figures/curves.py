@@ -64,32 +64,6 @@ def loss_curves(epochs: pl.DataFrame, *, title: str, subtitle: str) -> Any:
     return finished(alt.layer(runs, band, mean), title, f"{subtitle}; thick: mean, band: one standard deviation")
 
 
-def losses_now(rows: pl.DataFrame, *, title: str, subtitle: str) -> Any:
-    """Online training loss against epochs of runs that are still going.
-
-    Args:
-        rows: columns run, epoch, online_loss, online_accuracy.
-        title, subtitle: say what is shown.
-
-    Returns:
-        An altair chart.
-    """
-    names = rows["run"].unique(maintain_order=True).to_list()
-    chart = (
-        alt.Chart(thinned(rows.select("run", "epoch", "online_loss", "online_accuracy"), "run"))
-        .mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=20))
-        .encode(
-            x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(format="d", tickMinStep=1)),
-            y=alt.Y("online_loss:Q", title="average training loss (nats)"),
-            color=model_colour("run", names),
-            strokeDash=model_dash("run", names),
-            tooltip=["run:N", "epoch:Q", alt.Tooltip("online_loss:Q", format=".3f"),
-                     alt.Tooltip("online_accuracy:Q", format=".1%")],
-        )
-    )  # fmt: skip
-    return finished(chart, title, subtitle)
-
-
 def online_accuracy(epochs: pl.DataFrame, *, title: str, subtitle: str) -> Any:
     """Accuracy over the batches as they are trained on against epochs, a line a run.
 

@@ -1,4 +1,4 @@
-"""One network under several conditions: its loss, and what it has memorized, epoch by epoch."""
+"""Runs epoch by epoch: their losses, and what a network has memorized under each condition."""
 
 from typing import Any
 
@@ -12,30 +12,33 @@ MOST_ROWS = 1_000
 SHARES = {"corrupted_fitted": "corrupted labels fitted", "test_accuracy": "test accuracy (true labels)"}
 
 
-def losses_by_condition(epochs: pl.DataFrame, *, title: str, subtitle: str) -> Any:
-    """Online training loss against epochs, a line for each run, coloured by its condition.
+def losses_by(name: str, epochs: pl.DataFrame, *, title: str, subtitle: str) -> Any:
+    """Online training loss against epochs, a line for each run; dots where the lines are short.
 
     Args:
-        epochs: columns run_id, condition, seed, epoch, online_loss.
+        name: the column whose values have a colour each, such as the condition.
+        epochs: columns run_id, epoch, online_loss, online_accuracy and `name`.
         title, subtitle: say what was measured, with n and seeds.
 
     Returns:
         An altair chart.
     """
-    names, colour = _conditions(epochs)
-    rows = epochs.select("run_id", "condition", "seed", "epoch", "online_loss")
+    names, colour = _coloured(name, epochs)
+    rows = epochs.select("run_id", name, "epoch", "online_loss", "online_accuracy")
+    short = len(rows) < 100
     chart = (
         alt.Chart(thinned(rows, "run_id", MOST_ROWS))
-        .mark_line(strokeWidth=2)
+        .mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=20) if short else alt.Undefined)
         .encode(
-            x=alt.X("epoch:Q", title="epoch"),
+            x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(format="d", tickMinStep=1)),
             y=alt.Y("online_loss:Q", title="average training loss (nats)"),
             color=colour,
-            strokeDash=model_dash("condition", names),
+            strokeDash=model_dash(name, names),
             detail="run_id:N",
-            tooltip=["condition:N", "seed:N", "epoch:Q", alt.Tooltip("online_loss:Q", format=".3f")],
+            tooltip=[f"{name}:N", "epoch:Q", alt.Tooltip("online_loss:Q", format=".3f"),
+                     alt.Tooltip("online_accuracy:Q", format=".1%")],
         )
-    )
+    )  # fmt: skip
     return finished(chart, title, subtitle)
 
 
@@ -50,7 +53,7 @@ def memorization_timeline(epochs: pl.DataFrame, *, title: str, subtitle: str) ->
     Returns:
         An altair chart.
     """
-    _, colour = _conditions(epochs)
+    _, colour = _coloured("condition", epochs)
     of_run = ["run_id", "condition", "seed", "epoch"]
     rows = (
         epochs.select(*of_run, *(pl.col(column).cast(pl.Float64).alias(name) for column, name in SHARES.items()))
@@ -74,11 +77,11 @@ def memorization_timeline(epochs: pl.DataFrame, *, title: str, subtitle: str) ->
     return finished(chart, title, subtitle)
 
 
-def _conditions(epochs: pl.DataFrame) -> tuple[list[str], alt.Color]:
-    """The conditions, and their colours: those of every other chart unless two would share one."""
-    names = epochs["condition"].unique(maintain_order=True).to_list()
-    known = {CONDITION_COLOURS[base]: name for name in names if (base := name.partition(" ")[0]) in CONDITION_COLOURS}
+def _coloured(name: str, epochs: pl.DataFrame) -> tuple[list[str], alt.Color]:
+    """The values of a column and their colours: conditions have those of every other chart unless two share one."""
+    names = epochs[name].unique(maintain_order=True).to_list()
+    known = {CONDITION_COLOURS[base]: one for one in names if (base := one.partition(" ")[0]) in CONDITION_COLOURS}
     if len(known) < len(names):
-        return names, model_colour("condition", names)
+        return names, model_colour(name, names)
     scale = alt.Scale(domain=list(known.values()), range=list(known))
-    return names, alt.Color("condition:N", scale=scale, legend=name_legend())
+    return names, alt.Color(f"{name}:N", scale=scale, legend=name_legend() if len(names) > 1 else None)

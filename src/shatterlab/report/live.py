@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from ..figures.curves import losses_now
+from ..figures.timeline import losses_by
 from ..results import Result, Store
 from ..row import Row
 from ..spec import Spec
@@ -39,12 +39,17 @@ def live_section(store: Store, results: Sequence[Result]) -> Section:
     going = sorted(store.unfinished(), key=lambda run: run[2])
     charts = {}
     epochs = [
-        {"run": f"{spec.title}, {spec.id}", **row.model_dump(include={"epoch", "online_loss", "online_accuracy"})}
+        {
+            "run_id": spec.id,
+            "run": f"{spec.title}, {spec.id}",
+            **row.model_dump(include={"epoch", "online_loss", "online_accuracy"}),
+        }
         for spec, rows, _ in going[:MOST_DRAWN]
         for row in rows
     ]
     if epochs:
-        charts["now-losses"] = losses_now(
+        charts["now-losses"] = losses_by(
+            "run",
             pl.DataFrame(epochs),
             title="Training loss of the runs that have begun",
             subtitle=f"{min(len(going), MOST_DRAWN)} of {len(going)} runs",

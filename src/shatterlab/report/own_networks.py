@@ -1,124 +1,27 @@
 """Your networks: does each memorize? Judged from single trainings and from runs on the user's own models and data."""
 
 import hashlib
-import math
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
-from typing import Any, Literal
+from collections.abc import Iterable, Sequence
 
-import numpy as np
 import polars as pl
 
 from ..faces import departures
-from ..figures.timeline import losses_by_condition, memorization_timeline
+from ..figures.timeline import losses_by, memorization_timeline
 from ..results import Result, Store
 from ..spec import Spec
 from ..studies import tables
+from .memorization import State, condition_of, hardness, judge
 from .render import Section, render
 
-FITTED = 0.99
-"""A condition counts as fitted from this share of its labels on."""
 MOST_GROUPS = 24
 """At most this many groups get a section of their own, the first in the order of their names."""
-NOTHING_TO_LEARN = ("random-labels", "partial-labels", "random-pixels", "gaussian-pixels")
-"""Under these conditions only memory fits the corrupted examples; labels come before pixels in an answer."""
 BESIDE_THE_GROUP = ("seed", "data_seed", "training_seed", "corruption", "amount", "label_noise", "epochs", "stop",
                     "evaluate_every", "n_test", "n")  # fmt: skip
 """Runs that differ in these dials alone are compared with each other."""
 
 IDENTITY = ("model", "data", "model_version", "data_version")
 """These dials say what a group is about."""
-
-State = Literal["memorizes", "still falling", "stopped falling", "undertrained", "cannot tell"]
-HEADLINES: Mapping[State, str] = {
-    "memorizes": "It memorizes",
-    "still falling": "It does not memorize within this budget, the loss was still falling",
-    "stopped falling": "It cannot memorize at this size and with these dials, the loss has stopped falling",
-    "undertrained": "It is undertrained on true labels, which says nothing about memory yet",
-    "cannot tell": "Whether it memorizes cannot be told yet",
-}
-ENDS: Mapping[State, str] = {
-    "memorizes": "so these are memorized",
-    "still falling": "the loss was still falling",
-    "stopped falling": "the loss has stopped falling",
-    "undertrained": "but true labels are not fitted either",
-    "cannot tell": "which is not enough to tell",
-}
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the runs of one network say.
-
-    Args:
-        state: whether it memorizes, or why that cannot be said.
-        sentences: the answer, then a sentence for each condition.
-    """
-
-    state: State
-    sentences: list[str]
-
-
-def judge(records: Sequence[Mapping[str, Any]]) -> Answer:
-    """Whether a network memorizes, from its runs under each condition.
-
-    Args:
-        records: a run each: corruption, amount, seed, epochs, classes, n, n_test, train_accuracy, test_accuracy,
-            corrupted_fitted (shares; None or NaN where not measured), overfit_step, `losses` (the online loss of each
-            epoch) and, where known, `majority` (the share of the test set's largest class). They are alike in
-            everything but condition, seed and epochs; of runs that differ in epochs alone the longest counts.
-
-    Returns:
-        The state, and sentences with numbers; a spread is named where one is given.
-    """
-    seeds = ("seed", "data_seed", "training_seed")
-    by_epochs = sorted(records, key=lambda r: r["epochs"])
-    longest = {(_condition(r), *map(r.get, seeds)): r for r in by_epochs}.values()
-    by_condition: dict[str, list[Mapping[str, Any]]] = {}
-    for record in sorted(longest, key=_hardness):
-        by_condition.setdefault(_condition(record), []).append(record)
-    true = by_condition.pop("true-labels", [])
-    noisy = {name: runs for name, runs in by_condition.items() if runs[0]["corruption"] in NOTHING_TO_LEARN}
-    undertrained = bool(_short(true))
-    states = {name: _state(runs, undertrained=undertrained) for name, runs in noisy.items()}
-    deciding = next((name for name, state in states.items() if state == "memorizes"), next(iter(states), None))
-    if deciding is None:
-        state: State = "undertrained" if undertrained else "cannot tell"
-        answer = f"{HEADLINES[state]}: nothing was corrupted in these runs."
-    else:
-        state = states[deciding]
-        answer = f"{HEADLINES[state]}: of {deciding}, {_fitted(deciding, noisy[deciding])}."
-    sentences = [answer]
-    if true:
-        sentences.append(f"True labels: {_accuracies(true)}{'; they are not fitted' if undertrained else ''}.")
-    for name, runs in by_condition.items():
-        if name in noisy and name != deciding:
-            words = f"{_fitted(name, runs)}, {ENDS[states[name]]}; {_accuracies(runs)}"
-        else:
-            words = _accuracies(runs)
-        sentences.append(f"{name[0].upper()}{name[1:]}: {words}{_slowdown(runs, true)}.")
-    return Answer(state, sentences)
-
-
-def falling(losses: Sequence[float]) -> bool | None:
-    """Whether a loss was still falling over the last quarter of its epochs, at least four.
-
-    A straight line is fitted to the quarter. The loss is falling if the line falls by more than three of its standard
-    errors, and by more than a thousandth of the loss, as a learning rate that dies leaves a fall without an end.
-
-    Returns:
-        None where there are fewer than four epochs, or losses that are not finite.
-    """
-    tail = np.array(losses[-max(4, -(-len(losses) // 4)) :], dtype=float)
-    if len(tail) < 4 or not np.isfinite(tail).all():
-        return None
-    time = np.linspace(-0.5, 0.5, len(tail))
-    slope = float(time @ tail / (time @ time))
-    residuals = tail - tail.mean() - slope * time
-    error = math.sqrt(float(residuals @ residuals) / (len(tail) - 2) / float(time @ time))
-    return -slope > max(3 * error, 1e-3 * float(tail.mean()))
 
 
 def own_networks(results: Sequence[Result], asked_ids: Iterable[str]) -> list[list[Result]]:
@@ -130,8 +33,10 @@ def own_networks(results: Sequence[Result], asked_ids: Iterable[str]) -> list[li
     """
     asked = set(asked_ids)
     own = [r for r in results if r.spec.model_version or r.spec.data_version or r.id not in asked]
-    ordered = sorted(own, key=_group)
-    return [list(runs) for _, runs in groupby(ordered, key=_group)]
+    groups: dict[str, list[Result]] = {}
+    for run in own:
+        groups.setdefault(_group(run), []).append(run)
+    return sorted(groups.values(), key=lambda runs: (runs[0].spec.model, runs[0].spec.data, runs[0].n))
 
 
 def network_section(store: Store, runs: Sequence[Result]) -> Section:
@@ -142,22 +47,28 @@ def network_section(store: Store, runs: Sequence[Result]) -> Section:
     spec = runs[0].spec
     versions = {"model": spec.model_version, "data": spec.data_version}
     id = "your-networks-" + hashlib.sha256(_group(runs[0]).encode()).hexdigest()[:8]
-    conditions = {run["run_id"]: _condition(run) for run in found.runs.to_dicts()}
+    conditions = {run["run_id"]: condition_of(run) for run in found.runs.to_dicts()}
     epochs = found.epochs.with_columns(condition=pl.col("run_id").replace_strict(conditions))
     epochs = epochs.sort("amount", "condition", maintain_order=True)
     seeds = len({run.spec.seed for run in runs})
     subtitle = f"{spec.data}, n = {runs[0].n:,}, {seeds} seed{'s' * (seeds > 1)}"
+    if len(set(conditions.values())) == 1:  # which no legend tells
+        subtitle = f"{conditions[runs[0].id]}, {subtitle}"
     charts = {
-        f"{id}-loss": losses_by_condition(epochs, title=f"Training loss of {spec.model}", subtitle=subtitle),
+        f"{id}-loss": losses_by("condition", epochs, title=f"Training loss of {spec.model}", subtitle=subtitle),
         f"{id}-timeline": memorization_timeline(
             epochs, title=f"What {spec.model} has memorized, and what it gets right", subtitle=subtitle
         ),
     }
-    ends = {
-        f"{id}-loss": "Loss in the last epoch: " + "; ".join(
-            f"{conditions[run.id]}, seed {run.spec.seed}: {run.last.online_loss:.3f}" for run in runs),
+    last = epochs.group_by("run_id", maintain_order=True).last().group_by("condition", maintain_order=True)
+    losses_at_end = [
+        f"{condition} {loss:.3f} (mean of {count} run{'s' * (count > 1)})"
+        for condition, loss, count in last.agg(pl.col("online_loss").mean(), pl.len().alias("count")).iter_rows()
+    ]
+    texts = {
+        f"{id}-loss": f"Loss in the last epoch: {'; '.join(losses_at_end)}.",
         f"{id}-timeline": " ".join(answer.sentences),
-    }  # fmt: skip
+    }
     return render(
         id,
         "own_network",
@@ -168,19 +79,19 @@ def network_section(store: Store, runs: Sequence[Result]) -> Section:
         parameters=runs[0].parameters,
         answer=answer,
         missing=missing(runs, answer.state),
-        figures=[{"id": name, "title": chart.title.text, "subtitle": chart.title.subtitle, "text": ends[name]}
+        figures=[{"id": name, "title": chart.title.text, "subtitle": chart.title.subtitle, "text": texts[name]}
                  for name, chart in charts.items()],
     )  # fmt: skip
 
 
 def missing(runs: Sequence[Result], state: State) -> dict[str, str]:
     """What an answer lacks, and the command that would add it."""
-    there = {_condition(run.summary()) for run in runs}
+    there = {condition_of(run.summary()) for run in runs}
     spec = runs[0].spec
     lacking = {}
     if state in ("still falling", "undertrained"):
-        of = [run for run in runs if (_condition(run.summary()) == "true-labels") == (state == "undertrained")]
-        longest = max(of, key=lambda run: run.spec.epochs).spec
+        of = [run for run in runs if (condition_of(run.summary()) == "true-labels") == (state == "undertrained")]
+        longest = min(of, key=lambda run: (hardness(run.summary()), -run.spec.epochs, run.spec.seed)).spec
         lacking["a longer training"] = _command(longest, longest.corruption, epochs=2 * longest.epochs)
     if "true-labels" not in there:
         lacking["true labels, to tell memorizing from learning"] = _command(spec, "true-labels")
@@ -203,90 +114,7 @@ def _command(spec: Spec, corruption: str, **changes: int) -> str:
 
 
 def _group(result: Result) -> str:
-    """Equal for runs that are compared with each other; sorts by model, data and n."""
+    """Equal for runs that are compared with each other. What has a version goes by it and not by its name."""
     spec = result.spec
-    dials = spec.model_dump_json(exclude={*BESIDE_THE_GROUP, "model", "data"})
-    return f"{spec.model} {spec.data} {result.n:09} {dials}"
-
-
-def _condition(run: Mapping[str, Any]) -> str:
-    """The condition of a run in words; an amount of 0 leaves the true labels."""
-    if run["amount"] == 0:
-        return "true-labels"
-    noise = " (other classes)" if run.get("label_noise") == "symmetric" else ""
-    return run["corruption"] + (f" {run['amount']:g}" if run["amount"] != 1 else "") + noise
-
-
-def _hardness(run: Mapping[str, Any]) -> tuple[int, float]:
-    """Labels before pixels, and the most corrupted first."""
-    order = ("random-labels", "partial-labels", *NOTHING_TO_LEARN[2:])
-    return order.index(run["corruption"]) if run["corruption"] in order else len(order), -run["amount"]
-
-
-def _share(value: float | None) -> float | None:
-    return None if value is None or math.isnan(value) else value
-
-
-def _memorized(run: Mapping[str, Any]) -> float | None:
-    """The share fitted of the corrupted labels, which are all of them unless only a part is corrupted."""
-    return _share(run["train_accuracy"] if run["amount"] in (0, 1) else run["corrupted_fitted"])
-
-
-def _short(runs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The runs that have been measured and have not fitted their labels."""
-    return [run for run in runs if (share := _memorized(run)) is not None and share < FITTED]
-
-
-def _state(runs: Sequence[Mapping[str, Any]], *, undertrained: bool) -> State:
-    """The state of one condition over its seeds."""
-    short = _short(runs)
-    if not short:
-        return "cannot tell" if None in map(_memorized, runs) else "memorizes"
-    if undertrained:
-        return "undertrained"
-    moving = [falling(run["losses"]) for run in short]
-    if any(moving):
-        return "still falling"
-    return "cannot tell" if None in moving else "stopped falling"
-
-
-def _fitted(name: str, runs: Sequence[Mapping[str, Any]]) -> str:
-    """How much of a condition is fitted, and after how many epochs."""
-    shares = [share for run in runs if (share := _memorized(run)) is not None]
-    what = "examples" if "pixels" in name else "labels" if runs[0]["amount"] == 1 else "corrupted labels"
-    return f"{_spread(shares)} of the {what} are fitted after {max(run['epochs'] for run in runs)} epochs"
-
-
-def _accuracies(runs: Sequence[Mapping[str, Any]]) -> str:
-    """Train and test accuracy beside chance."""
-    train = [share for run in runs if (share := _share(run["train_accuracy"])) is not None]
-    test = [share for run in runs if (share := _share(run["test_accuracy"])) is not None]
-    majority = _share(runs[0].get("majority"))
-    chance = (
-        f"the largest class has {100 * majority:.1f} %"
-        if majority is not None
-        else f"guessing one of {runs[0]['classes']} classes gives {100 / runs[0]['classes']:.1f} %"
-    )
-    return f"train accuracy {_spread(train)}, test accuracy {_spread(test, runs[0]['n_test'])}, where {chance}"
-
-
-def _slowdown(runs: Sequence[Mapping[str, Any]], true: Sequence[Mapping[str, Any]]) -> str:
-    """How many times the steps of true labels it took, where every seed of both got there."""
-    here, there = [run["overfit_step"] for run in runs], [run["overfit_step"] for run in true]
-    if not there or None in here or None in there:
-        return ""
-    factor = (sum(here) / len(here)) / (sum(there) / len(there))
-    return f"; fitting took {factor:.1f} times the steps of true labels (until the online loss of an epoch is 0.1)"
-
-
-def _spread(shares: Sequence[float], tested: int | None = None) -> str:
-    """A mean in percent with a named spread: over seeds, or of one test set; missing where nothing was measured."""
-    if not shares:
-        return "not measured"
-    mean = sum(shares) / len(shares)
-    if len(shares) > 1:
-        return f"{100 * mean:.1f} % ± {100 * float(np.std(shares, ddof=1)):.1f} (SD over {len(shares)} seeds)"
-    if tested is None:
-        return f"{100 * mean:.1f} % (1 seed)"
-    error = 100 * math.sqrt(mean * (1 - mean) / tested)
-    return f"{100 * mean:.1f} % ± {error:.1f} (1 seed; binomial standard error of a test set of {tested:,})"
+    names = {name for name in ("model", "data") if getattr(spec, f"{name}_version")}
+    return f"{result.n} {spec.model_dump_json(exclude={*BESIDE_THE_GROUP, *names})}"
