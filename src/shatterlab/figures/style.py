@@ -59,11 +59,11 @@ def model_dash(field: str, names: list[str]) -> alt.StrokeDash:
     )
 
 
-def name_legend(**more: Any) -> alt.Legend:
+def name_legend() -> alt.Legend:
     """The legend of `model_colour`; a second channel by the same names takes the same, so that both become one."""
     # Long strokes, so that the patterns show.
     return alt.Legend(
-        title=None, labelLimit=320, symbolType="stroke", symbolSize=900, symbolStrokeWidth=2.5, symbolOpacity=1, **more
+        title=None, labelLimit=320, symbolType="stroke", symbolSize=900, symbolStrokeWidth=2.5, symbolOpacity=1
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from .style import CONDITION_COLOURS, GREY, finished, model_colour, model_dash, name_legend, thinned
+from .style import CONDITION_COLOURS, finished, model_colour, model_dash, name_legend, thinned
 
 MOST_ROWS = 1_000
 """A chart of one network holds at most about this many rows, as a page may show many networks."""
@@ -68,7 +68,7 @@ def memorization_timeline(epochs: pl.DataFrame, *, title: str, subtitle: str) ->
             x=_epochs(rows),
             y=alt.Y("share:Q", title="share", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%")),
             color=colour,
-            strokeDash=alt.StrokeDash("measure:N", scale=dashes, legend=name_legend(symbolStrokeColor=GREY)),
+            strokeDash=alt.StrokeDash("measure:N", scale=dashes, legend=name_legend()),
             detail="line:N",
             tooltip=["condition:N", "measure:N", "seed:N", "epoch:Q", alt.Tooltip("share:Q", format=".1%")],
         )
@@ -88,7 +88,7 @@ def _coloured(name: str, epochs: pl.DataFrame) -> tuple[list[str], alt.Color]:
 
 def _points(rows: pl.DataFrame) -> Any:
     """Dots on lines that may be of a single epoch; long lines go without."""
-    return alt.OverlayMarkDef(size=20) if len(rows) < 100 else alt.Undefined
+    return alt.OverlayMarkDef(size=30, filled=False) if len(rows) < 100 else alt.Undefined
 
 
 def _epochs(rows: pl.DataFrame) -> alt.X:
