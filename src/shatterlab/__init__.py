@@ -11,11 +11,10 @@ if TYPE_CHECKING:
     from .data import load
     from .errors import ShatterlabError
     from .models import build
+    from .report import write_report
     from .results import Result, Store
     from .spec import Spec, make_spec
     from .spine import run
-
-__all__ = ["Result", "ShatterlabError", "Spec", "Store", "build", "corrupt", "load", "make_spec", "run"]
 
 _HOMES = {
     "Result": ".results",
@@ -27,10 +26,23 @@ _HOMES = {
     "load": ".data",
     "make_spec": ".spec",
     "run": ".spine",
+    "write_report": ".report",
 }
+
+__all__ = [
+    "Result", "ShatterlabError", "Spec", "Store", "build", "corrupt", "load", "make_spec", "run", "write_report",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version  # here, as it takes longer than all else that an import needs
+
+        return version("shatterlab")
     if name not in _HOMES:
         raise AttributeError(f"module 'shatterlab' has no attribute '{name}'")
     return getattr(import_module(_HOMES[name], __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES, "__version__"})

@@ -252,7 +252,7 @@ class _Run:
         device: torch.device,
     ) -> None:
         check_precision(spec.precision, device)
-        self.spec, self.own = spec, network is not None
+        self.spec, self.network = spec, network
         self.data = prepare(spec, data_dir, data)
         if network is not None and _version_of(spec, self.data, network) != spec.model_version:
             raise ShatterlabError(
@@ -353,7 +353,7 @@ def _learner(runs: Sequence[_Run]) -> Learner:
         [run.model for run in runs],
         [run.optimizer for run in runs],
         bf16=first.spec.precision == "bf16",
-        own=first.own,
+        own=first.network is not None,
     )
 
 
@@ -380,6 +380,7 @@ def _result(run: _Run, *, started: datetime, resumed_from: int, together: int) -
         n_test=len(data.test),
         classes=data.train.classes,
         names=data.names,
+        majority=float(np.bincount(data.test.labels).max() / len(data.test)),
         wrong_labels=float((data.train.labels != data.train.true_labels).mean()),
         last=rows[-1],
         best_test_accuracy=best.test_accuracy or 0.0,
@@ -399,6 +400,8 @@ def _result(run: _Run, *, started: datetime, resumed_from: int, together: int) -
             test_fingerprint=run.identity["test data"],
             started=started.isoformat(timespec="seconds"),
             resumed_from=resumed_from,
+            model_reference=run.network and run.network.reference,
+            data_address=data.address,
             together=together,
         ),
     )

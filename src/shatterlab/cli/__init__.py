@@ -38,8 +38,14 @@ NEXT_STEPS = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line; a `ShatterlabError` is printed as a sentence, exit code 2."""
-    if not (sys.argv[1:] if arguments is None else arguments):
+    given = sys.argv[1:] if arguments is None else arguments
+    if not given:
         _print_next()
+        return
+    if list(given) == ["--version"]:
+        from .. import __version__
+
+        print(f"shatterlab {__version__}")
         return
     app = tyro.extras.SubcommandApp()
     for name, command in COMMANDS.items():

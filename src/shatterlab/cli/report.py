@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ..results.store import DEFAULT_STORE, Store
+from ..results.store import DEFAULT_STORE
 from .flags import StoreDir
 
 
@@ -14,13 +14,6 @@ def command(store: StoreDir = DEFAULT_STORE, out: Path | None = None) -> None:
     Args:
         out: The file. Default: report.html in the store.
     """
-    from ..report import write
+    from ..report import write_report
 
-    opened = Store(store)
-    results, errors = opened.results()
-    if errors and not results:
-        raise errors[0]
-    path = write(opened, results, out or store / "report.html")
-    print(f"Report: {path.resolve()}")
-    if errors:
-        raise errors[0]
+    print(f"Report: {write_report(store, out).resolve()}")

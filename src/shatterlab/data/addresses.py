@@ -2,8 +2,10 @@
 
 import re
 import sys
+from dataclasses import replace
 from functools import lru_cache
 from importlib import import_module
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,7 +75,8 @@ def _state(path: Path) -> tuple[object, ...]:
 @lru_cache(maxsize=2)
 def _read(address: Address, state: tuple[object, ...]) -> Data:
     module = import_module(f".{KINDS[address.kind][0]}", __package__)
-    data = read_only(module.read(address.path, f"{address.kind}:{address.path.name}", address.option))
+    made = module.read(address.path, f"{address.kind}:{address.path.name}", address.option)
+    data = read_only(replace(made, address=str(address)))
     tell(data)
     return data
 
@@ -87,6 +90,8 @@ def read_only(data: Data) -> Data:
 
 
 def tell(data: Data) -> None:
-    """Says on stderr what was done to a user's data."""
+    """Says on stderr what was done to a user's data; a worker leaves that to the process that started it."""
+    if parent_process() is not None:
+        return
     for note in data.notes:
         print(f"{data.name}: {note}", file=sys.stderr)

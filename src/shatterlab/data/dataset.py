@@ -109,6 +109,7 @@ class Data:
         name: short, for people: `cifar10`, `npz:mine.npz`, `arrays`.
         version: the beginning of the SHA-256 of a user's data; None for the data sets of the house.
         notes: sentences on what was done to a user's data to make these of them.
+        address: what a user's data were read from, such as `csv:/home/me/mine.csv?label=ill`; None for arrays.
     """
 
     train: Dataset
@@ -118,6 +119,7 @@ class Data:
     name: str = "arrays"
     version: str | None = None
     notes: tuple[str, ...] = ()
+    address: str | None = None
 
     def as_images(self) -> "Data":
         """The data as the paper's networks see them, see `Dataset.as_images`."""

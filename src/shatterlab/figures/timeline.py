@@ -25,12 +25,11 @@ def losses_by(name: str, epochs: pl.DataFrame, *, title: str, subtitle: str) -> 
     """
     names, colour = _coloured(name, epochs)
     rows = epochs.select("run_id", name, "epoch", "online_loss", "online_accuracy")
-    short = len(rows) < 100
     chart = (
         alt.Chart(thinned(rows, "run_id", MOST_ROWS))
-        .mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=20) if short else alt.Undefined)
+        .mark_line(strokeWidth=2, point=_points(rows))
         .encode(
-            x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(format="d", tickMinStep=1)),
+            x=_epochs(rows),
             y=alt.Y("online_loss:Q", title="average training loss (nats)"),
             color=colour,
             strokeDash=model_dash(name, names),
@@ -64,9 +63,9 @@ def memorization_timeline(epochs: pl.DataFrame, *, title: str, subtitle: str) ->
     dashes = alt.Scale(domain=list(SHARES.values()), range=[[1, 0], [4, 3]])
     chart = (
         alt.Chart(thinned(rows, "line", MOST_ROWS))
-        .mark_line(strokeWidth=2)
+        .mark_line(strokeWidth=2, point=_points(rows))
         .encode(
-            x=alt.X("epoch:Q", title="epoch"),
+            x=_epochs(rows),
             y=alt.Y("share:Q", title="share", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%")),
             color=colour,
             strokeDash=alt.StrokeDash("measure:N", scale=dashes, legend=name_legend()),
@@ -85,3 +84,14 @@ def _coloured(name: str, epochs: pl.DataFrame) -> tuple[list[str], alt.Color]:
         return names, model_colour(name, names)
     scale = alt.Scale(domain=list(known.values()), range=list(known))
     return names, alt.Color(f"{name}:N", scale=scale, legend=name_legend() if len(names) > 1 else None)
+
+
+def _points(rows: pl.DataFrame) -> Any:
+    """Dots on lines that may be of a single epoch; long lines go without."""
+    return alt.OverlayMarkDef(size=30, filled=False) if len(rows) < 100 else alt.Undefined
+
+
+def _epochs(rows: pl.DataFrame) -> alt.X:
+    """The axis of epochs, whose ticks are whole numbers."""
+    span = 1 if rows.is_empty() else int(rows["epoch"].max() - rows["epoch"].min())  # type: ignore[operator, arg-type]
+    return alt.X("epoch:Q", title="epoch", axis=alt.Axis(format="d", tickCount=max(1, min(10, span))))

@@ -80,7 +80,9 @@ def lookup(name: str) -> Model:
         if layers > 1_000 or width > 1_000_000:
             raise ShatterlabError(f"{name} is too large to build; write mlp-LxW with L up to 1000 and W up to 1000000.")
         return _mlp(*[width] * layers)
-    raise unknown("model", name, [*MODELS, "mlp-LxW"])
+    if name.endswith(".py"):
+        raise ShatterlabError(f"{name} is a file; name the network in it as well: {name}:Net.")
+    raise unknown("model", name, [*MODELS, "mlp-LxW", "file.py:NAME", "package.module:NAME"])
 
 
 def build(

@@ -1,9 +1,43 @@
 """One HTML page that needs nothing but itself: claims, figures, verdicts, runs, the paper's numbers beside ours."""
 
+from pathlib import Path
+
+from ..results import Store
 from .library import chart_library
 from .live import live_section
 from .page import page, sections, write
 from .prints import Format, write_figures
 from .render import Section
 
-__all__ = ["Format", "Section", "chart_library", "live_section", "page", "sections", "write", "write_figures"]
+__all__ = [
+    "Format",
+    "Section",
+    "chart_library",
+    "live_section",
+    "page",
+    "sections",
+    "write",
+    "write_figures",
+    "write_report",
+]
+
+
+def write_report(store: Store | Path | str, out: Path | str | None = None) -> Path:
+    """Writes the page about the finished runs of a store, and returns where it lies.
+
+    Args:
+        store: a `Store` or its folder.
+        out: the file; default: `report.html` in the store.
+
+    Raises:
+        ShatterlabError: there is nothing to report, a result is damaged, or the file cannot be written; all that can be
+            read is on the page all the same.
+    """
+    opened = store if isinstance(store, Store) else Store(store)
+    results, errors = opened.results()
+    if errors and not results:
+        raise errors[0]
+    path = write(opened, results, Path(out or opened.path / "report.html").expanduser())
+    if errors:
+        raise errors[0]
+    return path

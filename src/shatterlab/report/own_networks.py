@@ -2,7 +2,8 @@
 
 import hashlib
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 import polars as pl
 
@@ -87,24 +88,26 @@ def network_section(store: Store, runs: Sequence[Result]) -> Section:
 def missing(runs: Sequence[Result], state: State) -> dict[str, str]:
     """What an answer lacks, and the command that would add it."""
     there = {condition_of(run.summary()) for run in runs}
-    spec = runs[0].spec
+    spec, origin = runs[0].spec, runs[0].provenance
+    places = {"model": origin.model_reference, "data": origin.data_address}
+    command = partial(_command, places={name: place for name, place in places.items() if place})
     lacking = {}
     if state in ("still falling", "undertrained"):
         of = [run for run in runs if (condition_of(run.summary()) == "true-labels") == (state == "undertrained")]
         longest = min(of, key=lambda run: (hardness(run.summary()), -run.spec.epochs, run.spec.seed)).spec
-        lacking["a longer training"] = _command(longest, longest.corruption, epochs=2 * longest.epochs)
+        lacking["a longer training"] = command(longest, longest.corruption, epochs=2 * longest.epochs)
     if "true-labels" not in there:
-        lacking["true labels, to tell memorizing from learning"] = _command(spec, "true-labels")
+        lacking["true labels, to tell memorizing from learning"] = command(spec, "true-labels")
     if "random-labels" not in there:
-        lacking["random labels"] = _command(spec, "random-labels")
+        lacking["random labels"] = command(spec, "random-labels")
     if not any(name.startswith("partial-labels") for name in there):
-        lacking["labels of which half are redrawn, to count those apart"] = _command(spec, "partial-labels")
+        lacking["labels of which half are redrawn, to count those apart"] = command(spec, "partial-labels")
     return lacking
 
 
-def _command(spec: Spec, corruption: str, **changes: int) -> str:
-    """The command that trains like a spec under a condition."""
-    dials = departures(spec) | {"corruption": corruption} | changes
+def _command(spec: Spec, corruption: str, *, places: Mapping[str, str], **changes: int) -> str:
+    """The command that trains like a spec under a condition; `places` are where a user's things are found."""
+    dials = departures(spec) | {"corruption": corruption} | places | changes
     words = ["shatterlab", "train"]
     for name, value in dials.items():
         if name in ("model_version", "data_version") or (name == "amount" and corruption != spec.corruption):

@@ -29,6 +29,10 @@ class Provenance(BaseModel):
     """ISO 8601, UTC; the last start, if the training was resumed."""
     resumed_from: int = 0
     """The epoch after which the training was last taken up again; 0 if it ran in one go."""
+    model_reference: str | None = None
+    """What a user's network was found by, such as `/home/me/mine.py:Net`; None for others."""
+    data_address: str | None = None
+    """What a user's data were read from, such as `npz:/home/me/mine.npz`; None for the house's and for arrays."""
     together: int = 1
     """Trainings that were stacked and done at once; the seconds of each are its share."""
 

@@ -24,6 +24,8 @@ class Result(BaseModel):
     classes: int
     names: tuple[str, ...] = ()
     """The names of the classes, in the order of their numbers; empty where the labels were these numbers."""
+    majority: float | None = None
+    """The share of the test set's largest class: what guessing gives. None in results of the first version."""
     wrong_labels: float
     """Share of the training labels that differ from the true ones."""
     last: Row
@@ -57,6 +59,7 @@ class Result(BaseModel):
             "n": self.n,
             "n_test": self.n_test,
             "classes": self.classes,
+            "majority": self.majority,
             "parameters": self.parameters,
             "epochs": self.last.epoch,
             "steps": self.last.step,
