@@ -4,6 +4,7 @@ import hashlib
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import polars as pl
 
@@ -107,7 +108,7 @@ def missing(runs: Sequence[Result], state: State) -> dict[str, str]:
 
 def _command(spec: Spec, corruption: str, *, places: Mapping[str, str], **changes: int) -> str:
     """The command that trains like a spec under a condition; `places` are where a user's things are found."""
-    dials = departures(spec) | {"corruption": corruption} | places | changes
+    dials: dict[str, Any] = departures(spec) | {"corruption": corruption} | dict(places) | changes
     words = ["shatterlab", "train"]
     for name, value in dials.items():
         if name in ("model_version", "data_version") or (name == "amount" and corruption != spec.corruption):
