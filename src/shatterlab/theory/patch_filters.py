@@ -4,7 +4,7 @@ With 32,000 of them the activations of CIFAR-10 would fill terabytes, so filters
 only the Gram matrix of their pooled activations is kept.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -118,12 +118,7 @@ def pooled_activations(images: NDArray, filters: Filters) -> NDArray[np.float32]
 
 
 def random_filter_grams(
-    train: NDArray,
-    test: NDArray,
-    count: int,
-    seed: int = 0,
-    *,
-    on_block: Callable[[int, int], None] = lambda done, count: None,
+    train: NDArray, test: NDArray, count: int, seed: int = 0
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Gram matrices of the pooled activations of `count` random filters and of a constant.
 
@@ -134,7 +129,6 @@ def random_filter_grams(
         test: (m, height, width, channels).
         count: number of filters; the features are 8 * count.
         seed: of the filters.
-        on_block: told how many filters are done, and of how many.
 
     Returns:
         (n, n) and (m, n) float32.
@@ -155,7 +149,6 @@ def random_filter_grams(
             gram[rows, : rows.stop] += ours[rows] @ ours[: rows.stop].T
         against += theirs @ ours.T
         features += int(alive.sum())
-        on_block(min(start + FILTERS, count), count)
     for rows in _blocks(len(train)):  # the other triangle
         gram[: rows.start, rows] = gram[rows, : rows.start].T
     # Centred features sum to zero over the training points, which no labels do: the constant takes that direction.
