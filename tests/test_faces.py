@@ -32,7 +32,7 @@ def test_pictures_of_noise_stay_small_and_tables_have_none() -> None:
 
 def test_names_are_escaped_and_many_are_cut() -> None:
     data = load("digits")
-    html = data_face({"<i>": replace(data.train)}, data.train.images, ["<b>", *map(str, range(99))])
+    html = data_face({"<i>": replace(data.train)}, data.train.inputs, ["<b>", *map(str, range(99))])
     assert "<b>" not in html
     assert "<i>" not in html
     assert ", ..." in html

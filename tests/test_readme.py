@@ -1,5 +1,6 @@
 """What the README promises of a user's own network and data, run as it stands there."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -11,6 +12,8 @@ from sklearn.datasets import load_breast_cancer
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 CHAPTER = README.split("## Your own network, your own data")[1]
 SCRIPT, COMMANDS = (re.search(rf"```{language}\n(.*?)```", CHAPTER, re.DOTALL)[1] for language in ("python", "sh"))  # type: ignore[index]
+
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 
 NET = """
 from torch import nn
@@ -37,7 +40,9 @@ def first_chapter(page: Path) -> str:
 def test_the_script_goes_from_nothing_to_a_report_that_answers(tmp_path: Path) -> None:
     lines = [line for line in SCRIPT.splitlines() if line.strip()]
     assert len(lines) <= 12
-    done = subprocess.run([sys.executable, "-c", SCRIPT], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     chapter = first_chapter(tmp_path / "runs" / "report.html")
     assert "net" in chapter
@@ -54,7 +59,7 @@ def test_the_commands_go_from_a_table_to_a_report_that_answers(tmp_path: Path) -
     assert len(commands) == 3
     for command in commands:
         arguments = [sys.executable, "-m", *shlex.split(command)]
-        done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, check=False)
+        done = subprocess.run(arguments, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
     chapter = first_chapter(tmp_path / "shatterlab-runs" / "report.html")
     assert "Net" in chapter

@@ -172,7 +172,7 @@ def test_a_look_reads_only_what_has_changed(
     store.append(SPEC, row(2))
     assert looked(watched) == [f"{SPEC.id}/rows.jsonl"]
     result = store.results()[0][0]
-    store.finish(result)
+    store.finish([result], [{}])
     assert looked(watched) == [f"{result.id}/result.json"]
     measured = next(store.path.glob("measured/*.json"))
     measured.touch()

@@ -198,7 +198,7 @@ class Replays:
 def rows_of(specs, data, stack) -> list:
     ends = []
     for rows in train_together(specs, data, stack):
-        ends.append({i: row.model_dump(exclude={"seconds", "evaluation_seconds"}) for i, row in rows.items()})
+        ends.append({i: end.row.model_dump(exclude={"seconds", "evaluation_seconds"}) for i, end in rows.items()})
     return ends
 
 
@@ -349,7 +349,7 @@ def test_tf32_on_the_processor_is_refused_but_what_is_done_is_handed_over(tmp_pa
     done = run(spec.model_copy(update={"precision": "float32"}), store, device="cpu")
     assert not store.folder(spec).exists()
     store.folder(spec).mkdir()
-    store.finish(done.model_copy(update={"spec": spec}))  # as if copied from a machine with a GPU
+    store.finish([done.model_copy(update={"spec": spec})], [{}])  # as if copied from a machine with a GPU
     assert run(spec, store, device="cpu").spec == spec
 
 
