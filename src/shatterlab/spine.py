@@ -53,6 +53,8 @@ def on_own(
     Raises:
         ShatterlabError: something cannot be found, read or built; the message says what to do.
     """
+    if not isinstance(spec, Spec):
+        raise ShatterlabError(f"a run begins with a spec, got {type(spec).__name__}; make one with make_spec(...).")
     if isinstance(model, str) and not is_own(model):
         spec, model = spec.on(model=model, model_version=None), None
     if isinstance(data, str) and data in DATASETS:

@@ -31,6 +31,7 @@ NEXT_STEPS = {
     "shatterlab watch --open": "the results in the browser, while they arrive",
     "shatterlab report": "the results as one HTML page",
     "shatterlab train --model alexnet --corruption random-labels --n 1000 --stop fit": "one run of your own",
+    "shatterlab train --model mine.py:Net --data npz:mine.npz --corruption random-labels": "your own network and data",
     "shatterlab run --help": "every command explains itself",
 }
 """What somebody may do who typed the bare name."""

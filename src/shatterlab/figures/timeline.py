@@ -9,7 +9,7 @@ from .style import CONDITION_COLOURS, finished, model_colour, model_dash, name_l
 
 MOST_ROWS = 1_000
 """A chart of one network holds at most about this many rows, as a page may show many networks."""
-SHARES = {"corrupted_fitted": "corrupted labels fitted", "test_accuracy": "test accuracy (true labels)"}
+SHARES = {"corrupted_fitted": "corrupted examples fitted", "test_accuracy": "test accuracy (true labels)"}
 
 
 def losses_by(name: str, epochs: pl.DataFrame, *, title: str, subtitle: str) -> Any:

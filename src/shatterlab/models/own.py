@@ -33,8 +33,7 @@ class OwnModel:
         name: for people, and the `model` of a spec; never that of a network of the house.
         make: returns an `nn.Module`; it may take `shape` (of one input as the module sees it; channels, height, width
             of an image), `classes` or `num_classes`.
-        reference: `file.py:name` or `package.module:name`, by which another process finds it; None for an object that
-            lives in this process only.
+        reference: `file.py:name` or `package.module:name`, as the user named it; None for an object.
     """
 
     name: str
@@ -44,12 +43,13 @@ class OwnModel:
     """The versions that have been asked for, by shape and classes: each is asked for by every run of a study."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if self.reference is None:
+        reference = self.reference or _reference_of(self.make)
+        if reference is None:
             raise ShatterlabError(
                 f"{self.name} lives in this process only and cannot be handed to another; put it into a file and name "
                 "it 'file.py:name', or use one process."
             )
-        return own_model, (self.reference,)
+        return own_model, (reference,)
 
     def build(self, shape: tuple[int, ...], classes: int, seed: int) -> nn.Module:
         """The network with the weights that its own code draws under `seed`.
@@ -130,7 +130,7 @@ def own_model(given: Any) -> OwnModel:
     if not callable(given):
         raise ShatterlabError(f"the model is of type {type(given).__name__}; {ACCEPTED}.")
     named = getattr(given, "__name__", type(given).__name__)
-    return OwnModel(_name("lambda" if named == "<lambda>" else named), given, _reference_of(given))
+    return OwnModel(_name("lambda" if named == "<lambda>" else named), given)
 
 
 def _name(name: str) -> str:

@@ -2,8 +2,9 @@
 
 import hashlib
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -80,18 +81,16 @@ def network_section(store: Store, runs: Sequence[Result]) -> Section:
         dials={k: v for k, v in departures(spec).items() if k not in (*BESIDE_THE_GROUP, *IDENTITY)},
         parameters=runs[0].parameters,
         answer=answer,
-        missing=missing(runs, answer.state),
+        missing=missing(runs, answer.state, store.path),
         figures=[{"id": name, "title": chart.title.text, "subtitle": chart.title.subtitle, "text": texts[name]}
                  for name, chart in charts.items()],
     )  # fmt: skip
 
 
-def missing(runs: Sequence[Result], state: State) -> dict[str, str]:
+def missing(runs: Sequence[Result], state: State, store: Path) -> dict[str, str]:
     """What an answer lacks, and the command that would add it."""
     there = {condition_of(run.summary()) for run in runs}
-    spec, origin = runs[0].spec, runs[0].provenance
-    places = {"model": origin.model_reference, "data": origin.data_address}
-    command = partial(_command, places={name: place for name, place in places.items() if place})
+    spec, command = runs[0].spec, partial(_command, runs[0], store)
     lacking = {}
     if state in ("still falling", "undertrained"):
         of = [run for run in runs if (condition_of(run.summary()) == "true-labels") == (state == "undertrained")]
@@ -106,13 +105,22 @@ def missing(runs: Sequence[Result], state: State) -> dict[str, str]:
     return lacking
 
 
-def _command(spec: Spec, corruption: str, *, places: Mapping[str, str], **changes: int) -> str:
-    """The command that trains like a spec under a condition; `places` are where a user's things are found."""
-    dials: dict[str, Any] = departures(spec) | {"corruption": corruption} | dict(places) | changes
-    words = ["shatterlab", "train"]
-    for name, value in dials.items():
-        if name in ("model_version", "data_version") or (name == "amount" and corruption != spec.corruption):
-            continue
+def _command(run: Result, store: Path, spec: Spec, corruption: str, **changes: int) -> str:
+    """The command that trains like a spec under a condition; in Python where a network or data have no address."""
+    dials: dict[str, Any] = departures(spec) | {"corruption": corruption} | changes
+    if corruption != spec.corruption:
+        dials.pop("amount", None)
+    things = {
+        name: getattr(run.provenance, address)
+        for name, address in (("model", "model_reference"), ("data", "data_address"))
+        if dials.pop(f"{name}_version", None)
+    }
+    if None in things.values():
+        named = {name: value for name, value in dials.items() if name not in things}
+        arguments = ", ".join(f"{name}={value!r}" for name, value in named.items())
+        return f"sl.run(sl.make_spec({arguments}), {str(store)!r}, {', '.join(f'{name}=...' for name in things)})"
+    words = ["shatterlab", "train", "--store", str(store)]
+    for name, value in (dials | things).items():
         words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
     return shlex.join(words)
 

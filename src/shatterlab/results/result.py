@@ -50,6 +50,16 @@ class Result(BaseModel):
         """The run's id, `spec.id`."""
         return self.spec.id
 
+    @property
+    def train_accuracy(self) -> float | None:
+        """The share of training examples right in the last epoch, labels as trained on."""
+        return self.last.train_accuracy
+
+    @property
+    def test_accuracy(self) -> float | None:
+        """The share of test examples right in the last epoch, labels as they are."""
+        return self.last.test_accuracy
+
     def summary(self) -> dict[str, str | int | float | None]:
         """The run as one flat record: every dial of its spec, and what came out in the last epoch."""
         return {
@@ -104,7 +114,7 @@ class Result(BaseModel):
         shares = {
             "train": last.train_accuracy,
             "test": last.test_accuracy,
-            "corrupted labels fitted": last.corrupted_fitted,
+            "corrupted examples fitted": last.corrupted_fitted,
         }
         numbers = ", ".join(f"{name} {100 * share:.1f} %" for name, share in shares.items() if share is not None)
         return (

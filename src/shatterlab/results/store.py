@@ -180,17 +180,22 @@ class Store:
         path = self.folder(spec) / "result.json"
         return _read_result(path) if _written(path) else None
 
-    def examples(self, spec: Spec) -> dict[str, Examples]:
+    def examples(self, spec: Spec | Result) -> dict[str, Examples]:
         """What became of each example of a finished run, by the name of the set: train, test and perhaps validation.
+
+        Args:
+            spec: that of the run, or its result; for a user's network or data `result.spec`, which names their content.
 
         Raises:
             ShatterlabError: the run is not finished, is of a version that did not keep this, or its file is damaged.
         """
-        path = self.folder(spec) / "examples.npz"
+        path = self.folder(spec.spec if isinstance(spec, Result) else spec) / "examples.npz"
         try:
             return unpacked(path.read_bytes())
         except OSError:
-            raise ShatterlabError(f"{path} is missing: the run is unfinished, or of a version without it.") from None
+            raise ShatterlabError(
+                f"{path} is missing: there is no such run (ask by result.spec), it is unfinished, or of an earlier version."
+            ) from None
         except ValueError:
             raise ShatterlabError(f"{path} is damaged; the run's result and rows are not touched by that.") from None
 

@@ -69,7 +69,8 @@ def _pass(trial: nn.Module, batch: torch.Tensor, targets: torch.Tensor, classes:
 def _check(logits: object, seen: torch.Tensor, classes: int, name: str) -> None:
     wanted = f"expected logits of shape ({len(seen)}, {classes}), a number a class for each example"
     if not isinstance(logits, torch.Tensor):
-        raise ShatterlabError(f"{name} returned {type(logits).__name__}; {wanted}: return the tensor alone.")
+        usual = "its forward ends without a return" if logits is None else "return the tensor alone"
+        raise ShatterlabError(f"{name} returned {type(logits).__name__}; {wanted}: {usual}.")
     if logits.shape != (len(seen), classes):
         usual = (
             f"its last layer has {logits.shape[1]} outputs where the data have {classes} classes: let the network take "
@@ -91,14 +92,14 @@ def _help(error: Exception) -> str:
     """What usually helps, by what the error says."""
     text = str(error).lower()
     for words, advice in (
-        (("shapes cannot be multiplied", "size mismatch", "expected input", "to have"),
-         "a layer expects another size: let the network take `shape`, the shape of one example, as an argument."),
         (("more than 1 value per channel",),
          "batch normalization cannot train on a batch of one: choose a batch size that leaves no single example over."),
         (("view size is not compatible",), "write reshape instead of view."),
         (("index out of range",), "an embedding has fewer rows than there are token ids."),
         (("must be same dtype", "expected scalar type", "should be the same", "expected tensor for argument"),
          "the input has another type than the weights: integers are taken for token ids, so store numbers as floats."),
+        (("shapes cannot be multiplied", "size mismatch", "expected input", "expected 3d", "to have"),
+         "a layer expects another size or number of axes: let the network take `shape`, the shape of one example."),
         (("on the same device",), "register constants as buffers, so that they move with the module."),
     ):  # fmt: skip
         if any(word in text for word in words):
