@@ -57,6 +57,6 @@ def test_a_result_prints_as_three_lines(small_store: Store) -> None:
     result = next(r for r in small_store.results()[0] if r.spec.corruption == "random-labels")
     said = str(result)
     assert len(said.splitlines()) == 3
-    assert "corrupted labels fitted" in said
+    assert "corrupted examples fitted" in said
     assert "test " in said
     assert repr(result).startswith("Result(spec=Spec(")
