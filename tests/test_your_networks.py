@@ -94,7 +94,8 @@ def test_a_store_of_single_runs_opens_with_your_networks_and_says_what_is_missin
     assert "mlp-1x4 on digits, n = 30" in group.html
     assert "learning rate 0.02" in group.html
     command = (
-        "shatterlab train --model mlp-1x4 --data digits --corruption partial-labels --n 30 --n-test 20 --epochs 5 "
+        f"shatterlab train --store {store.path} --model mlp-1x4 --data digits --corruption partial-labels --n 30 "
+        "--n-test 20 --epochs 5 "
     )
     assert command + "--learning-rate 0.02" in group.html
     assert all(f'id="{id}"' in group.html for id in group.charts)

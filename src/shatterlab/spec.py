@@ -1,8 +1,7 @@
 """Every dial of a run, in one frozen, validated, hashable object.
 
-Two values can look alike and mean different things, so names follow the field's usage and each
-default says where it comes from. Where Zhang et al. (2017) are silent the default is ours; all of
-these are listed in `ASSUMPTIONS`, which the report prints.
+Two values can look alike and mean different things, so names follow the field's usage and each default says where it
+comes from. Where Zhang et al. (2017) are silent the default is ours and stands in `ASSUMPTIONS`, which reports print.
 """
 
 import hashlib
@@ -24,31 +23,31 @@ from pydantic import (
 from .errors import ShatterlabError
 
 PAPER_TRAINING_SIZE = 50_000
-"""CIFAR-10's training images: the paper multiplies the learning rate by 0.95 once per pass over them."""
+"""CIFAR-10 has this many training images; the paper multiplies the learning rate by 0.95 once per pass over them."""
 
-# Zhang et al. (2017), appendix A: learning rates per architecture; everything else starts at 0.01.
+# Zhang et al. (2017), appendix A, give the learning rate of each architecture; all but these start at 0.01.
 LEARNING_RATES = {"inception": 0.1, "inception-no-bn": 0.1}
 
 ADAM_RATE = 0.001
-"""The learning rate that Adam and AdamW start from where none is named, the one of Kingma and Ba (2015)."""
+"""Adam and AdamW start from this learning rate where none is named; it is the one of Kingma and Ba (2015)."""
 
-# What weights are drawn from where no `initialization` is named; everything else starts from "he".
+# These models have their own `initialization` where none is named; all others start from "he".
 STARTS = {"inception-no-bn": "centred"}
 
-# What a condition means when no amount is given; everything else replaces every example.
+# These conditions have their own amount where none is given; all others replace every example.
 AMOUNTS = {"true-labels": 0.0, "partial-labels": 0.5}
 
 # Appendix A crops the 32 x 32 images of CIFAR-10 to their centre 28 x 28.
 CROPS = {"cifar10": 28}
 
 LARGEST_SEED = 2**63 - 1
-"""The largest integer that a column of a table holds."""
+"""This is the largest integer that a column of a table holds."""
 
 AUGMENTATIONS = ("flip", "rotation", "brightness", "contrast", "saturation", "hue")
-"""The dials that change training images, beside the random crop; 0 is off."""
+"""These dials and the random crop change training images; 0 turns a dial off."""
 
 WEIGHT_DECAY = 5e-4
-"""Of every study that turns weight decay on, see `ASSUMPTIONS`."""
+"""Every study that turns weight decay on uses this value, see `ASSUMPTIONS`."""
 
 ASSUMPTIONS = {
     "batch size": "128 images; 64 where studies train MLP 1x512 on all of CIFAR-10; 16 to 64 where they train "
@@ -91,7 +90,7 @@ ASSUMPTIONS = {
     "(online loss); a clean pass in evaluation mode is a column of its own.",
     "time to overfit": "steps until the online loss of an epoch first falls to 0.1.",
 }
-"""What the paper leaves open and we chose, by name. The only place where these choices are listed."""
+"""Our choices where the paper leaves something open are listed here, by name, and nowhere else."""
 
 
 ALIASES = {
@@ -101,13 +100,13 @@ ALIASES = {
     "init": "initialization", "random_state": "seed", "val": "n_validation", "augmentation": "flip",
     "early_stopping": "stop", "dtype": "precision",
 }  # fmt: skip
-"""What other tools call our dials: their word to ours, for the hint in an error."""
+"""The words of other tools for our dials map to ours, for the hint in an error."""
 
 
 class Spec(BaseModel):
-    """One run: what data, how corrupted, which model, how trained.
+    """The description of one run: its data, their corruption, its model and its training.
 
-    Frozen and validated; `Spec(...).id` is a hash of the fields, so two runs share an id exactly
+    A spec is frozen and validated. `Spec(...).id` is a hash of the fields, so two runs share an id exactly
     when they share every dial. Values left out are filled in from the paper and written out in full.
 
     >>> Spec(model="inception").learning_rate
@@ -135,7 +134,9 @@ class Spec(BaseModel):
     data_version: Annotated[
         StrictStr | None, Field(description="A hash of the content of data of your own; filled in.")
     ] = None
-    corruption: Annotated[StrictStr, Field(description="See `shatterlab list corruptions`.")] = "true-labels"
+    corruption: Annotated[
+        StrictStr, Field(description="Corruption of the data, see `shatterlab list corruptions`.")
+    ] = "true-labels"
     amount: Annotated[
         float, Field(description="Probability in [0, 1] that an example is corrupted. Default: the condition's own.")
     ] = None  # type: ignore[assignment]
@@ -157,14 +158,14 @@ class Spec(BaseModel):
         ),
     ] = None  # type: ignore[assignment]
     epochs: Annotated[int, Field(ge=1, description="Passes over the training set.")] = 60
-    batch_size: Annotated[int, Field(ge=1, description="Images a step.")] = 128
+    batch_size: Annotated[int, Field(ge=1, description="Images in each step of training.")] = 128
     learning_rate: Annotated[
-        float, Field(gt=0, description="At the first step. Default: the paper's, 0.1 for Inception, else 0.01.")
+        float, Field(gt=0, description="Rate at the first step. Default: the paper's, 0.1 for Inception, else 0.01.")
     ] = None  # type: ignore[assignment]
     optimizer: Annotated[
         Literal["sgd", "adam", "adamw"], Field(description="Momentum SGD (the paper), or torch's Adam or AdamW.")
     ] = "sgd"
-    momentum: Annotated[float, Field(ge=0, lt=1, description="Of stochastic gradient descent.")] = 0.9
+    momentum: Annotated[float, Field(ge=0, lt=1, description="Momentum of stochastic gradient descent.")] = 0.9
     decay: Annotated[
         float, Field(gt=0, le=1, description="Factor on the learning rate, every --decay-every images.")
     ] = 0.95
@@ -196,8 +197,8 @@ class Spec(BaseModel):
     precision: Annotated[
         Literal["float32", "tf32", "bf16"],
         Field(
-            description="Of products: bf16 is faster on some hardware, the study `precision` measures what it costs in "
-            "fit; tf32 rounds their operands, on a GPU only."
+            description="Precision of products: bf16 is faster on some hardware, the study `precision` measures what "
+            "it costs in fit; tf32 rounds their operands, on a GPU only."
         ),
     ] = "float32"
     evaluate_every: Annotated[
@@ -209,15 +210,15 @@ class Spec(BaseModel):
         Field(description="fit ends the run at 100 % train accuracy with train loss < 0.01."),
     ] = "never"
     seed: Annotated[
-        int, Field(ge=0, le=LARGEST_SEED, description="Of the subset, the corruption, the weights and the order.")
+        int, Field(ge=0, le=LARGEST_SEED, description="Seed of the subset, the corruption, the weights and the order.")
     ] = 0
     data_seed: Annotated[
         int | None,
-        Field(ge=0, le=LARGEST_SEED, description="Of what is data: subset and corruption. Default: the seed."),
+        Field(ge=0, le=LARGEST_SEED, description="Seed of the data: subset and corruption. Default: the seed."),
     ] = None
     training_seed: Annotated[
         int | None,
-        Field(ge=0, le=LARGEST_SEED, description="Of what is training: weights, order, dropout. Default: the seed."),
+        Field(ge=0, le=LARGEST_SEED, description="Seed of the training: weights, order, dropout. Default: the seed."),
     ] = None
 
     @model_validator(mode="wrap")
@@ -245,12 +246,12 @@ class Spec(BaseModel):
             if full[dial] is None:
                 full[dial] = table.get(full[key], otherwise)
         spec = validate(full)
-        # What was named stays apart from what was filled in, so that `on` can fill in anew.
+        # The dials that were named stay known, so that `on` can fill in the others anew.
         object.__setattr__(spec, "__pydantic_fields_set__", set(given))
         return spec
 
     def on(self, **dials: Any) -> "Spec":
-        """The same spec with other dials; what was left out when it was made is filled in for these."""
+        """Returns the spec with other dials; the dials that were never named are filled in anew for these."""
         return make_spec(**{name: getattr(self, name) for name in self.model_fields_set} | dials)
 
     @model_validator(mode="after")
@@ -274,7 +275,7 @@ class Spec(BaseModel):
     def id(self) -> str:
         """Twelve hexadecimal digits, a hash of every field that departs from its default.
 
-        So a dial that a later version adds, off by default, leaves the ids of all earlier runs as they are.
+        A dial that a later version adds, off by default, therefore leaves the ids of all earlier runs as they are.
         """
         dials = self.model_dump(mode="json", exclude_defaults=True)
         if self.initialization == STARTS.get(self.model, "he"):
@@ -282,7 +283,7 @@ class Spec(BaseModel):
         if self.preprocessing == "whiten":
             del dials["preprocessing"]
         for name in ("model", "data"):
-            if getattr(self, f"{name}_version"):  # content is the identity; what it is called, or where it lies, is not
+            if getattr(self, f"{name}_version"):  # the content is the identity, not the name or the place
                 dials.pop(name, None)
         text = json.dumps(dials, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -335,10 +336,10 @@ class Spec(BaseModel):
 
 
 def make_spec(**dials: Any) -> Spec:
-    """A `Spec` whose errors are one sentence.
+    """Makes a `Spec` and turns what is wrong with its dials into one sentence.
 
     Raises:
-        ShatterlabError: a dial has no such name, type or range; the sentence names it.
+        ShatterlabError: there is no dial of such a name, type or range; the sentence names it.
     """
     for name in ("model", "data"):
         if name in dials and not isinstance(dials[name], str):

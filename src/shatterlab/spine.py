@@ -33,22 +33,22 @@ from .training.preflight import preflight
 from .training.preprocess import crop_box, preprocess
 
 CHECKPOINT_SECONDS = 10
-"""At most this much training is lost to a kill; going on repeats it to the same numbers."""
+"""A kill loses at most these seconds of training; a run that goes on repeats them and comes to the same numbers."""
 
 
 def on_own(
     spec: Spec, model: Any = None, data: Any = None, data_dir: Path | str | None = None
 ) -> tuple[Spec, OwnModel | None, Data | None]:
-    """The spec of a run with a user's network and data written in by name and content, and both as objects.
+    """Writes the name and content of a user's network and data into a spec, and returns both as objects, too.
 
     Args:
-        spec: what to do; its `model` and `data` may name the user's things too, as `mine.py:Net` and `npz:mine.npz`.
-        model: in place of the spec's: a name of the house, or what `models.own.own_model` takes.
-        data: in place of the spec's: a name of the house, or what `data.as_data` takes.
-        data_dir: looked in first for data.
+        spec: the spec; its `model` and `data` may refer to the user's own, as in `mine.py:Net` and `npz:mine.npz`.
+        model: replaces the spec's model: a name in `MODELS`, or what `models.own.own_model` takes.
+        data: replaces the spec's data: a name in `DATASETS`, or what `data.as_data` takes.
+        data_dir: the folder in which data are looked for first.
 
     Returns:
-        The spec, and the network and the data where they are not the house's own.
+        The spec, and the network and the data where these are the user's own.
 
     Raises:
         ShatterlabError: something cannot be found, read or built; the message says what to do.
@@ -77,12 +77,12 @@ def _version_of(spec: Spec, data: Data, network: OwnModel) -> str:
 
 
 def prepare(spec: Spec, data_dir: Path | str | None = None, data: Data | None = None) -> Data:
-    """The data of a run: loaded, cut to n beside the validation split, corrupted, split.
+    """Loads the data of a run, cuts them to n and the validation examples, corrupts them, and splits these off.
 
     Args:
-        spec: the dials.
-        data_dir: looked in first for data.
-        data: a user's own, in place of what the spec names.
+        spec: the dials of the run.
+        data_dir: the folder in which data are looked for first.
+        data: a user's own data, in place of those that the spec names.
     """
     whole = data or load(spec.data, data_dir)
     if spec.n is not None and spec.n_validation and spec.n + spec.n_validation > len(whole.train):
@@ -101,8 +101,8 @@ def prepare(spec: Spec, data_dir: Path | str | None = None, data: Data | None = 
 def shape_for(spec: Spec, data: Data, *, own: bool) -> tuple[int, ...]:
     """The shape of one example as a network sees it, after the crop.
 
-    For a user's network it is that of the tensor that it gets, with channels first in an image; for a network of the
-    house it is (height, width, channels), whatever the data are.
+    For a user's network this is the shape of the tensor that it gets, with channels first in an image; for one of our
+    own networks it is (height, width, channels), whatever the data are.
     """
     whole = data.train.shape if own else image_shape(data.train.shape)
     shape = (*(span.stop - span.start for span in crop_box(whole, spec.crop)), *whole[2:])
@@ -110,12 +110,12 @@ def shape_for(spec: Spec, data: Data, *, own: bool) -> tuple[int, ...]:
 
 
 def model_for(spec: Spec, data: Data, network: OwnModel | None = None) -> torch.nn.Module:
-    """The model of a run, freshly initialized, for the data's shape after the crop.
+    """Builds the model of a run with fresh weights, for the shape of the data after the crop.
 
     Args:
-        spec: the dials.
-        data: gives shape and number of classes.
-        network: a user's own, in place of what the spec names.
+        spec: the dials of the run.
+        data: gives the shape and the number of classes.
+        network: a user's own network, in place of the one that the spec names.
     """
     seed = int(stream(spec.seed_of_training, "weights").integers(2**63))
     shape, classes = shape_for(spec, data, own=network is not None), data.train.classes
@@ -132,7 +132,7 @@ def model_for(spec: Spec, data: Data, network: OwnModel | None = None) -> torch.
 
 
 def pick_device(name: str) -> torch.device:
-    """`auto` is CUDA where there is one, else the CPU."""
+    """Returns the device of a name; `auto` is CUDA where there is a GPU, else the CPU."""
     if name not in ("auto", "cpu", "cuda"):
         raise unknown("device", name, ("auto", "cpu", "cuda"))
     if name == "auto":
@@ -155,18 +155,18 @@ def run(
     """Does what a spec says, or takes it up where it was left, or hands over what is already there.
 
     A run killed at any moment goes on from its last checkpoint; on the CPU, with as many threads,
-    it ends with the same numbers, bit for bit. The caller's random state is afterwards as it was.
+    it ends with the same numbers, bit for bit. Afterwards the caller's random state is what it was before.
 
     Args:
-        spec: what to do.
-        store: where to keep it, a `Store` or a folder; default: `shatterlab-runs` in the current folder.
+        spec: the dials of the run.
+        store: where the run is kept, a `Store` or a folder; by default `shatterlab-runs` in the current folder.
         model: your own network in place of the spec's: an `nn.Module` class or a function that returns one (called with
-            `shape` and `classes` if it takes them), `'file.py:name'`, `'package.module:name'`, or a name of the house.
+            `shape` and `classes` if it takes them), `'file.py:name'`, `'package.module:name'`, or a name in `MODELS`.
         data: your own data in place of the spec's: arrays, tensors, frames, torch data sets, `'npz:PATH'`,
-            `'csv:PATH?label=COLUMN'`, `'parquet:...'`, `'folder:PATH'` (see `data.as_data`), or a name of the house.
+            `'csv:PATH?label=COLUMN'`, `'parquet:...'`, `'folder:PATH'` (see `data.as_data`), or a name in `DATASETS`.
         device: `auto`, `cpu` or `cuda`.
-        data_dir: looked in first for data.
-        on_row: called after each epoch; default: a line of progress in a notebook, nothing elsewhere.
+        data_dir: the folder in which data are looked for first.
+        on_row: called after each epoch; by default it prints a line of progress in a notebook and nothing elsewhere.
 
     Returns:
         The finished run.
@@ -206,12 +206,12 @@ def run_together(
     Each run keeps its own rows, checkpoint and result, and may be taken up again alone or in another stack.
 
     Args:
-        specs: different runs with equal `training.stack_key`; those on own things come from `on_own`.
-        store: where to keep them, a `Store` or a folder; default: `shatterlab-runs` in the current folder.
+        specs: different specs with equal `training.stack_key`; specs with a user's network or data come from `on_own`.
+        store: where the runs are kept, a `Store` or a folder; by default `shatterlab-runs` in the current folder.
         model: the user's network whose content the specs name.
         data: the user's data whose content the specs name, or their address.
         device: `auto`, `cpu` or `cuda`.
-        data_dir: looked in first for data.
+        data_dir: the folder in which data are looked for first.
         on_row: called after each epoch with the run and its row.
 
     Returns:
@@ -232,7 +232,7 @@ def run_together(
     target = pick_device(device)
     runs = [_Run(spec, model, given, data_dir, target) for spec in specs if store.result(spec) is None]
     with ExitStack() as claims:
-        for run in sorted(runs, key=lambda run: run.spec.id):  # one order for all, or two might wait for each other
+        for run in sorted(runs, key=lambda run: run.spec.id):  # in one order, or two processes might both wait
             claims.enter_context(store.claim(run.spec))
         runs = [run for run in runs if store.result(run.spec) is None]  # another process may have finished it
         for run in runs:
@@ -243,7 +243,7 @@ def run_together(
 
 
 class _Run:
-    """A run in the making."""
+    """A run that is being trained."""
 
     def __init__(
         self,
@@ -278,12 +278,12 @@ class _Run:
 
     @cached_property
     def identity(self) -> dict[str, str]:
-        """What a checkpoint of this run belongs to."""
+        """The run and the data that a checkpoint of this run names."""
         parts = {"training data": self.data.train, "test data": self.data.test}
         return {"run": self.spec.id} | {name: part.fingerprint() for name, part in parts.items()}
 
     def take_up(self, store: Store) -> None:
-        """Goes back to the last checkpoint."""
+        """Goes on from the last checkpoint, if there is one."""
         checkpoint = store.checkpoint(self.spec)
         if checkpoint.exists():
             self.start = restore(checkpoint, self.model, self.optimizer, self.identity)

@@ -1,4 +1,4 @@
-"""The command line: a file a command. tyro makes flags of the arguments of each `command` function.
+"""The command line, with a file for each command. tyro makes flags of the arguments of each `command` function.
 
 Only `run` and `train` import torch, and only once they start, so that everything else answers at once.
 """
@@ -34,11 +34,11 @@ NEXT_STEPS = {
     "shatterlab train --model mine.py:Net --data npz:mine.npz --corruption random-labels": "your own network and data",
     "shatterlab run --help": "every command explains itself",
 }
-"""What somebody may do who typed the bare name."""
+"""The commands that are suggested to somebody who typed the bare name."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs the command line; a `ShatterlabError` is printed as a sentence, exit code 2."""
+    """Runs the command line; a `ShatterlabError` is printed as a sentence and gives the exit code 2."""
     given = sys.argv[1:] if arguments is None else arguments
     if not given:
         _print_next()
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print("\nshatterlab: stopped. Run the same command again to go on where it was left.", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader, `head` say, has what it wanted
+        sys.stderr.close()  # the reader, such as `head`, has all that it wanted
         sys.exit(0)
 
 

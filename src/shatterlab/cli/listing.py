@@ -7,7 +7,7 @@ import tyro
 from .flags import Json, print_json
 
 CIFAR_AS_SEEN = (28, 28, 3)
-"""CIFAR-10 after the centre crop; the shape that the paper's parameter counts are for."""
+"""CIFAR-10 has this shape after the centre crop; the paper's parameter counts are for it."""
 
 
 def command(

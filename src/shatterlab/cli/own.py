@@ -1,4 +1,4 @@
-"""What the flag --model of `run` stands for: a name that the package knows, or a user's own network."""
+"""The meaning of the flag --model of `run`: a name that the package knows, or a user's own network."""
 
 from typing import TYPE_CHECKING
 

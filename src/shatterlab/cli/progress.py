@@ -1,4 +1,4 @@
-"""Live progress: a bar for the whole list and a bar for each job that is going; lines where there is no terminal."""
+"""Live progress: a bar for the whole list and one for each job in progress, or lines where there is no terminal."""
 
 from collections.abc import Sequence
 from types import TracebackType
@@ -12,11 +12,11 @@ from ..row import Row
 
 
 class Progress:
-    """Shows jobs as they go; a context manager.
+    """A context manager that shows the progress of jobs.
 
     Args:
-        jobs: those that will be done.
-        quiet: show nothing.
+        jobs: the jobs that will be done.
+        quiet: whether nothing is shown.
     """
 
     def __init__(self, jobs: Sequence[Job], *, quiet: bool = False) -> None:
@@ -64,7 +64,7 @@ class Progress:
         task = self.going.pop(job.id, None)
         last = ""
         if task is not None:
-            # A training that stopped early leaves epochs undone that the whole should count as gone.
+            # The bar of the whole list counts the epochs that a training leaves undone when it stops early.
             bar = next(bar for bar in self.bars.tasks if bar.id == task)
             self.bars.advance(self.whole, _steps(job) - bar.completed)
             last = f": {bar.fields['state']}" if bar.fields["state"] else ""
@@ -75,5 +75,5 @@ class Progress:
 
 
 def _steps(job: Job) -> int:
-    """What a job counts for in the bar of the whole list."""
+    """The steps for which a job counts in the bar of the whole list."""
     return job.spec.epochs if isinstance(job, Training) else 1

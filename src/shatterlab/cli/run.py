@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MEMORY_SHARE = 0.8
 """The share of the free memory that jobs may take together while they are done side by side."""
 START_SECONDS = 4
-"""How long it takes, about, until a process beside this one has imported torch and read its data."""
+"""A new process takes about these seconds until it has imported torch and read its data."""
 
 
 def command(
@@ -100,7 +100,7 @@ def command(
 def _adapted(
     own: "Own | None", data: str, trains: bool, data_dir: Path | None
 ) -> "Callable[[Sequence[Job]], list[Job]]":
-    """What makes a study's jobs fit: the user's network and data, their size, and the content of a user's file."""
+    """Returns a function that adapts a study's jobs to the user's network and data and to the size of the data."""
     from ..data import load
     from ..jobs import Training
     from ..studies.adapt import for_own, sized
@@ -136,7 +136,7 @@ def _count(jobs: "Collection[Job]") -> str:
 
 
 def _left_out(missing: "Sequence[Job]", scale: str, data_dir: Path | None) -> dict[str, str]:
-    """Jobs whose data cannot be had; a line says so."""
+    """The ids of the jobs whose data are not available; a line says so for each data set."""
     refused = {
         data: refusal
         for data in sorted({job.needs for job in missing if job.needs})
@@ -174,7 +174,7 @@ def _refusal(data: str, scale: str, data_dir: Path | None) -> str:
 def _do(
     missing: "Sequence[Job]", store: Store, device: str, workers: int | None, data_dir: Path | None
 ) -> dict[str, str]:
-    """Does jobs and shows how they go; returns what went wrong, by job."""
+    """Does jobs and shows their progress; returns the errors by the id of the job."""
     from ..engines import do
     from .progress import Progress
 

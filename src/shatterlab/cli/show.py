@@ -49,7 +49,7 @@ def command(
             f"the store {store} holds no finished {what}; start with 'shatterlab run {study or 'learning-curves'}'."
         )
     if csv or json:
-        # A study that only computes: its records in place of runs.
+        # A study that only computes has records in place of runs.
         table = tables(opened, results).runs.sort(*RUN_ORDER) if results else _records(there)
         if json:
             print_json(table.to_dicts())
@@ -65,7 +65,7 @@ def command(
 
 
 def _records(there: "Sequence[tuple[Asked, list[Result], list[Measurement]]]") -> "pl.DataFrame":
-    """What studies computed, a line a record; values that are no single number or word as JSON."""
+    """A table of what studies computed, with a line for each record; lists and mappings are shown as JSON."""
     import polars as pl
 
     lines = [

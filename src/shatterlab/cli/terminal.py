@@ -1,4 +1,4 @@
-"""What a terminal shows: records as a table, and what came out of a study."""
+"""The output in a terminal: records as a table, and the outcome of a study."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,11 +10,11 @@ from rich.table import Table
 from ..studies import Study, Tables
 
 MOST_COLUMNS = 130
-"""Up to here a table is as wide as it needs: lines that the terminal folds are easier to read than folded cells."""
+"""A table is as wide as it needs up to this: lines that the terminal folds are easier to read than folded cells."""
 
 
 def print_records(lines: Sequence[Mapping[str, str | int]], title: str | None = None) -> None:
-    """Records with the same keys as a table; a column of numbers is set to the right."""
+    """Prints records with the same keys as a table, in which columns of numbers are aligned to the right."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for column, cell in lines[0].items():
         number = isinstance(cell, int) or cell.replace(",", "").replace(".", "", 1).isdigit()
@@ -27,7 +27,7 @@ def print_records(lines: Sequence[Mapping[str, str | int]], title: str | None = 
 
 
 def print_study(study: Study, tables: Tables) -> None:
-    """The verdicts of a study, a line each, then its table if it has one."""
+    """Prints the verdicts of a study, one in each line, then its table if it has one."""
     for sentence in study.verdict(tables):
         print(f"  {sentence}")
     if study.table:
@@ -36,7 +36,7 @@ def print_study(study: Study, tables: Tables) -> None:
 
 
 def duration(seconds: float) -> str:
-    """Seconds, minutes or hours, for people."""
+    """A duration in seconds, minutes or hours, in words."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:

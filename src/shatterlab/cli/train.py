@@ -13,7 +13,7 @@ from .flags import DataDir, Device, Json, StoreDir, print_json
 if TYPE_CHECKING:
     from ..results import Result
 
-# A copy of Spec whose every dial may be left out: tyro makes the flags, Spec fills in and checks.
+# Every dial of this copy of Spec may be left out: tyro makes the flags, and Spec fills in and checks the dials.
 Dials = make_dataclass(
     "Dials",
     [
@@ -47,7 +47,7 @@ def command(
     from ..spine import run
     from .progress import Progress
 
-    # What is left at its default is left out, so that it can be filled in for a user's own network and data.
+    # Dials at their defaults are left out, so that they can be filled in for a user's own network and data.
     job = Training(make_spec(**{k: v for k, v in vars(dials).items() if v != Spec.model_fields[k].default})).pinned()
     try:
         with Progress([job], quiet=json) as progress:

@@ -1,8 +1,8 @@
 """The randomization tests of Zhang et al. (2017), section 2. A new one is a function and a line in `CORRUPTIONS`.
 
-Each takes (data, amount, seed, label noise) and returns data. It draws from streams named after
+Each corruption takes (data, amount, seed, label noise) and returns data. It draws from streams named after
 itself, so that every model and every length of training sees the same corruption. Labels are
-corrupted in the training set only: the test set keeps its true labels. Inputs are corrupted in both.
+corrupted in the training set only: the test set keeps its true labels. Inputs are corrupted in both sets.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Corruption:
-    """What a condition does, in words and as a function of (data, amount, seed, label noise)."""
+    """A condition: its description in words, and its function of (data, amount, seed, label noise)."""
 
     summary: str
     apply: Callable[[Data, float, int, LabelNoise], Data]
@@ -66,7 +66,7 @@ def _gaussian(data: Data, amount: float, seed: int, label_noise: LabelNoise) -> 
         ids, counts = np.unique(inputs, return_counts=True)
         shares = counts / counts.sum()
         return _on_both(data, "gaussian-pixels", seed, lambda part, rng: random_tokens(part, amount, rng, ids, shares))
-    # The columns of a table are measurements in units of their own; pixels share one.
+    # The columns of a table are measurements in units of their own, whereas all pixels share one unit.
     axis = 0 if inputs.ndim == 2 and inputs.dtype == np.float32 else None
     mean, deviation = (np.asarray(of(axis=axis, dtype=np.float64)) for of in (inputs.mean, inputs.std))
     if axis is None:
@@ -103,13 +103,13 @@ def corrupt(
     Args:
         data: train and test set.
         name: a key of `CORRUPTIONS`.
-        amount: probability in [0, 1] that an example is touched; default: the condition's own, see `AMOUNTS`.
-        seed: of the named streams.
+        amount: probability in [0, 1] that an example is touched; by default the condition's own, see `AMOUNTS`.
+        seed: seed of the named streams.
         label_noise: convention for labels, see `corrupt_labels`.
 
     Raises:
-        ShatterlabError: no such condition, whose message names the nearest; an amount outside [0, 1]; or a
-            validation set is held out already; no such convention; a seed that is no whole number from 0.
+        ShatterlabError: there is no such condition (the message names the nearest) or no such convention; the amount
+            lies outside [0, 1]; a validation set is held out already; or the seed is no whole number from 0.
     """
     if not isinstance(data, Data):
         raise ShatterlabError(f"corrupt takes the Data that shatterlab.load returns, got {type(data).__name__}.")

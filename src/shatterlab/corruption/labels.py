@@ -1,4 +1,4 @@
-"""Corrupted labels. Both conventions of the literature, named."""
+"""Corrupted labels, in both conventions of the literature, each with its name."""
 
 from dataclasses import replace
 from typing import Literal, get_args
@@ -19,16 +19,16 @@ def corrupt_labels(
     Args:
         dataset: n labelled examples.
         amount: probability in [0, 1].
-        rng: where the randomness comes from.
+        rng: the generator that draws the labels.
         convention: `"uniform"` draws from all classes, the true one included, so that
             amount * (1 - 1/classes) of the labels end up wrong (Zhang et al., 2017, section 2);
-            `"symmetric"` draws from the wrong classes only, so that `amount` of them do.
+            `"symmetric"` draws from the wrong classes only, so that `amount` of the labels end up wrong.
 
     Returns:
         The data set with new labels; `assigned` marks the labels that were drawn, `corrupted` those now wrong.
 
     Raises:
-        ShatterlabError: no such convention.
+        ShatterlabError: there is no such convention.
     """
     if convention not in get_args(LabelNoise):
         raise ShatterlabError(

@@ -1,4 +1,4 @@
-"""Corrupted inputs. `amount` is the share of examples touched: each, independently, with that probability.
+"""Corrupted inputs: each example is touched independently with the probability `amount`.
 
 The positions of an image or a grid are its pixels, those of a table its columns, those of a text its tokens.
 """
@@ -27,8 +27,8 @@ def shuffle_pixels(
     Args:
         dataset: examples of any shape.
         amount: probability in [0, 1] that an example is touched.
-        rng: chooses the touched examples.
-        permutation: of range(positions(dataset)), the same for train and test.
+        rng: the generator that chooses the touched examples.
+        permutation: a permutation of range(positions(dataset)), the same for train and test.
     """
     touched = np.flatnonzero(rng.random(len(dataset)) < amount)
     flat = dataset.inputs.reshape(len(dataset), positions(dataset), -1).copy()
@@ -38,7 +38,7 @@ def shuffle_pixels(
 
 
 def randomize_pixels(dataset: Dataset, amount: float, rng: np.random.Generator) -> Dataset:
-    """Applies to every touched example a permutation of the positions of its own."""
+    """Applies to every touched example its own random permutation of the positions."""
     touched = np.flatnonzero(rng.random(len(dataset)) < amount)
     flat = dataset.inputs.reshape(len(dataset), positions(dataset), -1).copy()
     places = np.arange(flat.shape[1], dtype=np.int32)
@@ -60,9 +60,9 @@ def gaussian_pixels(
     Args:
         dataset: bytes or floats of any shape.
         amount: probability in [0, 1] that an example is touched.
-        rng: where the randomness comes from.
-        mean, deviation: of the original training inputs, in their unit: one number, or one for each column of a table.
-            Bytes are rounded and clipped to 0..255, floats are not.
+        rng: the generator that draws examples and numbers.
+        mean, deviation: mean and standard deviation of the original training inputs, in their unit: one number, or one
+            for each column of a table. Bytes are rounded and clipped to 0..255, floats are not.
     """
     touched = np.flatnonzero(rng.random(len(dataset)) < amount)
     inputs = dataset.inputs.copy()
@@ -80,8 +80,8 @@ def random_tokens(
     Args:
         dataset: token ids (n, length).
         amount: probability in [0, 1] that a text is touched.
-        rng: where the randomness comes from.
-        ids, shares: the tokens of the training set and how often each stands there; the shares sum to 1.
+        rng: the generator that draws texts and tokens.
+        ids, shares: the tokens of the training set and the share of each, which sum to 1.
     """
     touched = np.flatnonzero(rng.random(len(dataset)) < amount)
     inputs = dataset.inputs.copy()

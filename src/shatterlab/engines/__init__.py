@@ -1,7 +1,7 @@
-"""Engines do jobs and hand out what came of each: here (`local`), later on a cluster.
+"""Engines do jobs and yield the outcome of each: on this machine (`local`), later on a cluster.
 
 An engine is a function like `local.do`: it gets jobs, which travel as data and a reference to code, and lets some
-process call `jobs.do` on each unit of them.
+process call `jobs.do` on each unit of them, which is a group of jobs done at once.
 """
 
 from .local import Ended, do, threads_for

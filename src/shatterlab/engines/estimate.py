@@ -1,4 +1,4 @@
-"""What a list of jobs will take: trainings by a few steps of each kind, computations by what the store remembers."""
+"""Estimates of time and memory: trainings are timed for a few steps, computations by earlier ones in the store."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,18 +24,18 @@ from ..training.preprocess import crop_box, preprocess
 from ..training.sets import BATCH
 
 PROCESS_MEMORY = 0.35e9
-"""Bytes of a process that has imported torch and done nothing."""
+"""A process that has imported torch and done nothing takes this many bytes."""
 WORTHWHILE = 0.02
-"""Seconds of a step beyond which the machine is busy with arithmetic and a stack has nothing to save."""
+"""A step that takes more than these seconds keeps the machine busy with arithmetic: a stack has nothing to save."""
 GPU_MEMORY_SHARE = 0.8
-"""Of the free memory of a GPU that the stacks on it may take together."""
+"""The stacks that run on a GPU at the same time may take this share of its free memory together."""
 GAIN = 0.05
-"""Share of its time that a run has to save in a larger stack."""
+"""A larger stack is taken only where it saves each run at least this share of its time."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """For a list of stacks: seconds if done one after another, bytes of main memory of the largest one."""
+    """The time of a list of stacks, in seconds if done in turn, and the main memory of the largest, in bytes."""
 
     seconds: float
     memory: float
@@ -50,9 +50,9 @@ def estimate(
 
     Args:
         units: the trainings to be done, in stacks; one alone is a stack of one.
-        threads: that a stack will have on the CPU.
-        device: as for `run`.
-        data_dir: looked in first for data.
+        threads: number of CPU threads that a stack will have.
+        device: `auto`, `cpu` or `cuda`.
+        data_dir: the folder in which data are looked for first.
     """
     target = pick_device(device)
     keep_freed_memory()
@@ -65,11 +65,11 @@ def estimate(
 
 
 def seconds_of(computations: Sequence[Computation], store: Store) -> tuple[float, int]:
-    """Seconds of computations, by the mean of those of the same study that the store holds, and of how many it says.
+    """The seconds that computations will take, by the mean of earlier ones of their study, and how many have such.
 
     Args:
-        computations: those to be done.
-        store: where earlier ones of the same studies may lie.
+        computations: the computations to be done.
+        store: the store in which earlier computations of the same studies may lie.
     """
     known: dict[str, list[float]] = {}
     for asked in store.asked():
@@ -103,23 +103,23 @@ def _sizes(spec: Spec, data: Data) -> tuple[int, int]:
 
 
 def _memory_of_run(job: Training, data: Data, device: torch.device, runs: int) -> tuple[float, float]:
-    """Bytes of a run in a stack, beside the process and the data as loaded: of main memory, and of a GPU's own."""
+    """The bytes of main memory and of a GPU's memory that a run in a stack adds to the process and the loaded data."""
     spec = job.spec
     images = sum(_sizes(spec, data)) + spec.n_validation
     stored = images * data.train.inputs[0].nbytes
     box = crop_box(data.train.shape, spec.crop)
     seen = images * prod([*(span.stop - span.start for span in box), *data.train.shape[2:]]) * 4
     _, _, step, parameters = _timed(job, 1, data, device)
-    # Weights, velocities and gradients; a stack holds the first two beside those of each run.
+    # These are weights, velocities and gradients; a stack holds the first two beside those of each run.
     weights = (3 if runs == 1 else 5) * parameters * 4
-    # Drawn, corrupted, and kept as stored to augment from; then what the network sees, and a step.
+    # The images are drawn, corrupted, and kept as stored to augment from; then come the network's inputs, and a step.
     prepared = 2 * stored
     trained = (stored if spec.augments else 0) + seen + weights + step
     return (prepared + trained, 0.0) if device.type == "cpu" else (prepared, trained)
 
 
 def _memory_of_gpu(device: torch.device) -> float:
-    """Bytes that are free of a GPU's memory; infinite where there is none."""
+    """The bytes of a GPU's memory that are free; infinite where there is no GPU."""
     if device.type != "cuda":
         return float("inf")
     torch.cuda.empty_cache()  # what torch keeps for later counts as taken
@@ -141,32 +141,32 @@ def stacks(
     step of each run gets cheaper.
 
     Args:
-        trainings: all of them different.
-        workers: processes that will share the work; there are no larger stacks than keep all of them busy.
-        threads: of each process on the CPU; default: as many as torch has.
-        device: as for `run`.
-        memory: bytes of main memory that a process may take for a stack; of a GPU's it takes a share of what is free.
-        data_dir: looked in first for data.
+        trainings: the trainings, all of them different.
+        workers: number of processes that will share the work; no stack is so large that a process has nothing to do.
+        threads: number of CPU threads of each process; by default as many as torch has.
+        device: `auto`, `cpu` or `cuda`.
+        memory: bytes of main memory that a process may take for a stack; a GPU gives `GPU_MEMORY_SHARE` of its own.
+        data_dir: the folder in which data are looked for first.
 
     Returns:
-        Every run once, in the order in which the first of each stack was given.
+        The stacks, in the order of their first trainings; every training is in one of them.
     """
     target = pick_device(device)
     groups: dict[str, list[Training]] = {}
     for job in trainings:
-        # What a user's code does cannot be foreseen, and Adam is not stacked: these stand alone.
+        # Nobody can foresee what a user's code does, and Adam is not stacked: these trainings stand alone.
         alone = job.model is not None or job.spec.optimizer != "sgd"
         groups.setdefault(job.id if alone else stack_key(job.spec), []).append(job)
     keep_freed_memory()
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)
     try:
-        found = []
+        stacks = []
         for group in groups.values():
             size = _stack_size(group, workers, target, memory, data_dir) if len(group) > 1 else 1
             count = -(-len(group) // size)
-            found += [group[i::count] for i in range(count)]
-        return found
+            stacks += [group[i::count] for i in range(count)]
+        return stacks
     finally:
         torch.set_num_threads(before)
 
@@ -174,7 +174,7 @@ def stacks(
 def _stack_size(
     group: Sequence[Training], workers: int, device: torch.device, memory: float, data_dir: Path | None
 ) -> int:
-    """Runs in the fastest stack that fits into so many bytes of main memory, and into a process's share of a GPU's."""
+    """The number of runs in the fastest stack that fits into `memory` bytes and into a process's share of a GPU's."""
     size, most = 1, -(-len(group) // workers)
     try:
         data = _data_of(group[0], data_dir)
@@ -200,7 +200,7 @@ _TIMED: dict[tuple[object, ...], tuple[float, float, float, int]] = {}
 
 
 def _timed(job: Training, runs: int, data: Data, device: torch.device) -> tuple[float, float, float, int]:
-    """`_time`, once for each kind of run, number of runs and threads."""
+    """Calls `_time` once for each kind of run, number of runs and number of threads."""
     spec = job.spec
     on = tuple(getattr(spec, dial) > 0 for dial in ("random_crop", *AUGMENTATIONS))
     shape = data.train.shape, data.train.inputs.dtype, data.train.classes
@@ -212,7 +212,7 @@ def _timed(job: Training, runs: int, data: Data, device: torch.device) -> tuple[
 
 
 def _time(job: Training, runs: int, data: Data, device: torch.device) -> tuple[float, float, float, int]:
-    """Seconds of a step of a stack and of evaluating an image, bytes of a run's activations in a step, parameters."""
+    """Measures seconds of a stack's step and of evaluating an image, bytes of a run's activations, and parameters."""
     spec, own = job.spec, job.model is not None
     check(spec, data.train.inputs)
     models = [model_for(spec, data, job.model).to(device) for _ in range(runs)]
@@ -253,8 +253,8 @@ def _time(job: Training, runs: int, data: Data, device: torch.device) -> tuple[f
             began = perf_counter()
             stack.outputs(block, range(runs)).sum().item()
             evaluated = perf_counter() - began
-    # Gradients of activations come on top of the activations that the backward pass needs. Perceptrons save nothing
-    # for it; what they hold is as many numbers an image as there are units, thrice.
+    # Gradients of activations come on top of the activations that the backward pass needs. Perceptrons save none for
+    # autograd; they hold three numbers for each unit and image.
     sizes = [(parameter.ndim, parameter.numel()) for parameter in models[0].parameters()]
     units = sum(size for dimensions, size in sizes if dimensions == 1)
     held = (2 * sum(saved.values()) + images.nbytes) / runs + 3 * 4 * spec.batch_size * units

@@ -1,4 +1,4 @@
-"""Jobs on this machine: one after another, or several processes side by side."""
+"""The local engine: jobs on this machine, one after another or in several processes side by side."""
 
 import multiprocessing
 import os
@@ -19,22 +19,22 @@ from ..results import Store
 from ..row import Row
 
 UNEXPECTED = 1e9
-"""Bytes of a computation from which it is done when no other job is going, with all cores to itself."""
+"""A computation that takes at least these bytes is done while no other job runs, with all cores to itself."""
 
 
 class Ended(NamedTuple):
-    """The end of a job."""
+    """The outcome of a job that has ended."""
 
     job: Job
     kept: Kept | None
-    """What came out; None where the job failed."""
+    """The result or measurement; None where the job failed."""
     error: str = ""
-    """One sentence that says why it failed and what to do."""
+    """One sentence that says why the job failed and what to do; empty where it did not."""
 
 
 @dataclass(frozen=True)
 class _Where:
-    """What all jobs of a call share; travels to the workers."""
+    """The settings that all jobs of a call share, and that travel to the workers."""
 
     store: Path
     device: str
@@ -53,20 +53,20 @@ def do(
 ) -> Iterator[Ended]:
     """Does every job that the store does not hold yet, trainings and computations alike.
 
-    A job that fails does not stop the others. What is done is kept, so that the same call goes on where it was left:
-    after Ctrl-C, after a kill, or when the iterator is dropped.
+    A job that fails does not stop the others. The store keeps all work, so that the same call goes on where it was left
+    after Ctrl-C, after a kill, or when the iterator was dropped.
 
     Args:
-        jobs: in the order to start them.
-        store: where to keep what comes out.
+        jobs: the jobs, in the order in which they are started.
+        store: the store that keeps the results.
         device: `auto`, `cpu` or `cuda`.
-        data_dir: looked in first for data.
-        workers: processes at a time, each with its share of the cores; 1 stays in this process.
-        units: the jobs in groups that are done at once, see `estimate.stacks`; default: each alone.
+        data_dir: the folder in which data are looked for first.
+        workers: number of processes at a time, each with its share of the cores; 1 stays in this process.
+        units: the jobs in groups that are done at once, see `estimate.stacks`; by default each job is alone.
         tell: called in this process when a computation begins and after each epoch of a training.
 
     Yields:
-        The end of each job, as it comes.
+        The outcome of each job, as soon as it has ended.
 
     Raises:
         ShatterlabError: the store is damaged, or a job cannot be sent to another process.
@@ -94,7 +94,7 @@ def _one_by_one(units: Iterable[Sequence[Job]], where: _Where, tell: Tell) -> It
 
 
 def _busy_last(units: Iterable[Sequence[Job]], store: Store) -> Iterator[Sequence[Job]]:
-    """The units in their order, but jobs that another process is doing at the end: two commands share the work."""
+    """Moves jobs that another process is doing to the end, so that two commands share the work."""
     busy: list[Job] = []
     for unit in units:
         free: list[Job] = []
@@ -106,7 +106,7 @@ def _busy_last(units: Iterable[Sequence[Job]], store: Store) -> Iterator[Sequenc
 
 
 def _ended(unit: Sequence[Job], where: _Where, tell: Tell) -> list[Ended]:
-    """Does the jobs of a unit; one that is broken does not take the others with it."""
+    """Does the jobs of a unit; if they fail together, each is tried alone, so that only broken ones fail."""
     try:
         kept = do_here(unit, Store(where.store), device=where.device, data_dir=where.data_dir, tell=tell)
     except Exception as error:
@@ -138,8 +138,8 @@ def _side_by_side(units: Sequence[Sequence[Job]], where: _Where, count: int, tel
     for _ in range(count):
         todo.put(None)
     threads = threads_for(count)
-    given = (todo, events, where, own, threads)
-    workers = [context.Process(target=_work, args=given, daemon=True) for _ in range(count)]
+    arguments = (todo, events, where, own, threads)
+    workers = [context.Process(target=_work, args=arguments, daemon=True) for _ in range(count)]
     for worker in workers:
         worker.start()
     store = Store(where.store)
@@ -158,7 +158,7 @@ def _side_by_side(units: Sequence[Sequence[Job]], where: _Where, count: int, tel
             else:
                 tell(going[ended], event)
     finally:
-        # A worker has nothing to tidy up: a job may be killed at any moment.
+        # A worker has nothing to tidy up, since a job may be killed at any moment.
         for worker in workers:
             worker.kill()
             worker.join()
@@ -173,7 +173,7 @@ def _death(workers: Sequence[BaseProcess]) -> str:
 
 
 def _work(todo: Any, events: Any, where: _Where, own: dict[int, Data | str], threads: int) -> None:
-    """A worker: sends an id with a row, with None when a computation begins, with an error or "" at the end."""
+    """Does jobs in a worker and sends events: a job's id with a row, None at its start, an error or "" at its end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which stops us
     from threadpoolctl import threadpool_limits
 

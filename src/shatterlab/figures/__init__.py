@@ -1,1 +1,1 @@
-"""Charts as functions of a table; altair gives the interactive page, PNG, SVG and PDF from one definition."""
+"""Charts as functions of a table; altair turns one definition into an interactive chart, PNG, SVG and PDF."""

@@ -1,4 +1,4 @@
-"""Bars: a quantity for each of a few names."""
+"""Bars that show a quantity for each of a few names."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ def parameter_bars(counts: pl.DataFrame, *, sets: dict[str, int], title: str, su
     """Numbers of parameters on a logarithmic scale, with lines at the sizes of training sets.
 
     Args:
-        counts: columns network, parameters, counted by (`here`, or by whom it is stated).
-        sets: name of a training set to its number of images.
-        title, subtitle: say what was counted.
+        counts: a table with the columns network, parameters, and counted by (`here`, or the name of the source).
+        sets: the training sets by name, each with its number of images.
+        title, subtitle: texts that say what was counted.
 
     Returns:
         An altair chart.

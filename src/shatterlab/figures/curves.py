@@ -1,4 +1,4 @@
-"""Learning curves: something against steps, a line a run."""
+"""Learning curves: loss or accuracy against steps or epochs, with a line for each run."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ def loss_curves(epochs: pl.DataFrame, *, title: str, subtitle: str) -> Any:
     )
     if seeds == 1:
         return finished(runs, title, subtitle)
-    # A mean only where every seed is still training: those that ended early would bend it.
+    # The mean is drawn only while every seed is still training, since those that end early would bend it.
     means = (
         epochs.group_by("corruption", "step")
         .agg(
@@ -65,10 +65,10 @@ def loss_curves(epochs: pl.DataFrame, *, title: str, subtitle: str) -> Any:
 
 
 def online_accuracy(epochs: pl.DataFrame, *, title: str, subtitle: str) -> Any:
-    """Accuracy over the batches as they are trained on against epochs, a line a run.
+    """Accuracy over the batches as they are trained on against epochs, with a line for each run.
 
     Args:
-        epochs: columns run_id, name, seed, epoch, online_accuracy; a name is a colour.
+        epochs: columns run_id, name, seed, epoch, online_accuracy; each name has its colour.
         title, subtitle: say what was measured, with n and seeds.
 
     Returns:
@@ -91,7 +91,7 @@ def online_accuracy(epochs: pl.DataFrame, *, title: str, subtitle: str) -> Any:
 
 
 def best_so_far(epochs: pl.DataFrame, *, title: str, subtitle: str) -> Any:
-    """Test accuracy against steps, a line a run, shaded up to the best so far (the paper's figure 2).
+    """Test accuracy against steps, with a line for each run, shaded up to the best so far (the paper's figure 2).
 
     Args:
         epochs: columns run_id, model, seed, epoch, step, test_accuracy; epochs without a test are left out.

@@ -28,17 +28,17 @@ def lines(
 ) -> Any:
     """The mean of `y` at each `x` for each value of `by`, with every single value as a dot.
 
-    Where a mean is of several values, a band shows one standard deviation to each side.
+    Where a mean is taken over several values, a band shows one standard deviation to each side.
 
     Args:
-        records: each with `x`, `y` and `by`; those without `y` are left out, on a logarithmic axis also those not
-            above 0.
-        x, y, by: names of their entries.
-        title, subtitle: say what was computed, with n and seeds.
-        x_title, y_title: default the names, with their units.
-        log_x, log_y: logarithmic axes.
-        x_format, y_format: of the numbers at the axes, as d3 writes them.
-        rules: names of vertical lines and where they stand.
+        records: mappings with `x`, `y` and `by`; records without `y` are left out, and so are values that are not above
+            0 on a logarithmic axis.
+        x, y, by: names of the fields of a record.
+        title, subtitle: texts that say what was computed, with n and seeds.
+        x_title, y_title: titles of the axes, with units; by default the names of the fields.
+        log_x, log_y: whether the axes are logarithmic.
+        x_format, y_format: formats of the numbers at the axes, in d3's notation.
+        rules: vertical lines by name, each with its place.
         dots: whether single values are drawn.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Pictures: what a network is shown, and what it is told that it sees."""
+"""Pictures of the images that a network is trained on, with their labels."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,9 +9,9 @@ import polars as pl
 from .style import finished
 
 SIDE = 52
-"""Of a picture, in pixels."""
+"""A picture is this high and wide, in pixels."""
 GAP = 30
-"""Below a picture, for its label."""
+"""This many pixels below a picture are left for its label."""
 
 
 def picture_strip(records: Sequence[Mapping[str, Any]], *, names: Sequence[str] = (), title: str, subtitle: str) -> Any:
@@ -20,9 +20,9 @@ def picture_strip(records: Sequence[Mapping[str, Any]], *, names: Sequence[str] 
     A label that is not the true one is set in bold italics and marked, so that it shows without colour.
 
     Args:
-        records: condition, index, label, true_label, png (base64).
-        names: of the classes; numbers where there are none.
-        title, subtitle: say where the pictures come from.
+        records: mappings with condition, index, label, true_label, png (base64).
+        names: names of the classes; without names the labels are shown as numbers.
+        title, subtitle: texts that say where the pictures come from.
 
     Returns:
         An altair chart.

@@ -1,4 +1,4 @@
-"""Accuracies by row: circles for each measured run, diamonds for a number to compare with, in bands."""
+"""Accuracies in bands of rows: circles show measured runs, diamonds the numbers to compare them with."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from .style import GREY, finished, thinned
 
 
 def accuracy_rows(lines: pl.DataFrame, *, order: list[str], chance: float, title: str, subtitle: str) -> Any:
-    """A band for each model, in it a line for each row, on it the measured runs and the paper's number.
+    """Draws a band for each model, in which each row is a line with the measured runs and the paper's number.
 
     Args:
         lines: columns model, row, test (a share), source (`measured` or `paper`), where (for the tooltip).
-        order: of the rows in each band, from the top.
-        chance: accuracy of guessing; drawn as a line.
+        order: the order of the rows in each band, from the top.
+        chance: accuracy of guessing, which is drawn as a line.
         title, subtitle: say what was measured, with n and seeds.
 
     Returns:

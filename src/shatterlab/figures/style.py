@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-# Okabe and Ito (2008), ordered so that neighbours differ in lightness too. A condition keeps its colour everywhere.
+# The colours of Okabe and Ito (2008) are ordered so that neighbours differ in lightness; conditions keep theirs.
 CONDITION_COLOURS = {
     "true-labels": "#0072B2",
     "partial-labels": "#56B4E9",
@@ -27,12 +27,12 @@ DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3]]
 MODEL_COLOURS = ["#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9"]
 
 GREY = "#777"
-"""Of rules and their names: legible on white and on black."""
+"""Rules and their names have this colour, which is legible on white and on black."""
 
 MOST_ROWS = 4_000
-"""Of a table in a chart; altair refuses more than 5,000, and a page with many of them grows heavy."""
+"""A table in a chart has at most this many rows: altair refuses more than 5,000, and large tables make pages heavy."""
 LEAST_ROWS = 20
-"""Of a curve that is thinned."""
+"""A curve that is thinned keeps at least this many rows."""
 
 WIDTH, HEIGHT = 560, 320
 
@@ -52,7 +52,7 @@ def model_colour(field: str, names: list[str]) -> alt.Color:
 
 
 def model_dash(field: str, names: list[str]) -> alt.StrokeDash:
-    """Line pattern beside `model_colour`, for readers who cannot go by colour."""
+    """Line pattern by model, beside `model_colour`, for readers who cannot tell colours apart."""
     patterns = [DASHES[i % len(DASHES)] for i in range(len(names))]
     return alt.StrokeDash(
         f"{field}:N", scale=alt.Scale(domain=names, range=patterns), legend=name_legend() if len(names) > 1 else None
@@ -60,7 +60,7 @@ def model_dash(field: str, names: list[str]) -> alt.StrokeDash:
 
 
 def name_legend() -> alt.Legend:
-    """The legend of `model_colour`; a second channel by the same names takes the same, so that both become one."""
+    """The legend of `model_colour`; a second channel with the same names has to use it, too, so that both merge."""
     # Long strokes, so that the patterns show.
     return alt.Legend(
         title=None, labelLimit=320, symbolType="stroke", symbolSize=900, symbolStrokeWidth=2.5, symbolOpacity=1
@@ -68,19 +68,19 @@ def name_legend() -> alt.Legend:
 
 
 def condition_dash(present: list[str]) -> alt.StrokeDash:
-    """Line pattern by condition, for readers who cannot go by colour."""
+    """Line pattern by condition, for readers who cannot tell colours apart."""
     names = [name for name in CONDITION_DASHES if name in present]
     scale = alt.Scale(domain=names, range=[CONDITION_DASHES[name] for name in names])
     return alt.StrokeDash("corruption:N", scale=scale, legend=name_legend())
 
 
 def thinned(rows: pl.DataFrame, run: str, most: int = MOST_ROWS) -> pl.DataFrame:
-    """What a chart can hold of curves: of each run every k-th row and the last; of too many runs the first ones.
+    """Thins curves to what a chart can hold: every k-th row of each run and its last, but no run beyond a number.
 
     Args:
-        rows: in the order of each curve.
+        rows: the points of the curves, each curve in its order.
         run: column that tells the curves apart.
-        most: about how many rows are kept at most.
+        most: about the largest number of rows that are kept.
     """
     if len(rows) <= most:
         return rows
@@ -92,7 +92,7 @@ def thinned(rows: pl.DataFrame, run: str, most: int = MOST_ROWS) -> pl.DataFrame
 
 
 def finished(chart: Any, title: str, subtitle: str, width: int = WIDTH, height: int = HEIGHT) -> Any:
-    """Size in pixels, title and fonts; the parts of a facet have their own size."""
+    """Gives a chart its size in pixels, title and fonts; the parts of a facet have their own size."""
     heading = alt.TitleParams(title, subtitle=subtitle, anchor="start", fontSize=15, subtitleFontSize=12, offset=12)
     size = {} if isinstance(chart, alt.FacetChart) else {"width": width, "height": height}
     return (

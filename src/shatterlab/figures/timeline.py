@@ -1,4 +1,4 @@
-"""Runs epoch by epoch: their losses, and what a network has memorized under each condition."""
+"""Timelines of runs, epoch by epoch: their losses, and what a network has memorized under each condition."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ SHARES = {"corrupted_fitted": "corrupted examples fitted", "test_accuracy": "tes
 
 
 def losses_by(name: str, epochs: pl.DataFrame, *, title: str, subtitle: str) -> Any:
-    """Online training loss against epochs, a line for each run; dots where the lines are short.
+    """Online training loss against epochs, with a line for each run, and dots where the lines are short.
 
     Args:
         name: the column whose values have a colour each, such as the condition.
@@ -45,8 +45,8 @@ def memorization_timeline(epochs: pl.DataFrame, *, title: str, subtitle: str) ->
     """The share of corrupted labels fitted and the test accuracy against epochs, a line for each run and share.
 
     Args:
-        epochs: columns run_id, condition, seed, epoch, corrupted_fitted, test_accuracy; what was not evaluated in an
-            epoch is None and left out.
+        epochs: columns run_id, condition, seed, epoch, corrupted_fitted, test_accuracy; a value that was not measured
+            in an epoch is None and left out.
         title, subtitle: say what was measured, with n and seeds.
 
     Returns:
@@ -77,9 +77,9 @@ def memorization_timeline(epochs: pl.DataFrame, *, title: str, subtitle: str) ->
 
 
 def _coloured(name: str, epochs: pl.DataFrame) -> tuple[list[str], alt.Color]:
-    """The values of a column and their colours: conditions have those of every other chart unless two share one."""
+    """The values of a column and their colours; conditions keep those of other charts unless two would share one."""
     names = epochs[name].unique(maintain_order=True).to_list()
-    known = {CONDITION_COLOURS[base]: one for one in names if (base := one.partition(" ")[0]) in CONDITION_COLOURS}
+    known = {CONDITION_COLOURS[base]: name for name in names if (base := name.partition(" ")[0]) in CONDITION_COLOURS}
     if len(known) < len(names):
         return names, model_colour(name, names)
     scale = alt.Scale(domain=list(known.values()), range=list(known))
@@ -87,7 +87,7 @@ def _coloured(name: str, epochs: pl.DataFrame) -> tuple[list[str], alt.Color]:
 
 
 def _points(rows: pl.DataFrame) -> Any:
-    """Dots on lines that may be of a single epoch; long lines go without."""
+    """Dots on short lines, which may consist of a single epoch; long lines have none."""
     return alt.OverlayMarkDef(size=30, filled=False) if len(rows) < 100 else alt.Undefined
 
 

@@ -1,4 +1,4 @@
-"""Trends: something against the share of corrupted labels, with the spread over seeds."""
+"""Trends of a measured quantity against the share of corrupted labels, with the spread over seeds."""
 
 from typing import Any
 
@@ -18,12 +18,12 @@ def trend(
     y_format: str = ".2f",
     rule: tuple[float, str] | None = None,
 ) -> Any:
-    """The mean of `y` against corruption for each model, with a dot a run, and one standard deviation where n > 1.
+    """The mean of `y` against corruption for each model, with a dot for each run, and one standard deviation if n > 1.
 
     Args:
-        runs: columns model, amount, seed and `y`; runs without `y` are left out.
-        y: column to draw.
-        rule: a horizontal line and its name, such as chance.
+        runs: a table with the columns model, amount, seed and `y`; runs without `y` are left out.
+        y: name of the column to draw.
+        rule: the place of a horizontal line and its name, such as chance.
 
     Returns:
         An altair chart.

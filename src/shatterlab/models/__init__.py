@@ -17,7 +17,7 @@ __all__ = ["MODELS", "Model", "build", "lookup"]
 
 @dataclass(frozen=True)
 class Model:
-    """An architecture: in words, as a parameter count, and as a torch module, for any image shape and classes."""
+    """An architecture: its description, its parameter count, and its torch module, for any image shape and classes."""
 
     summary: str
     parameters: Callable[[Shape, int], int]
@@ -69,7 +69,7 @@ def lookup(name: str) -> Model:
     """The entry of `MODELS` called `name`, or a perceptron of L layers of W units for `mlp-LxW`.
 
     Raises:
-        ShatterlabError: no such model; the message names the nearest.
+        ShatterlabError: there is no such model; the message names the nearest one.
     """
     if name in MODELS:
         return MODELS[name]
@@ -94,12 +94,12 @@ def build(
         name: a key of `MODELS`, or `mlp-LxW`.
         shape: height, width, channels of the images it will see.
         classes: number of outputs.
-        seed: of the weights.
-        initialization: a key of `initialization.INITIALIZATIONS`; default: the model's of `spec.STARTS`.
-        dropout: probability, see `dropout.with_dropout`.
+        seed: seed from which the weights are drawn.
+        initialization: a key of `initialization.INITIALIZATIONS`; by default the one that `spec.STARTS` has for it.
+        dropout: probability that dropout zeroes an input, see `dropout.with_dropout`.
 
     Returns:
-        A module in float32 from images (batch, channels, height, width) to logits (batch, classes).
+        A float32 module that takes images (batch, channels, height, width) to logits (batch, classes).
     """
     from .dropout import with_dropout
     from .initialization import INITIALIZATIONS

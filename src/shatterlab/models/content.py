@@ -1,8 +1,8 @@
 """The content of a user's network as one hash: its code, its constants, its structure and its first weights.
 
-Code counts as Python has compiled it, without file names, line numbers, comments and docstrings, so that a network in a
-moved or reformatted file is the same network. What a function reads from its module or its closure counts with it, and
-so do the classes and functions that it calls, as far as they are the user's own: a library counts by its name.
+Code is hashed as Python has compiled it, without file names, line numbers, comments and docstrings, so that a network
+in a moved or reformatted file is the same network. The hash covers what a function reads from its module or its closure
+and the classes and functions that it calls, as far as they are the user's own; of a library it covers only the name.
 """
 
 import dis
@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 LIBRARIES = tuple({str(Path(sysconfig.get_path(name)).resolve()) for name in ("purelib", "platlib", "stdlib")})
-"""Folders whose code counts by its name alone; its version is a part of a result's provenance."""
+"""Code in these folders enters the hash by name alone; the versions of packages stand in a result's provenance."""
 
 PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis))
 OF_A_CLASS = {
@@ -162,7 +162,7 @@ class _Content:
                 self.add((unwrapped.fget, unwrapped.fset) if isinstance(unwrapped, property) else unwrapped)
 
     def _module(self, module: nn.Module) -> None:
-        """Structure and tensors; a parameter that stands at two places is the same thing again at the second."""
+        """Hashes structure and tensors; a parameter that stands at two places is the same thing at the second one."""
         self.add(type(module))
         for name, value in sorted(vars(module).items()):
             if name not in OF_A_MODULE and not (
@@ -176,7 +176,7 @@ class _Content:
                 self.add(value)
 
     def _object(self, thing: Any) -> None:
-        """An object of any other class by its attributes; without any it counts by its class and its words."""
+        """Hashes an object of any other class by its attributes, or by its class and its words if it has none."""
         self.add(type(thing))
         slots = [name for part in type(thing).__mro__ for name in getattr(part, "__slots__", ())]
         shown = dict(getattr(thing, "__dict__", {})) | {n: getattr(thing, n) for n in slots if hasattr(thing, n)}

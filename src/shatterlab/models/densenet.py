@@ -14,7 +14,7 @@ def _normalized_convolution(channels: int, out: int, kernel: int) -> nn.Sequenti
 
 
 class DenseLayer(nn.Sequential):
-    """1 x 1 convolution to four times the growth, 3 x 3 to the growth, set beside what came in."""
+    """A 1 x 1 convolution to 4 k channels and a 3 x 3 one to k, the growth, concatenated with the layer's input."""
 
     def __init__(self, channels: int, growth: int) -> None:
         super().__init__(
@@ -27,11 +27,11 @@ class DenseLayer(nn.Sequential):
 
 
 class DenseNet(nn.Module):
-    """Three dense blocks with transitions between them, a mean over all pixels, a linear layer.
+    """Three dense blocks with transitions between them, a mean over all pixels, and a linear layer.
 
     Args:
-        depth: layers with weights, 6 m + 4 with m layers of two convolutions in each block.
-        growth: channels that each layer adds, the paper's k.
+        depth: number of layers with weights: 6 m + 4 if each block has m layers of two convolutions.
+        growth: number of channels that each layer adds, the paper's k.
         compression: share of the channels that a transition keeps. With 0.5 the network starts from
             2 k channels and is the paper's DenseNet-BC; with 1 it starts from 16 and is DenseNet-B.
         classes: number of outputs.

@@ -1,4 +1,4 @@
-"""Dropout for any network, its own code untouched."""
+"""Dropout for any network, without a change of the network's own code."""
 
 import torch
 from torch import nn
@@ -7,14 +7,14 @@ from ..errors import ShatterlabError
 
 
 class Dropout(nn.Module):
-    """Zeroes each input with a probability and divides the others by what is left of it (Srivastava et al., 2014).
+    """Zeroes each input with probability p and divides the others by 1 - p (Srivastava et al., 2014).
 
-    What is zeroed is a function of `key` and place alone and draws from no generator: it is the same on every
-    device, for a run alone and in a stack, and in a run that is taken up again. `training` sets `key` anew before
-    each step; elsewhere every pass in training mode counts it on.
+    Whether an input is zeroed depends on `key` and its place alone and not on a random generator: it is the same on
+    every device, for a run alone and in a stack, and in a run that is taken up again. `training` sets `key` before
+    each step; elsewhere every pass in training mode adds one to it.
 
     Args:
-        probability: in (0, 1).
+        probability: p, in (0, 1).
     """
 
     key: torch.Tensor
@@ -35,14 +35,14 @@ class Dropout(nn.Module):
 
 
 def kept(places: torch.Tensor, key: torch.Tensor, probability: float) -> torch.Tensor:
-    """Which places dropout keeps: a hash of key and place is compared with the probability.
+    """Tells which places dropout keeps, by comparing a hash of key and place with the probability.
 
-    The hash is the 32-bit finalizer "lowbias32" (C. Wellons, hash-prospector), twice, over the two halves of the key.
+    The 32-bit finalizer "lowbias32" (C. Wellons, hash-prospector) is applied twice, with the two halves of the key.
 
     Args:
-        places: int32, any shape.
-        key: int64, of a shape that broadcasts with it.
-        probability: of a place to be dropped, in [0, 1).
+        places: int32, of any shape.
+        key: int64, of a shape that broadcasts with that of `places`.
+        probability: probability that a place is dropped, in [0, 1).
 
     Returns:
         bool, of the broadcast shape.
@@ -62,7 +62,7 @@ def _mixed(numbers: torch.Tensor) -> torch.Tensor:
 
 
 def _signed(word: int) -> int:
-    """A 32-bit word as the int32 with the same bits."""
+    """Returns the int32 that has the bits of a 32-bit word."""
     return word - 2**32 if word >= 2**31 else word
 
 
@@ -74,11 +74,11 @@ def layer_key(key: torch.Tensor, i: int) -> torch.Tensor:
 def with_dropout(model: nn.Module, probability: float) -> nn.Module:
     """Puts dropout on the inputs of every linear layer but one that sees the pixels.
 
-    The layers stay what they are, as other code may look at them: a transformer reads the weights of its own. A layer
-    that is never called, as those inside an attention, drops nothing.
+    No layer is replaced, as other code may look at them: a transformer reads the weights of its linear layers. A layer
+    whose weights are used without calling it, such as those inside an attention, drops nothing.
 
-    For a perceptron these are all hidden layers, for AlexNet the inputs of its three linear layers as in
-    Krizhevsky et al. (2012), for Inception the features before the classifier as in Szegedy et al. (2015).
+    In a perceptron dropout acts on all hidden layers, in AlexNet on the inputs of its three linear layers as in
+    Krizhevsky et al. (2012), in Inception on the features before the classifier as in Szegedy et al. (2015).
 
     Args:
         model: changed in place; each such `nn.Linear` gets a part `dropout`, which acts before it.
@@ -88,7 +88,7 @@ def with_dropout(model: nn.Module, probability: float) -> nn.Module:
         `model`.
 
     Raises:
-        ShatterlabError: no layer to put dropout before.
+        ShatterlabError: the model has no layer to put dropout before.
     """
     if probability == 0:
         return model

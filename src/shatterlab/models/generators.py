@@ -1,4 +1,4 @@
-"""The global random generators, which a user's code may draw from: seeded for a block, then as they were."""
+"""The global random generators, from which a user's code may draw: they are seeded for a block and then restored."""
 
 import random
 from collections.abc import Iterator

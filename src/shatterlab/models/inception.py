@@ -30,7 +30,7 @@ class BatchNorm(nn.Module):
 
 
 class Convolution(nn.Sequential):
-    """Convolution with same padding, batch normalization if wanted, ReLU."""
+    """A convolution with same padding, batch normalization if asked for, and a ReLU."""
 
     def __init__(self, channels: int, out: int, kernel: int, *, stride: int = 1, normalize: bool) -> None:
         convolution = nn.Conv2d(channels, out, kernel, stride, padding=kernel // 2, bias=not normalize)
@@ -38,7 +38,7 @@ class Convolution(nn.Sequential):
 
 
 class Module(nn.Module):
-    """A 1 x 1 beside a 3 x 3 convolution, concatenated."""
+    """A 1 x 1 and a 3 x 3 convolution of the same input, concatenated."""
 
     def __init__(self, channels: int, one: int, three: int, *, normalize: bool) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class Module(nn.Module):
 
 
 class Downsample(nn.Module):
-    """A 3 x 3 convolution with stride 2 beside a 3 x 3 max-pool with stride 2, concatenated."""
+    """A 3 x 3 convolution and a 3 x 3 max-pool of the same input, both with stride 2, concatenated."""
 
     def __init__(self, channels: int, out: int, *, normalize: bool) -> None:
         super().__init__()
@@ -64,12 +64,12 @@ class Downsample(nn.Module):
 
 
 class Inception(nn.Module):
-    """The modules of `layouts.INCEPTION_BLOCKS`, a mean over all pixels, a linear layer.
+    """The modules of `layouts.INCEPTION_BLOCKS`, a mean over all pixels, and a linear layer.
 
     Args:
         shape: height, width, channels of an image.
         classes: number of outputs.
-        normalize: batch normalization on or off; off, the convolutions have offsets of their own.
+        normalize: whether there is batch normalization; without it the convolutions have offsets of their own.
     """
 
     def __init__(self, shape: Shape, classes: int, *, normalize: bool = True) -> None:

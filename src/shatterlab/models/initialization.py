@@ -1,4 +1,4 @@
-"""How weights start: the paper does not say, so this is one of our named assumptions."""
+"""The initial weights of models: the paper does not give their distribution, so it is one of our named assumptions."""
 
 from collections.abc import Callable
 from math import pi
@@ -7,14 +7,13 @@ import torch
 from torch import nn
 
 Initialization = Callable[[nn.Module, int], None]
-"""Draws a model's weights in place, from a seed; equal seeds give equal weights on every device."""
+"""A function of this type draws a model's weights in place; equal seeds give equal weights on every device."""
 
 
 def he(model: nn.Module, seed: int) -> None:
-    """Normal weights of variance 2 / fan-in, and 1 / fan-in in the last layer; offsets start at zero.
+    """Draws normal weights of variance 2 / fan-in, or 1 / fan-in in the last layer; offsets start at zero.
 
-    This keeps the mean square of activations constant through ReLUs
-    (He et al., 2015, https://arxiv.org/abs/1502.01852, eq. 10).
+    This keeps the mean square of activations constant through ReLUs (He et al., 2015, arXiv 1502.01852, eq. 10).
     """
     layers = _layers(model)
     for layer, drawn in _drawn(layers, seed):
@@ -22,13 +21,13 @@ def he(model: nn.Module, seed: int) -> None:
 
 
 def centred(model: nn.Module, seed: int) -> None:
-    """As `he`, but the weights of each unit sum to zero; for deep networks without normalization.
+    """Draws weights as `he` does, but those of each unit sum to zero; for deep networks without normalization.
 
-    Behind a ReLU every activation is positive, and this common mean grows from layer to layer until it
-    drowns what distinguishes the images. Weights that sum to zero do not see it. The variance then left
-    of a standard normal behind a ReLU is (1 - 1/pi) / 2, so variance 2 / (1 - 1/pi) / fan-in keeps it
-    (Brock et al., 2021, https://arxiv.org/abs/2101.08692, section 3). The first layer sees whitened
-    pixels; the last starts small, as its gradient grows with the activations (NOTEBOOK.md).
+    Behind a ReLU every activation is positive, and the mean of the activations grows from layer to layer until it
+    drowns what distinguishes the images. Weights that sum to zero do not see this mean. The variance of a standard
+    normal number behind a ReLU is (1 - 1/pi) / 2, so weights of variance 2 / (1 - 1/pi) / fan-in keep the variance of
+    activations constant (Brock et al., 2021, arXiv 2101.08692, section 3). The first layer sees whitened pixels; the
+    last layer starts small, as its gradient grows with the activations (NOTEBOOK.md).
     """
     layers = _layers(model)
     for layer, drawn in _drawn(layers, seed):
@@ -40,11 +39,11 @@ def centred(model: nn.Module, seed: int) -> None:
 
 
 def tutorial(model: nn.Module, seed: int) -> None:
-    """The start of TensorFlow's CIFAR-10 tutorial, whose network the paper's small AlexNet is.
+    """Draws weights as TensorFlow's CIFAR-10 tutorial does, whose network is the paper's small AlexNet.
 
-    Weights are normal, truncated at two deviations: 0.05 for convolutions, 0.04 for hidden linear layers, one over
-    the number of inputs for the last layer. Offsets start at 0 in the first and the last layer and at 0.1 between
-    (TensorFlow models, tutorials/image/cifar10/cifar10.py, `inference`).
+    Weights are normal, truncated at two standard deviations, which are 0.05 in convolutions, 0.04 in hidden linear
+    layers and one over the number of inputs in the last layer. Offsets start at 0 in the first and the last layer and
+    at 0.1 between (TensorFlow models, tutorials/image/cifar10/cifar10.py, `inference`).
     """
     layers = _layers(model)
     generator = torch.Generator().manual_seed(seed)
@@ -57,7 +56,7 @@ def tutorial(model: nn.Module, seed: int) -> None:
 
 
 INITIALIZATIONS: dict[str, Initialization] = {"he": he, "centred": centred, "tutorial": tutorial}
-"""By the name that the dial `initialization` takes."""
+"""The values of the dial `initialization`, each with its function."""
 
 Layer = nn.Conv2d | nn.Linear
 
@@ -73,7 +72,7 @@ def _drawn(layers: list[Layer], seed: int) -> list[tuple[Layer, torch.Tensor]]:
 
 @torch.no_grad()
 def _set(layer: Layer, drawn: torch.Tensor, *, variance: float) -> None:
-    """Weights of `variance` / fan-in, offsets of zero."""
+    """Scales drawn numbers to weights of variance `variance` / fan-in and sets offsets to zero."""
     layer.weight.copy_(drawn * (variance / drawn[0].numel()) ** 0.5)
     if layer.bias is not None:
         layer.bias.zero_()

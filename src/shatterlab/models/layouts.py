@@ -1,19 +1,19 @@
-"""The architectures of Zhang et al. (2017), appendix A, as data; parameters are counted without torch.
+"""The architectures of Zhang et al. (2017), appendix A, as data, and their parameters counted without torch.
 
-Counting by hand here and by torch in the tests are two routes to one number.
+The tests count them with torch, too, so that two routes have to lead to one number.
 """
 
 from itertools import pairwise
 from math import ceil
 
 Shape = tuple[int, int, int]
-"""Height, width, channels of an image."""
+"""A shape is the height, width and channels of an image."""
 
 ALEXNET_CHANNELS = 64
 ALEXNET_HIDDEN = (384, 192)
 
-# Figure 3 of the paper, from the image up. A pair is a module (1 x 1 channels, 3 x 3 channels), a
-# single number a downsampling module with that many convolution channels.
+# This is figure 3 of the paper, from the image up. A pair is a module (1 x 1 channels, 3 x 3 channels), and a
+# single number is a downsampling module with that many convolution channels.
 INCEPTION_STEM = 96
 INCEPTION_BLOCKS: tuple[int | tuple[int, int], ...] = (
     (32, 32),
@@ -35,14 +35,14 @@ def halved(side: int) -> int:
 
 
 def mlp_parameters(shape: Shape, classes: int, widths: tuple[int, ...]) -> int:
-    """Weights and offsets of a multilayer perceptron on the flattened image."""
+    """The number of weights and offsets of a multilayer perceptron on the flattened image."""
     height, width, channels = shape
     sizes = (height * width * channels, *widths, classes)
     return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(sizes))
 
 
 def alexnet_parameters(shape: Shape, classes: int) -> int:
-    """Two 5 x 5 convolutions, then a perceptron on what two halvings leave of the image."""
+    """The parameters of two 5 x 5 convolutions and of a perceptron on an image halved twice."""
     height, width, channels = shape
     convolutions = (25 * channels + 1) * ALEXNET_CHANNELS + (25 * ALEXNET_CHANNELS + 1) * ALEXNET_CHANNELS
     left = halved(halved(height)), halved(halved(width)), ALEXNET_CHANNELS
@@ -50,7 +50,7 @@ def alexnet_parameters(shape: Shape, classes: int) -> int:
 
 
 def inception_parameters(shape: Shape, classes: int) -> int:
-    """Every convolution has one offset a channel, its own or its batch normalization's; there is no scale."""
+    """The parameters of an Inception: each channel has one offset, with or without normalization, and no scale."""
     total = (9 * shape[2] + 1) * INCEPTION_STEM
     channels = INCEPTION_STEM
     for block in INCEPTION_BLOCKS:

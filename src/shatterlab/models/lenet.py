@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-# Table I: the maps of the second layer that each of the 16 maps of the third one sees.
+# Table I of the paper lists the maps of the second layer that each of the 16 maps of the third layer sees.
 CONNECTIONS = (
     *[tuple((i + j) % 6 for j in range(3)) for i in range(6)],
     *[tuple((i + j) % 6 for j in range(4)) for i in range(6)],
@@ -17,7 +17,7 @@ SIDE = 32
 
 
 class Subsampling(nn.Module):
-    """The mean over 2 x 2 pixels, times a trainable coefficient, plus a trainable offset, one of each a map."""
+    """The mean over 2 x 2 pixels, times a coefficient, plus an offset; each map trains one of both."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Subsampling(nn.Module):
 
 
 class PartialConvolution(nn.Module):
-    """A 5 x 5 convolution each of whose maps sees some of the maps below, see `CONNECTIONS`."""
+    """A 5 x 5 convolution in which each map sees only some of the maps below, see `CONNECTIONS`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,10 +44,10 @@ class PartialConvolution(nn.Module):
 
 
 class LeNet5(nn.Module):
-    """Ten classes of grey images of 32 x 32.
+    """The network for ten classes of grey images of 32 x 32 pixels.
 
-    The output is minus the squared distance to a code of each class, which is fixed and therefore not
-    counted. The authors drew pictures of the digits as codes and name random signs as an alternative, used here.
+    The output is minus the squared distance to a code of each class. The codes are fixed and therefore not counted.
+    The authors drew pictures of the digits as codes and name random signs as an alternative, which is used here.
     """
 
     codes: torch.Tensor

@@ -14,7 +14,7 @@ class MLP(nn.Module):
     Args:
         shape: height, width, channels of an image.
         classes: number of outputs.
-        widths: of the hidden layers.
+        widths: number of units of each hidden layer.
     """
 
     def __init__(self, shape: Shape, classes: int, widths: tuple[int, ...]) -> None:

@@ -40,7 +40,7 @@ class OwnModel:
     make: Callable[..., Any]
     reference: str | None = None
     versions: dict[tuple[tuple[int, ...], int], str] = field(default_factory=dict, compare=False, repr=False)
-    """The versions that have been asked for, by shape and classes: each is asked for by every run of a study."""
+    """The versions computed so far are kept by shape and classes, as every run of a study asks for them."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         reference = self.reference or _reference_of(self.make)
@@ -55,7 +55,7 @@ class OwnModel:
         """The network with the weights that its own code draws under `seed`.
 
         Raises:
-            ShatterlabError: its code fails, or returns something else.
+            ShatterlabError: its code fails, or returns something other than an `nn.Module`.
         """
         with seeded(seed):
             try:
@@ -89,13 +89,13 @@ class OwnModel:
         """A hash of its code, its structure and its first weights, for inputs of this shape.
 
         Raises:
-            ShatterlabError: it cannot be built, or two networks from one seed differ.
+            ShatterlabError: the network cannot be built, or two networks from one seed differ.
         """
         if known := self.versions.get((shape, classes)):
             return known
         first, second = (self.build(shape, classes, 0) for _ in range(2))
-        for (name, one), other in zip(first.state_dict().items(), second.state_dict().values(), strict=False):
-            if not torch.equal(torch.nan_to_num(one), torch.nan_to_num(other)):
+        for (name, tensor), other in zip(first.state_dict().items(), second.state_dict().values(), strict=False):
+            if not torch.equal(torch.nan_to_num(tensor), torch.nan_to_num(other)):
                 raise ShatterlabError(
                     f"{self.name} draws {name} from a source that no seed reaches, as two networks from one seed "
                     "differ there; draw from the global generator of torch, numpy or random."
@@ -105,7 +105,7 @@ class OwnModel:
 
 
 def is_own(given: object) -> bool:
-    """Whether a model is named by a reference or given as an object, and not by a name of the house."""
+    """Whether a model is given as a reference or an object, and not as the name of one of our own networks."""
     return not isinstance(given, str) or ":" in given
 
 
@@ -116,7 +116,7 @@ def own_model(given: Any) -> OwnModel:
         given: an `nn.Module` class, a function, an `OwnModel`, `file.py:name` or `package.module:name`.
 
     Raises:
-        ShatterlabError: there is no such file, module or name, or it is something else.
+        ShatterlabError: there is no such file, module or name, or what it names makes no network.
     """
     if isinstance(given, OwnModel):
         return given
@@ -134,7 +134,7 @@ def own_model(given: Any) -> OwnModel:
 
 
 def _name(name: str) -> str:
-    """A name that no network of the house has: results of a user's `alexnet` are not those of the paper's."""
+    """Returns a name that none of our own networks has: a user's `alexnet` is not the paper's."""
     try:
         lookup(name)
     except ShatterlabError:
@@ -145,14 +145,14 @@ def _name(name: str) -> str:
 def _referred(reference: str) -> Callable[..., Any]:
     where, _, name = reference.rpartition(":")
     module = _from_file(*_file(where)) if where.endswith(".py") else _from_package(where)
-    found: Any = module
+    named: Any = module
     for part in name.split("."):
-        if not hasattr(found, part):
-            raise unknown(f"name in {where}", part, [n for n, v in vars(found).items() if callable(v) and n[0] != "_"])
-        found = getattr(found, part)
-    if not callable(found):
-        raise ShatterlabError(f"{reference} is of type {type(found).__name__}; {ACCEPTED}.")
-    return found
+        if not hasattr(named, part):
+            raise unknown(f"name in {where}", part, [n for n, v in vars(named).items() if callable(v) and n[0] != "_"])
+        named = getattr(named, part)
+    if not callable(named):
+        raise ShatterlabError(f"{reference} is of type {type(named).__name__}; {ACCEPTED}.")
+    return named
 
 
 def _file(name: str) -> tuple[Path, int]:
@@ -164,7 +164,7 @@ def _file(name: str) -> tuple[Path, int]:
 
 @cache
 def _from_file(path: Path, changed: int) -> ModuleType:
-    """Runs a user's file once for each state of it; its folder is where it imports from, as for a script."""
+    """Runs a user's file once for each state of the file; it imports from its own folder, as a script does."""
     if str(path.parent) not in sys.path:
         sys.path.insert(0, str(path.parent))
     name = path.stem if path.stem not in sys.modules else f"{path.stem}_{content_of(str(path))}"
@@ -199,7 +199,7 @@ def _from_package(name: str) -> ModuleType:
 
 
 def _reference_of(given: Any) -> str | None:
-    """How another process would find an object of this one, where it can."""
+    """The reference by which another process would find an object of this one, or None where it cannot."""
     name, module = getattr(given, "__qualname__", "<"), sys.modules.get(getattr(given, "__module__", ""))
     if "<" in name or module is None or getattr(module, name.partition(".")[0], None) is None:
         return None

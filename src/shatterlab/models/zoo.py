@@ -19,7 +19,7 @@ def torchvision_models() -> ModuleType:
     """`torchvision.models`.
 
     Raises:
-        ShatterlabError: torchvision is not installed, or does not load beside the torch that is.
+        ShatterlabError: torchvision is not installed, or does not load beside the installed torch.
     """
     try:
         from torchvision import models
@@ -39,9 +39,9 @@ def _torchvision(name: str, **options: Any) -> Callable[[], nn.Module]:
     return lambda: getattr(torchvision_models(), name)(weights=None, **options)
 
 
-# By the names of `paper.ZOO`. The lecture does not say which DenseNet-190 it means: with bottlenecks and without
-# compression it has 41.2 million, near the lecture's 40; with both, DenseNet-BC, the 25.6 of its own paper; with
-# neither, some 249 million. GoogLeNet and Inception V3 without the auxiliary classifiers, which serve training only.
+# The names are those of `paper.ZOO`. The lecture does not say which DenseNet-190 it means: with bottlenecks and without
+# compression it has 41.2 million weights, near the lecture's 40; with both (DenseNet-BC) the 25.6 million of its own
+# paper; with neither some 249 million. GoogLeNet and Inception V3 lack the auxiliary classifiers, which only train.
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "LeNet-5": LeNet5,
     "AlexNet": _torchvision("alexnet"),
@@ -55,10 +55,10 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
 
 
 def count(name: str) -> int:
-    """Trainable numbers in a network of `NETWORKS`, built on torch's meta device, where tensors have no memory.
+    """Counts the trainable numbers of a network of `NETWORKS` on torch's meta device, where tensors have no memory.
 
     Raises:
-        ShatterlabError: it is torchvision's, and torchvision cannot be imported.
+        ShatterlabError: the network is torchvision's, and torchvision cannot be imported.
     """
     with torch.device("meta"):
         network = NETWORKS[name]()

@@ -1,4 +1,4 @@
-"""One HTML page that needs nothing but itself: claims, figures, verdicts, runs, the paper's numbers beside ours."""
+"""One self-contained HTML page with claims, figures, verdicts, runs, and the paper's numbers beside ours."""
 
 from pathlib import Path
 
@@ -23,11 +23,11 @@ __all__ = [
 
 
 def write_report(store: Store | Path | str, out: Path | str | None = None) -> Path:
-    """Writes the page about the finished runs of a store, and returns where it lies.
+    """Writes the page about the finished runs of a store, and returns the path of its file.
 
     Args:
         store: a `Store` or its folder.
-        out: the file; default: `report.html` in the store.
+        out: the file; by default `report.html` in the store.
 
     Raises:
         ShatterlabError: there is nothing to report, a result is damaged, or the file cannot be written; all that can be

@@ -10,7 +10,7 @@ from ..files import write_whole
 def chart_library() -> str:
     """The script that draws the charts of a page; sets `window.vegaEmbed`.
 
-    vl-convert takes two seconds to put it together, so it is kept in the user's cache.
+    vl-convert takes two seconds to put the script together, so that it is kept in the user's cache.
     """
     kept = user_cache_path("shatterlab") / f"vega-{version('vl-convert-python')}.js"
     try:

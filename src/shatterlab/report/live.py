@@ -1,4 +1,4 @@
-"""What is going on in a store right now."""
+"""The live section of the page: the trainings that are going on in a store right now."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,13 +19,13 @@ SILENCE = (
     (3_600, "in the last hour"),
 )
 MOST_DRAWN = 12
-"""Runs that have begun whose losses are drawn, the liveliest first."""
+"""The losses of at most this many unfinished runs are drawn, those with the latest epoch first."""
 MOST_LISTED = 500
-"""Runs that have begun and are listed one by one."""
+"""At most this many unfinished runs are listed one by one."""
 
 
 def live_section(store: Store, results: Sequence[Result]) -> Section:
-    """What is going on in the store right now: progress of each study, and runs that have begun."""
+    """The section about the progress of each study and about the runs that have begun and not ended."""
     finished = {result.id for result in results}
     asked = [
         {
@@ -75,6 +75,6 @@ def _going(spec: Spec, rows: Sequence[Row], silent: float) -> dict[str, Any]:
         "loss": f"{last.online_loss:.3f}" if last else "—",
         "accuracy": last.online_accuracy if last else None,
         "test": tested[-1] if tested else None,
-        # In steps, so that the page does not change while nothing happens.
+        # The time is told in coarse steps, so that the page does not change while nothing happens.
         "seen": next((words for limit, words in SILENCE if silent < limit), "hours ago, perhaps stopped"),
     }

@@ -1,4 +1,4 @@
-"""Whether a network memorizes, judged from the numbers of its runs: records in, sentences out."""
+"""The judgement whether a network memorizes: records of its runs go in, sentences come out."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ ENDS: Mapping[State, str] = {
 
 @dataclass(frozen=True)
 class Answer:
-    """What the runs of one network say.
+    """The answer that the runs of one network give.
 
     Args:
         state: whether it memorizes, or why that cannot be said.
@@ -43,16 +43,16 @@ class Answer:
 
 
 def judge(records: Sequence[Mapping[str, Any]]) -> Answer:
-    """Whether a network memorizes, from its runs under each condition.
+    """Judges from a network's runs under each condition whether it memorizes.
 
     Args:
-        records: a run each: corruption, amount, seed, epochs, classes, n, n_test, train_accuracy, test_accuracy,
-            corrupted_fitted (shares; None or NaN where not measured), overfit_step, `losses` (the online loss of each
-            epoch) and, where known, `majority` (the share of the test set's largest class). They are alike in
-            everything but condition, seed and epochs; of runs that differ in epochs alone the longest counts.
+        records: one record for each run: corruption, amount, seed, epochs, classes, n, n_test, train_accuracy,
+            test_accuracy, corrupted_fitted (shares; None or NaN where not measured), overfit_step, `losses` (the online
+            loss of each epoch) and, where known, `majority` (the share of the test set's largest class). The runs
+            differ in condition, seed and epochs only; of runs that differ in epochs alone the longest counts.
 
     Returns:
-        The state, and sentences with numbers; a spread is named where one is given.
+        The state, and sentences with numbers; wherever a spread is given, the sentence names its kind.
     """
     seeds = ("seed", "data_seed", "training_seed")
     by_epochs = sorted(records, key=lambda r: r["epochs"])
@@ -111,7 +111,7 @@ def condition_of(run: Mapping[str, Any]) -> str:
 
 
 def hardness(run: Mapping[str, Any]) -> tuple[int, float]:
-    """Labels before pixels, and the most corrupted first."""
+    """A key that sorts corrupted labels before corrupted pixels, and larger amounts before smaller ones."""
     order = ("random-labels", "partial-labels", *NOTHING_TO_LEARN[2:])
     return order.index(run["corruption"]) if run["corruption"] in order else len(order), -run["amount"]
 
@@ -121,7 +121,7 @@ def _share(value: float | None) -> float | None:
 
 
 def _memorized(run: Mapping[str, Any]) -> float | None:
-    """The share fitted of the corrupted labels, which are all of them unless only a part is corrupted."""
+    """The share of the corrupted labels that is fitted; unless only a part is corrupted, these are all labels."""
     return _share(run["train_accuracy"] if run["amount"] in (0, 1) else run["corrupted_fitted"])
 
 
@@ -144,14 +144,14 @@ def _state(runs: Sequence[Mapping[str, Any]], *, undertrained: bool) -> State:
 
 
 def _fitted(name: str, runs: Sequence[Mapping[str, Any]]) -> str:
-    """How much of a condition is fitted, and after how many epochs."""
+    """A sentence that says what share of a condition's labels is fitted, and after how many epochs."""
     shares = [share for run in runs if (share := _memorized(run)) is not None]
     what = "examples" if "pixels" in name else "labels" if runs[0]["amount"] == 1 else "corrupted labels"
     return f"{_spread(shares)} of the {what} are fitted after {max(run['epochs'] for run in runs)} epochs"
 
 
 def _accuracies(runs: Sequence[Mapping[str, Any]]) -> str:
-    """Train and test accuracy beside chance."""
+    """A sentence with train and test accuracy beside chance."""
     train = [share for run in runs if (share := _share(run["train_accuracy"])) is not None]
     test = [share for run in runs if (share := _share(run["test_accuracy"])) is not None]
     majority = _share(runs[0].get("majority"))
@@ -164,7 +164,7 @@ def _accuracies(runs: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _slowdown(runs: Sequence[Mapping[str, Any]], true: Sequence[Mapping[str, Any]]) -> str:
-    """How many times the steps of true labels it took, where every seed of both got there."""
+    """A sentence with the slowdown: steps to overfit over those of true labels, if every seed of both overfits."""
     here, there = [run["overfit_step"] for run in runs], [run["overfit_step"] for run in true]
     if not there or None in here or None in there:
         return ""
@@ -173,7 +173,7 @@ def _slowdown(runs: Sequence[Mapping[str, Any]], true: Sequence[Mapping[str, Any
 
 
 def _spread(shares: Sequence[float], tested: int | None = None) -> str:
-    """A mean in percent with a named spread: over seeds, or of one test set; missing where nothing was measured."""
+    """A mean in percent with its spread over seeds or the error of one test set, or the words `not measured`."""
     if not shares:
         return "not measured"
     mean = sum(shares) / len(shares)

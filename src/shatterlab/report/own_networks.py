@@ -1,4 +1,4 @@
-"""Your networks: does each memorize? Judged from single trainings and from runs on the user's own models and data."""
+"""The chapter about a user's networks: whether each memorizes, judged from single trainings and runs on own things."""
 
 import hashlib
 import shlex
@@ -28,11 +28,11 @@ IDENTITY = ("model", "data", "model_version", "data_version")
 
 
 def own_networks(results: Sequence[Result], asked_ids: Iterable[str]) -> list[list[Result]]:
-    """The runs of the user's own, in groups that differ in condition, seed and epochs alone.
+    """Groups the user's own runs, so that those of a group differ in condition, seed and epochs alone.
 
     Args:
-        results: finished runs.
-        asked_ids: runs that belong to a study; of these only those on the user's own model or data count.
+        results: the finished runs.
+        asked_ids: ids of runs that belong to a study; of these only those on the user's own model or data count.
     """
     asked = set(asked_ids)
     own = [r for r in results if r.spec.model_version or r.spec.data_version or r.id not in asked]
@@ -126,7 +126,7 @@ def _command(run: Result, store: Path, spec: Spec, corruption: str, **changes: i
 
 
 def _group(result: Result) -> str:
-    """Equal for runs that are compared with each other. What has a version goes by it and not by its name."""
+    """A key that is equal for runs that are compared; own models and data enter by their version, not their name."""
     spec = result.spec
     names = {name for name in ("model", "data") if getattr(spec, f"{name}_version")}
     return f"{result.n} {spec.model_dump_json(exclude={*BESIDE_THE_GROUP, *names})}"

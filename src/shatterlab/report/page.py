@@ -1,4 +1,4 @@
-"""The page: its parts in their order, and the file."""
+"""The page: its sections in their order, and the file."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from .study import Shown, study_section
 T = TypeVar("T")
 
 MOST_LISTED = 500
-"""Runs listed one by one; `shatterlab show --csv` has all."""
+"""At most this many runs are listed one by one; `shatterlab show --csv` has all."""
 
 
 def write(store: Store, results: Sequence[Result], out: Path) -> Path:
@@ -38,7 +38,7 @@ def write(store: Store, results: Sequence[Result], out: Path) -> Path:
         `out`.
 
     Raises:
-        ShatterlabError: nothing to report, or the file cannot be written.
+        ShatterlabError: there is nothing to report, or the file cannot be written.
     """
     if not results and not any(found_of(store, asked, [])[1] for asked in asked_of(store)):
         raise ShatterlabError(
@@ -54,7 +54,7 @@ def write(store: Store, results: Sequence[Result], out: Path) -> Path:
 
 
 def page(parts: Sequence[Section], *, live: bool = False) -> str:
-    """The whole page; `live` makes it ask its server for changes, otherwise it asks nobody for anything."""
+    """The whole page; with `live` it asks its server for changes, otherwise it needs no connection."""
     return environment().get_template("page.html.jinja").render(
         parts=[Markup(part.html) for part in parts],
         chapters=[chapter for chapter in CHAPTERS if any(chapter == study.chapter for study in STUDIES.values())],
@@ -68,12 +68,12 @@ def page(parts: Sequence[Section], *, live: bool = False) -> str:
 
 
 def sections(store: Store, results: Sequence[Result], kept: dict[str, Any] | None = None) -> list[Section]:
-    """The parts of the page, in order.
+    """The sections of the page, in order.
 
     Args:
         store: read for rows and for what has been asked of studies.
         results: its finished runs.
-        kept: memory between calls: what has not changed is not made again.
+        kept: a memory between calls, so that sections that have not changed are not made again.
     """
     kept = {} if kept is None else kept
     asked, by_id = asked_of(store), {result.id: result for result in results}
@@ -116,7 +116,7 @@ def sections(store: Store, results: Sequence[Result], kept: dict[str, Any] | Non
 
 
 def _own_networks(store: Store, results: Sequence[Result], asked: set[str], kept: dict[str, Any]) -> list[Section]:
-    """The chapter about the user's own networks; nothing where there are none."""
+    """The sections of the chapter about the user's own networks; none where there are no such networks."""
     groups = own_networks(results, asked)
     if not groups:
         return []
@@ -136,12 +136,12 @@ def _runs(results: Sequence[Result]) -> Section:
 
 
 def _remembered(kept: dict[str, tuple[Sequence[Any], Any]], name: str, of: Sequence[Any], make: Callable[[], T]) -> T:
-    """What was made under this name of the very same objects before, or else what is made of them now.
+    """Returns what `make` made under this name before, if it was made of the very same objects; else makes it anew.
 
-    A `Reader` hands out the same object until its file changes, so that identity says that nothing has changed.
+    A `Reader` hands out the same object until its file changes, so that identity means that nothing has changed.
     """
     before = kept.get(name)
     if before is None or len(before[0]) != len(of) or not all(map(is_, before[0], of)):
         before = kept[name] = of, make()
-    made: T = before[1]
-    return made
+    section: T = before[1]
+    return section

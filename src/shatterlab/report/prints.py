@@ -21,12 +21,12 @@ def write_figures(store: Store, results: Sequence[Result], out: Path, format: Fo
     Args:
         store: read for rows and for what has been asked of studies.
         results: its finished runs.
-        out: the folder, made if it is missing.
+        out: the folder, which is made if it is missing.
         format: svg and pdf are vector graphics, png has 300 dots an inch.
         study: a study's name; None for all.
 
     Returns:
-        The files, named <study>-<scale>-<data>-<chart>.<format>; title, n and seeds are in each.
+        The files, named <study>-<scale>-<data>-<chart>.<format>; each shows title, n and seeds.
 
     Raises:
         ShatterlabError: there is nothing to draw, or a file cannot be written.
@@ -63,6 +63,6 @@ def write_figures(store: Store, results: Sequence[Result], out: Path, format: Fo
 
 
 def _file_name(data: str) -> str:
-    """A name, in letters that every file system takes; that of a user's file with a hash of the whole name."""
+    """Writes a name of data in letters that every file system takes; a path gets a hash of the whole name."""
     stem = re.sub(r"[^A-Za-z0-9]+", "-", Path(data.removeprefix("npz:")).stem)
     return f"{stem}-{hashlib.sha256(data.encode()).hexdigest()[:6]}" if ":" in data else stem

@@ -1,4 +1,4 @@
-"""Where the numbers of a study come from, and which of the paper's numbers they can be held against."""
+"""The provenance of a study's numbers, and the paper's numbers with which they can be compared."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -32,7 +32,7 @@ def comparisons(results: Sequence[Result], found: Tables) -> list[dict[str, Any]
 
 
 def provenance(runs: Sequence[Result], measured: Sequence[Measurement]) -> dict[str, list[str]]:
-    """Enough to tell why somebody else's numbers might differ: heading to lines."""
+    """The circumstances that may explain why another's numbers differ, as headings with their lines."""
     lines: dict[str, list[str]] = {}
     if runs:
         lines["training examples"] = [_range([run.n for run in runs])]

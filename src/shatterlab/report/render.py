@@ -1,4 +1,4 @@
-"""The templates, filled: all text reaches them through jinja's escaping, all data through JSON."""
+"""Filling the templates: all text reaches them through jinja's escaping, all data through JSON."""
 
 import json
 import re
@@ -16,9 +16,9 @@ class Section:
     """A part of the page that is replaced as a whole when it changes.
 
     Args:
-        id: of its HTML element; starts with that of its chapter.
-        html: the element.
-        charts: id of a figure in it to the Vega-Lite definition.
+        id: id of its HTML element, which starts with that of its chapter.
+        html: the HTML element.
+        charts: the Vega-Lite definitions of its figures, by the id of the figure.
     """
 
     id: str
@@ -28,24 +28,24 @@ class Section:
 
 @cache
 def environment() -> Environment:
-    """Where the templates lie, and the filters they use."""
-    made = Environment(
+    """The environment that finds the templates and has the filters that they use."""
+    environment = Environment(
         loader=PackageLoader("shatterlab", "report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    made.filters["percent"] = lambda share: "—" if share is None else f"{100 * share:.2f}"
-    made.filters["count"] = lambda number: "—" if number is None else f"{number:,}"
-    made.filters["number_like"] = lambda cell: not isinstance(cell, str) or cell[:1] in "0123456789+-—"
-    return made
+    environment.filters["percent"] = lambda share: "—" if share is None else f"{100 * share:.2f}"
+    environment.filters["count"] = lambda number: "—" if number is None else f"{number:,}"
+    environment.filters["number_like"] = lambda cell: not isinstance(cell, str) or cell[:1] in "0123456789+-—"
+    return environment
 
 
 def render(id: str, template: str, charts: Mapping[str, Any] | None = None, **values: Any) -> Section:
-    """A part of the page out of a template and what is filled into it."""
+    """Makes a section of a template and the values that are filled into it."""
     html = environment().get_template(f"{template}.html.jinja").render(id=id, **values)
     return Section(id, html, charts or {})
 
 
 def as_json(value: Any) -> Markup:
-    """JSON that may stand inside a script element: no `</script>` or `<!--` can come out of it."""
+    """A value as JSON that may stand inside a script element, as it contains no `</script>` or `<!--`."""
     text = json.dumps(value, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
@@ -60,5 +60,5 @@ def heading_of(spec: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def slug(text: str) -> str:
-    """A heading as the id of an HTML element."""
+    """Turns a heading into the id of an HTML element."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

@@ -1,4 +1,4 @@
-"""The scoreboard: every claim beside what the runs here say of it, and the lecture's conclusions beside both."""
+"""The scoreboard: every claim with the evidence of the runs, and the lecture's conclusions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,15 +8,13 @@ from .study import Shown
 
 
 def checked(claim: Claim, found: Tables, one: Shown) -> Outcome | None:
-    """What the runs say of a claim. Runs that are missing may still contradict it, so that all are there before it
-    is confirmed.
-    """
+    """The outcome of a claim; it is confirmed only when no run is missing, as a missing run may contradict it."""
     outcome = claim.check(found)
     return None if outcome and outcome.confirmed and one.missing else outcome
 
 
 def scoreboard(shown: Sequence[Shown], outcomes: Mapping[str, Mapping[Claim, Outcome | None]]) -> list[dict[str, Any]]:
-    """A line a claim: what the largest runs say of it, and then the others."""
+    """A line for each claim, with the outcome of the largest runs first and then those of the others."""
     board: list[dict[str, Any]] = [
         {
             "study": name,
@@ -36,14 +34,14 @@ def scoreboard(shown: Sequence[Shown], outcomes: Mapping[str, Mapping[Claim, Out
 
 
 def state(line: Mapping[str, Any]) -> str:
-    """What the page says of a claim: the largest runs decide."""
+    """The state of a claim on the page, which the largest runs decide."""
     if line["outcomes"]:
         return "confirmed" if line["outcomes"][0]["outcome"].confirmed else "not confirmed"
     return "cannot tell" if line["asked"] else "not yet run here"
 
 
 def counts(board: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """How many claims are in each state."""
+    """The number of claims in each state."""
     states = [line["state"] for line in board]
     return {name: states.count(name) for name in ("confirmed", "not confirmed", "cannot tell", "not yet run here")}
 

@@ -1,4 +1,4 @@
-"""The section of one thing that was asked of a study: verdicts, charts, table, comparisons, provenance."""
+"""The section about one request to a study (a scale and data): verdicts, charts, table, comparisons, provenance."""
 
 import hashlib
 import shlex
@@ -13,7 +13,7 @@ from .render import Section, heading_of, render
 
 @dataclass(frozen=True)
 class Shown:
-    """What there is of one thing that was asked of a study."""
+    """The finished runs and measurements of one request to a study."""
 
     asked: Asked
     study: Study
@@ -22,18 +22,18 @@ class Shown:
 
     @property
     def id(self) -> str:
-        """For HTML. The data may be a path, and so may the model, so they enter as a hash."""
+        """The id of the HTML element; data and model may be paths, so that they enter as a hash."""
         data = hashlib.sha256((self.asked.data + (self.asked.model or "")).encode()).hexdigest()[:6]
         return f"{self.asked.study}-{self.asked.scale}-{data}"
 
     @property
     def missing(self) -> int:
-        """Runs and measurements that were asked for and are not finished."""
+        """The number of runs and measurements that were asked for and are not finished."""
         return len(self.asked.run_ids) + len(self.asked.measurement_ids) - len(self.runs) - len(self.measured)
 
     @property
     def scaled(self) -> bool:
-        """Whether this is smaller than the paper's. What is computed alike at every scale is not."""
+        """Whether this is smaller than the paper's experiment; what is the same at every scale is not."""
         if self.runs:
             sizes = [run.n + run.spec.n_validation for run in self.runs]
             return self.asked.scale != "paper" or any(size != PAPER_TRAINING_SIZE for size in sizes)
@@ -41,13 +41,13 @@ class Shown:
 
     @property
     def data(self) -> str:
-        """What it was run on, for people: nothing, for what needs no data."""
+        """The name of the data, for people; empty for studies that need no data."""
         names = {str(done.settings["data"]) for done in self.measured if "data" in done.settings}
         return self.asked.data if self.runs else " and ".join(sorted(names))
 
 
 def study_section(one: Shown, found: Tables) -> Section:
-    """The section, filled from the tables of its runs and measurements."""
+    """The section of one request, filled from the tables of its runs and measurements."""
     asked, study = one.asked, one.study
     rest = ["--model", asked.model] if asked.model else []
     rest += ["--seeds", str(asked.seeds)] if asked.seeds > 1 else []

@@ -1,4 +1,4 @@
-"""Results: what a run leaves, where it lies, and how to read many of them."""
+"""Results: the records of finished runs and computations, their store, and tables of many of them."""
 
 from .examples import Examples
 from .measurement import Measurement, measurement_id

@@ -1,4 +1,4 @@
-"""What a finished run says of every single example: compact, without weights, in the order of the original data."""
+"""The labels and predictions of every single example of a finished run, compact and in the order of the data."""
 
 import io
 import zipfile
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Examples:
-    """One set of a run, a number for each example, sorted by `index`.
+    """The examples of one set of a run, sorted by `index`.
 
     Args:
         index: int64 (n,), the place of the example in the data set before a subset was drawn.
-        labels: int64 (n,), what the model was trained on or scored against.
-        true_labels: int64 (n,).
-        assigned: bool (n,), whether the label was assigned at random, be it right by chance or not.
+        labels: int64 (n,), the label that the model was trained on or scored against.
+        true_labels: int64 (n,), the label in the original data.
+        assigned: bool (n,), whether the label was assigned at random, even where it is right by chance.
         predicted: int64 (n,), the class that the model predicts after the last epoch, on clean inputs.
     """
 
@@ -34,17 +34,17 @@ class Examples:
 
     @property
     def wrong_labels(self) -> NDArray[np.bool_]:
-        """Which labels are wrong, a part of those that were assigned at random."""
+        """Whether each label is wrong; only labels that were assigned at random can be."""
         return self.labels != self.true_labels
 
     def sorted(self) -> "Examples":
-        """The same, in the original order."""
+        """The same examples in the order of `index`."""
         order = np.argsort(self.index, kind="stable")
         return Examples(*(getattr(self, part.name)[order] for part in fields(self)))
 
 
 def packed(sets: Mapping[str, Examples]) -> bytes:
-    """The bytes of a compressed npz archive with an array a set and column, integers as small as they fit."""
+    """The bytes of a compressed npz archive with an array for each set and column, as small integers as possible."""
     arrays = {
         f"{name}/{part.name}": _small(getattr(examples, part.name))
         for name, examples in sets.items()

@@ -1,4 +1,4 @@
-"""What a computation leaves, one file each: its settings, its records, and the circumstances."""
+"""The result of a computation, stored in one file: its settings, its records, and the circumstances."""
 
 import hashlib
 import json
@@ -17,16 +17,16 @@ class Measurement(BaseModel):
 
     study: str
     settings: dict[str, Any]
-    """Every dial of the computation, JSON values."""
+    """The settings are all arguments of the computation, as JSON values."""
     records: list[dict[str, Any]]
-    """What came out, JSON values; the records of a study are read as lines of one table."""
+    """The records are the outcome, as JSON values; those of a study are read as lines of one table."""
     seconds: float
     provenance: Provenance
 
     @model_validator(mode="before")
     @classmethod
     def _read_first_format(cls, given: Any) -> Any:
-        """Files of the first version keep their circumstances beside the records, and ran on the processor."""
+        """Reads files of the first version, with circumstances beside the records and without a device."""
         if not isinstance(given, dict) or "provenance" in given:
             return given
         now = dict(given)
@@ -35,12 +35,12 @@ class Measurement(BaseModel):
         return now | {"provenance": circumstances | prints | {"device": "cpu"}}
 
     def lines(self) -> list[dict[str, Any]]:
-        """The records, each with the settings."""
+        """The records, each together with the settings."""
         return [self.settings | record for record in self.records]
 
     @property
     def id(self) -> str:
-        """That of its computation."""
+        """The id of its computation."""
         return measurement_id(self.study, self.settings)
 
 

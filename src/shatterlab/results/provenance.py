@@ -1,4 +1,4 @@
-"""What ran where: the circumstances of a result, stored beside it."""
+"""The provenance of a result: the circumstances under which it was computed, stored beside it."""
 
 import platform
 import subprocess
@@ -10,48 +10,48 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Provenance(BaseModel):
-    """Enough to tell why two results of the same job might differ."""
+    """The circumstances that may explain why two results of the same job differ."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     commit: str | None
-    """The checkout that the code ran from, with `+changes` if it had any; None outside a checkout."""
+    """The commit of the checkout that the code ran from, with `+changes` if it had any; None outside a checkout."""
     versions: dict[str, str]
     device: str
     hardware: str
     threads: int | None = None
-    """Processor threads; None for computations of a version that did not note them."""
+    """The number of processor threads; None for computations of a version that did not note it."""
     train_fingerprint: str | None = None
-    """SHA-256 of the training images and labels (see `Dataset.fingerprint`): as trained on, or as handed to a
-    computation; None where a computation takes no data."""
+    """The SHA-256 of the training images and labels that a run was trained on or a computation was given, see
+    `Dataset.fingerprint`; None where a computation takes no data."""
     test_fingerprint: str | None = None
     started: str
-    """ISO 8601, UTC; the last start, if the training was resumed."""
+    """The time of the start, or of the last start if the training was resumed, in ISO 8601 and UTC."""
     resumed_from: int = 0
-    """The epoch after which the training was last taken up again; 0 if it ran in one go."""
+    """The epoch after which the training was last resumed; 0 if it ran without interruption."""
     model_reference: str | None = None
-    """What a user's network was found by, such as `/home/me/mine.py:Net`; None for others."""
+    """The reference of a user's network, such as `/home/me/mine.py:Net`; None for our own networks."""
     data_address: str | None = None
-    """What a user's data were read from, such as `npz:/home/me/mine.npz`; None for the house's and for arrays."""
+    """The address of a user's data, such as `npz:/home/me/mine.npz`; None for our own data sets and for arrays."""
     together: int = 1
-    """Trainings that were stacked and done at once; the seconds of each are its share."""
+    """The number of trainings that were done at once in a stack; the seconds of each are its share."""
 
 
 @cache
 def versions() -> dict[str, str]:
-    """Of python and of the packages whose change could change a number."""
-    found = {"python": platform.python_version()}
+    """The versions of Python and of the packages that could change a number."""
+    versions = {"python": platform.python_version()}
     for package in ("shatterlab", "torch", "numpy", "scikit-learn"):
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 @cache
 def commit() -> str | None:
-    """The git commit this package's code lies in, or None."""
+    """The git commit of the checkout that holds this package's code, or None outside a checkout."""
     here = Path(__file__).parent
     try:
         head = subprocess.run(

@@ -1,4 +1,4 @@
-"""A store for those who read it again and again: each file is parsed once, and once more when it has changed."""
+"""A store that is read again and again: each file is parsed once, and once more when it has changed."""
 
 from collections.abc import Callable
 from functools import partial
@@ -16,9 +16,9 @@ T = TypeVar("T")
 
 
 class Reader(Store):
-    """A store that remembers what it has read.
+    """A store that remembers the content of the files that it has read.
 
-    What it hands out is shared between calls: a file that has not changed gives the very same object again, so that
+    Its results are shared between calls: a file that has not changed gives the very same object again, so that
     callers may compare by identity, and may not change what they get.
     """
 
@@ -44,10 +44,10 @@ class Reader(Store):
         return results, [error for error in read if isinstance(error, ShatterlabError)]
 
     def _once(self, path: Path, read: Callable[[], T]) -> T:
-        """What `read` makes of the file, kept until the file's time or size changes."""
+        """Returns what `read` makes of the file, and keeps it until the file's time or size changes."""
         try:
             status = path.stat()
-            # Taken before reading: a file that grows meanwhile is read again the next time.
+            # The state is taken before reading, so that a file that grows meanwhile is read again the next time.
             state = status.st_mtime_ns, status.st_size
         except FileNotFoundError:
             state = None
@@ -58,7 +58,7 @@ class Reader(Store):
 
 
 def _attempt(path: Path) -> Result | ShatterlabError:
-    """A finished run, or what is wrong with its file."""
+    """Reads a finished run, or says what is wrong with its file."""
     try:
         return _read_result(path)
     except ShatterlabError as error:

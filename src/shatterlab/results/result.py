@@ -1,4 +1,4 @@
-"""What a finished run leaves: the spec, its last and best epoch, and the circumstances."""
+"""The result of a finished run: its spec, its last and best epoch, and the circumstances."""
 
 from collections.abc import Sequence
 from html import escape
@@ -11,37 +11,36 @@ from .provenance import Provenance
 
 
 class Result(BaseModel):
-    """Written last, as `result.json`: it exists if and only if the run is complete."""
+    """The result of a run. Its file `result.json` is written last: it exists if and only if the run is complete."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     spec: Spec
     parameters: int
-    """Trainable numbers in the model."""
+    """The number of trainable numbers in the model."""
     n: int
-    """Training examples."""
+    """The number of training examples."""
     n_test: int
     classes: int
     names: tuple[str, ...] = ()
     """The names of the classes, in the order of their numbers; empty where the labels were these numbers."""
     majority: float | None = None
-    """The share of the test set's largest class: what guessing gives. None in results of the first version."""
+    """The share of the largest class of the test set, which is what guessing gives; None in the first version."""
     wrong_labels: float
-    """Share of the training labels that differ from the true ones."""
+    """The share of the training labels that differ from the true ones."""
     last: Row
     """The last epoch, always evaluated in full."""
     best_test_accuracy: float
-    """Over the evaluated epochs: best ON THE TEST SET, as the paper reports early stopping."""
+    """The accuracy of the evaluated epoch that is best ON THE TEST SET, as the paper reports early stopping."""
     best_test_epoch: int
     validation_epoch: int | None = None
-    """The evaluated epoch with the best validation accuracy, the first of equals: where early stopping stops.
-    None without a validation split."""
+    """The first evaluated epoch with the best validation accuracy, where early stopping stops; None without a split."""
     validation_test_accuracy: float | None = None
-    """Test accuracy in that epoch: what early stopping yields without a look at the test set."""
+    """The test accuracy in `validation_epoch`, which early stopping reaches without a look at the test set."""
     fit_step: int | None
-    """Step at which a clean pass first found 100 % train accuracy and loss < 0.01; None if none did."""
+    """The first step at which an evaluation had 100 % train accuracy and a loss < 0.01; None if there was none."""
     seconds: float
-    """Training and evaluation, summed over the epochs."""
+    """The time of training and evaluation, summed over the epochs."""
     evaluation_seconds: float
     provenance: Provenance
 
@@ -61,7 +60,7 @@ class Result(BaseModel):
         return self.last.test_accuracy
 
     def summary(self) -> dict[str, str | int | float | None]:
-        """The run as one flat record: every dial of its spec, and what came out in the last epoch."""
+        """The run as one flat record of every dial of its spec and the outcome of the last epoch."""
         return {
             "run_id": self.id,
             **self.spec.model_dump(),
@@ -90,7 +89,7 @@ class Result(BaseModel):
         }
 
     def brief(self) -> dict[str, str | int]:
-        """The run as a line for people: heading to cell."""
+        """The run as a line of a table for people, which maps headings to cells."""
         spec = self.spec
         return {
             "model": spec.model + ("" if spec.precision == "float32" else f", {spec.precision}"),
@@ -109,7 +108,7 @@ class Result(BaseModel):
         return html_table([self])
 
     def __str__(self) -> str:
-        """Three lines: what was trained, what it fitted and got right, how long it took."""
+        """Three lines that say what was trained, what it fitted and predicted correctly, and how long it took."""
         last = self.last
         shares = {
             "train": last.train_accuracy,
@@ -125,7 +124,7 @@ class Result(BaseModel):
 
 
 def html_table(results: Sequence[Result]) -> str:
-    """Finished runs as an HTML table, a line each; what users named is escaped."""
+    """Finished runs as an HTML table with one line for each; names that users chose are escaped."""
     lines = [result.brief() for result in results]
     rows = [[f"{cell:,}" if isinstance(cell, int) else escape(cell) for cell in line.values()] for line in lines]
     head = "".join(f"<th>{escape(name)}</th>" for name in lines[0])

@@ -1,12 +1,12 @@
-"""Results on disk: a folder a run, safe to share between processes and to kill at any moment.
+"""Results on disk: a folder for each run. Processes may share the store and may be killed at any moment.
 
-<store>/<run id>/spec.json       what was asked
-                 rows.jsonl      one line an epoch, appended
-                 checkpoint.safetensors   replaced as a whole
-                 examples.npz    what became of each example, see `examples`
-                 result.json     written last
-<store>/measured/<id>.json       what a study computed beside training
-<store>/studies/<name>.<scale>.<data>.json   which of both a study asked for
+<store>/<run id>/spec.json       the spec of the run
+                 rows.jsonl      one line for each epoch, appended
+                 checkpoint.safetensors   the last checkpoint, replaced as a whole
+                 examples.npz    labels and predictions of each example, see `examples`
+                 result.json     the result, written last
+<store>/measured/<id>.json       the result of a computation that a study makes beside training
+<store>/studies/<name>.<scale>.<data>.json   the runs and computations that a study asked for
 """
 
 import hashlib
@@ -38,7 +38,7 @@ DEFAULT_STORE = Path("shatterlab-runs")
 
 
 class Asked(BaseModel):
-    """What somebody asked of a study, so that `show` and `report` know what belongs to it."""
+    """The runs and computations that a study asked for, so that `show` and `report` know what belongs to it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -49,16 +49,16 @@ class Asked(BaseModel):
     """The name of a user's model that stood in for the study's own; None for the study as it is."""
     seeds: int
     run_ids: list[str]
-    """The trainings; a study that asks in rounds gains some with each."""
+    """The ids of the trainings; a study that asks in rounds gains some with each round."""
     measurement_ids: list[str] = []
-    """The computations."""
+    """The ids of the computations."""
 
 
 class Store:
     """A folder of runs.
 
     Args:
-        path: the folder; made when the first run is written.
+        path: the folder, which is made when the first run is written.
     """
 
     def __init__(self, path: Path | str = DEFAULT_STORE) -> None:
@@ -67,11 +67,11 @@ class Store:
         self.path = Path(path).expanduser()
 
     def folder(self, spec: Spec) -> Path:
-        """Where the run lies."""
+        """The folder of the run."""
         return self.path / spec.id
 
     def checkpoint(self, spec: Spec) -> Path:
-        """The run's checkpoint."""
+        """The file of the run's checkpoint."""
         return self.folder(spec) / "checkpoint.safetensors"
 
     @contextmanager
@@ -80,15 +80,15 @@ class Store:
         folder = self.folder(spec)
         with self.hold(folder / "lock", f"{spec.title} ({spec.id})"):
             with self.writing():
-                # Forced onto the disk with the first checkpoint; one that is cut short by then is written anew.
+                # The first checkpoint forces the spec onto the disk; a spec that is cut short by then is written anew.
                 (folder / "spec.json").write_text(spec.model_dump_json(indent=1), encoding="utf-8")
             yield folder
 
     @contextmanager
     def hold(self, path: Path, what: str) -> Iterator[None]:
-        """Holds a lock while the block runs; says so where another process that is doing `what` has it.
+        """Holds a lock while the block runs; fails where another process, which is doing `what`, holds it.
 
-        The lock is the operating system's, so a killed process leaves none behind.
+        The lock is the operating system's, so that a killed process leaves none behind.
         """
         with self.writing():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -102,7 +102,7 @@ class Store:
             lock.release()
 
     def busy(self, path: Path) -> bool:
-        """Whether somebody holds this lock right now."""
+        """Whether some process holds this lock right now."""
         if not path.exists():
             return False
         with self.writing():
@@ -118,7 +118,7 @@ class Store:
             file.write(row.model_dump_json() + "\n")
 
     def rewind(self, spec: Spec, epoch: int) -> list[Row]:
-        """Drops the rows after `epoch`, which the checkpoint has not seen, and returns the others.
+        """Drops the rows after `epoch`, which the checkpoint does not contain, and returns the others.
 
         Raises:
             ShatterlabError: rows before the checkpoint are missing or damaged.
@@ -151,13 +151,13 @@ class Store:
         return rows
 
     def save(self, checkpoints: Mapping[Spec, bytes]) -> None:
-        """Writes checkpoints of some runs. Their specs and rows are on the disk before the first of them is."""
+        """Writes checkpoints of some runs, after their specs and rows have been forced onto the disk."""
         rows = [self.folder(spec) / name for spec in checkpoints for name in ("spec.json", "rows.jsonl")]
         with self.writing():
             write_all({self.checkpoint(spec): content for spec, content in checkpoints.items()}, also=rows)
 
     def finish(self, results: Sequence[Result], examples: Sequence[Mapping[str, Examples]]) -> None:
-        """Writes what became of each example, then `result.json`; from now on these runs count as complete."""
+        """Writes the predictions of each example, then `result.json`; from then on these runs count as complete."""
         folders = [self.folder(result.spec) for result in results]
         with self.writing():
             write_all(
@@ -187,7 +187,7 @@ class Store:
             spec: that of the run, or its result; for a user's network or data `result.spec`, which names their content.
 
         Raises:
-            ShatterlabError: the run is not finished, is of a version that did not keep this, or its file is damaged.
+            ShatterlabError: the run is not finished, is of a version that did not keep them, or its file is damaged.
         """
         path = self.folder(spec.spec if isinstance(spec, Result) else spec) / "examples.npz"
         try:
@@ -200,8 +200,8 @@ class Store:
             raise ShatterlabError(f"{path} is damaged; the run's result and rows are not touched by that.") from None
 
     def unfinished(self) -> list[tuple[Spec, list[Row], float]]:
-        """The runs that have begun and not ended: spec, epochs so far, and seconds since the last sign of life."""
-        found = []
+        """The runs that have begun and not ended: spec, epochs so far, and seconds since the last one was written."""
+        unfinished = []
         for path in sorted(self.path.glob("*/spec.json")):
             if _written(path.parent / "result.json"):
                 continue
@@ -211,8 +211,8 @@ class Store:
             except (ValueError, OSError):
                 continue  # of another version, or just being taken away
             if spec.id == path.parent.name:
-                found.append((spec, self.rows(spec), time() - seen))
-        return found
+                unfinished.append((spec, self.rows(spec), time() - seen))
+        return unfinished
 
     def results(self) -> tuple[list[Result], list[ShatterlabError]]:
         """All finished runs, and an error for each result file that cannot be read."""
@@ -225,7 +225,7 @@ class Store:
         return results, errors
 
     def table(self) -> "pl.DataFrame":
-        """One line a finished run: every dial of its spec, and what came out in the last epoch.
+        """A table with a line for each finished run: every dial of its spec, and the outcome of the last epoch.
 
         A result file that cannot be read is left out with a warning.
         """
@@ -234,7 +234,7 @@ class Store:
         return run_table(self._readable())
 
     def epochs(self) -> "pl.DataFrame":
-        """One line an epoch of each finished run: losses, accuracies and seconds, beside the run's condition."""
+        """A table with a line for each epoch of each finished run: losses, accuracies, seconds and the condition."""
         from .table import epoch_table
 
         return epoch_table(self, self._readable())
@@ -260,10 +260,10 @@ class Store:
         if not _written(path):
             return None
         try:
-            found = Measurement.model_validate_json(path.read_text(encoding="utf-8"))
-            if found.id != id:
+            measurement = Measurement.model_validate_json(path.read_text(encoding="utf-8"))
+            if measurement.id != id:
                 raise ValueError("of another version")
-            return found
+            return measurement
         except (ValueError, OSError):
             raise ShatterlabError(
                 f"{path} is damaged or of another version; delete that file and run the study again: "
@@ -278,7 +278,7 @@ class Store:
             write_whole(folder / f"{measurement.id}.json", measurement.model_dump_json(indent=1))
 
     def ask(self, asked: Asked) -> None:
-        """Remembers which runs a study consists of, in place of what it said before of that scale and data."""
+        """Remembers the runs of a study, in place of those that it asked for before at that scale and on that data."""
         with self.writing():
             folder = self.path / "studies"
             folder.mkdir(parents=True, exist_ok=True)
@@ -287,7 +287,7 @@ class Store:
             write_whole(folder / f"{asked.study}.{asked.scale}.{data}.json", asked.model_dump_json(indent=1))
 
     def asked(self) -> list[Asked]:
-        """What has been asked of studies, in the order of the file names."""
+        """What studies have asked for, in the order of the file names."""
         asked = []
         for path in sorted(filter(_written, self.path.glob("studies/*.json"))):
             try:
@@ -300,7 +300,7 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Turns a full disk or a closed door into a sentence."""
+        """Turns errors in writing, such as a full disk or a missing permission, into a sentence."""
         try:
             yield
         except OSError as error:
@@ -327,7 +327,7 @@ def _read_result(path: Path) -> Result:
 
 
 def _written(path: Path) -> bool:
-    """Whether there is a file with something in it; after a power cut an empty one may be left, which says nothing."""
+    """Whether there is a file with content; a power cut may leave an empty one, which does not count."""
     try:
         return path.stat().st_size > 0
     except OSError:

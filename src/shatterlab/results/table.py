@@ -1,4 +1,4 @@
-"""Results as polars tables: the face of the store for figures, verdicts and users."""
+"""Results as polars tables, which figures, verdicts and users read."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     from .store import Store
 
 RUN_ORDER = ("model", "corruption", "amount", "regularizers", "n", "seed")
-"""Columns by which a table of runs is sorted for reading."""
+"""A table of runs is sorted by these columns."""
 
 
 def run_table(results: Sequence[Result]) -> pl.DataFrame:
-    """One line a finished run, columns as in `Result.summary`."""
+    """A table with a line for each finished run; the columns are those of `Result.summary`."""
     return pl.DataFrame([result.summary() for result in results], infer_schema_length=None)
 
 
 def epoch_table(store: "Store", results: Sequence[Result], rows: Sequence[Sequence[Row]] | None = None) -> pl.DataFrame:
-    """One line an epoch of each run, columns of `Row` beside those of the run that charts need.
+    """A table with a line for each epoch of each run: the columns of `Row`, and those of the run that charts need.
 
     Args:
-        store: read for the rows that are not handed in, and named where a run lacks its own.
-        results: the runs.
-        rows: the epochs of each run, where they have been read already.
+        store: the store of the runs, which is read where `rows` is None.
+        results: the finished runs.
+        rows: the epochs of each run, if they have been read already.
     """
     dials = ("model", "data", "corruption", "amount", "regularizers", "precision", "seed")
     records = []

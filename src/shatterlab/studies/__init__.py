@@ -65,14 +65,14 @@ STUDIES: dict[str, Study] = {
     "gradient-descent": gradient_descent.STUDY,
     "double-descent": double_descent.STUDY,
 }
-"""In the lecture's order."""
+"""The studies by name, in the lecture's order."""
 
 
 def chosen(name: str) -> dict[str, Study]:
     """The study called `name`, or all of them for `all`.
 
     Raises:
-        ShatterlabError: no such study; the message names the nearest.
+        ShatterlabError: there is no such study; the message names the nearest one.
     """
     if name == "all":
         return STUDIES

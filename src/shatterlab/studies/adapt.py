@@ -1,4 +1,4 @@
-"""A study's jobs, made to fit: with a user's network in place of the study's own, and cut to a smaller data set."""
+"""Adapting a study's jobs: a user's network takes the place of the study's own, and sizes are cut to smaller data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,8 +28,8 @@ class Own:
     """The network that takes the place of those of a study.
 
     Args:
-        name: of the network, as the spec has it.
-        network: the network itself where it is a user's; None for one of the house.
+        name: name of the network, as in the spec.
+        network: the network itself where it is a user's; None for one of our own.
     """
 
     name: str
@@ -39,9 +39,9 @@ class Own:
 def for_own(jobs: Sequence[Job], own: Own) -> list[Job]:
     """The jobs with a user's network in place of a study's, one for each, so that several may be equal.
 
-    The settings that a study has for its first model are taken over, and those that only others have, once: the same
-    conditions, regularizers and seeds, with the study's numbers of examples and epochs and its batch size. Learning
-    rate and start of the weights are the defaults of the user's network.
+    The user's network takes over the settings of the study's first model, and once those that only other models have:
+    the same conditions, regularizers and seeds, with the study's numbers of examples and epochs and its batch size.
+    Learning rate and start of the weights are the defaults of the user's network.
     """
     kinds: dict[str, tuple[str, Spec]] = {}
     adapted: list[Job] = []
@@ -58,7 +58,7 @@ def for_own(jobs: Sequence[Job], own: Own) -> list[Job]:
 
 
 def sized(spec: Spec, data: Data) -> Spec:
-    """A study's spec cut to a smaller data set, where it is one."""
+    """Cuts the sizes in a study's spec to a data set that is smaller than they are."""
     sizes: dict[str, int | None] = {
         name: None
         for name, wanted, part in (
@@ -68,6 +68,6 @@ def sized(spec: Spec, data: Data) -> Spec:
         if wanted > len(part)
     }
     if "n" in sizes and spec.n_validation:
-        # What is left to train on has to be most of it.
+        # Most of the data set has to be left to train on.
         sizes["n_validation"] = min(spec.n_validation, max(1, len(data.train) // VALIDATION_PART))
     return spec.model_copy(update=sizes)

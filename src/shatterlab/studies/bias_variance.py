@@ -16,11 +16,11 @@ SETTINGS: dict[Scale, dict[str, Any]] = {
 }
 PARTS = {"bias2": "bias²", "variance": "variance", "noise": "noise", "total": "total, measured"}
 SIGMAS = 4
-"""Standard errors within which the measured total and the sum of the parts count as equal."""
+"""The measured total and the sum of the parts count as equal if they differ by at most this many standard errors."""
 
 
 def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
-    """One sweep over the degrees a seed."""
+    """One sweep over the degrees for each seed."""
     return [
         Computation("bias-variance", "polynomials of degree 0 to 14",
              SETTINGS[scale] | {"degrees": list(DEGREES), "seed": seed}, sweep)
@@ -41,7 +41,7 @@ def sweep(degrees: list[int], n: int, noise: float, repeats: int, seed: int) -> 
 
 
 def table(tables: Tables) -> list[Cells]:
-    """A line a degree, the first seed."""
+    """A line for each degree, from the first seed."""
     return [
         {"degree": r["degree"]}
         | {name: f"{round(r[part], 4) + 0.0:.4f}" for part, name in PARTS.items()}  # + 0.0 turns -0.0 into 0.0
@@ -75,7 +75,7 @@ def draw(tables: Tables) -> Mapping[str, Any]:
 
 
 class Sweep(NamedTuple):
-    """What a sweep over the degrees shows in one seed: its records at the ends and where the total error is least."""
+    """A sweep over the degrees in one seed: its records at both ends and at the least total error."""
 
     seed: int
     first: Mapping[str, Any]
@@ -84,19 +84,19 @@ class Sweep(NamedTuple):
     u_shaped: bool
     """Whether the total error is least inside the sweep, below both ends."""
     off: float
-    """The largest difference of the total and the sum of its parts, in standard errors."""
+    """The largest difference between the total and the sum of its parts, in standard errors."""
 
 
 def sweeps(tables: Tables) -> list[Sweep]:
     """The sweep of each seed."""
-    found = []
+    sweeps = []
     for seed in sorted({r["seed"] for r in tables.records}):
         records = sorted((r for r in tables.records if r["seed"] == seed), key=lambda r: r["degree"])
         first, best, last = records[0], min(records, key=lambda r: r["total"]), records[-1]
         inside = best["total"] < min(first["total"], last["total"])
         off = max(abs(_sum(r) - r["total"]) / r["total_error"] for r in records)
-        found.append(Sweep(seed, first, best, last, inside, off))
-    return found
+        sweeps.append(Sweep(seed, first, best, last, inside, off))
+    return sweeps
 
 
 def verdict(tables: Tables) -> list[str]:

@@ -9,12 +9,12 @@ from ..seeds import stream
 from .sentences import percent
 from .study import Cells, Claim, Outcome, Scale, Study, Tables
 
-# Multiples of n: dense around 1, where the peak is to be located.
+# The numbers of features are these multiples of n, which are dense around 1, where the peak is to be located.
 RATIOS = (0.1, 0.2, 1 / 3, 0.5, 0.67, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 RIDGES = (0.0, *(10.0**k for k in range(-7, 3)))
 NOISE = 0.15
 PEAK = 0.1
-"""The peak lies at n if it is within this share of it."""
+"""The peak counts as lying at n if it is within this share of n."""
 SETTINGS: dict[Scale, dict[str, int]] = {
     "demo": {"n": 300, "n_test": 600, "repeats": 5},
     "cpu": {"n": 1_000, "n_test": 5_000, "repeats": 10},
@@ -24,7 +24,7 @@ KINDS = {"least norm": "least_norm", "best ridge": "ridged"}
 
 
 def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
-    """A sweep over the number of features a repeat; each has its own data, label noise and features."""
+    """A sweep over the number of features for each repeat, which has its own data, label noise and features."""
     dials = {name: value for name, value in SETTINGS[scale].items() if name != "repeats"}
     memory = 8 * max(RATIOS) * dials["n"] * (2 * dials["n"] + dials["n_test"])
     return [
@@ -35,10 +35,10 @@ def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
 
 
 def sweep(data: Any, n: int, n_test: int, noise: float, seed: int) -> list[dict[str, Any]]:
-    """Errors of the fit of least norm and of that with the ridge chosen on validation data.
+    """Errors of the fit of least norm and of the fit with the ridge that is best on validation data.
 
-    Labels of the training points are replaced by a wrong class with probability `noise`; a validation set of n points,
-    noisy as well, chooses the ridge.
+    Labels of the training points are replaced by a wrong class with probability `noise`; the ridge is chosen on a
+    validation set of n points with labels as noisy.
     """
     import numpy as np
 
@@ -47,15 +47,15 @@ def sweep(data: Any, n: int, n_test: int, noise: float, seed: int) -> list[dict[
     from ..theory import random_relu_features, ridge_path
 
     n = min(n, len(data.train) // 2)
-    some = hold_out(
+    subset = hold_out(
         corrupt(at_most(data, 2 * n, n_test, seed), "partial-labels", noise, seed, label_noise="symmetric"), n, seed
     )
-    assert some.validation is not None
-    parts = [part.flat().astype(float) for part in (some.train, some.validation, some.test)]
+    assert subset.validation is not None
+    parts = [part.flat().astype(float) for part in (subset.train, subset.validation, subset.test)]
     mean, deviation = parts[0].mean(), parts[0].std()
     X, X_validation, X_test = ((part - mean) / deviation for part in parts)
     one_hot = np.eye(data.train.classes)
-    y, y_validation, y_test = (one_hot[part.labels] for part in (some.train, some.validation, some.test))
+    y, y_validation, y_test = (one_hot[part.labels] for part in (subset.train, subset.validation, subset.test))
 
     def scores(F: Any, w: Any, target: Any) -> tuple[float, float]:
         fitted = F @ w
@@ -68,7 +68,7 @@ def sweep(data: Any, n: int, n_test: int, noise: float, seed: int) -> list[dict[
     weights_seed = int(stream(seed, "double-descent", "weights").integers(2**31))
     counts = sorted({max(1, round(ratio * n)) for ratio in RATIOS})
     most = counts[-1]
-    # A smaller model has the first features of a larger one.
+    # The features of a smaller model are the first ones of a larger model.
     every = [random_relu_features(part, most, weights_seed) * most**0.5 for part in (X, X_validation, X_test)]
     for count in counts:
         F, F_validation, F_test = (part[:, :count] / count**0.5 for part in every)
@@ -92,12 +92,12 @@ def sweep(data: Any, n: int, n_test: int, noise: float, seed: int) -> list[dict[
 
 
 def curve(tables: Tables, kind: str, quantity: str) -> dict[int, float]:
-    """Mean over draws at each number of features."""
-    found: dict[int, list[float]] = {}
+    """The mean of a quantity over draws, at each number of features."""
+    draws: dict[int, list[float]] = {}
     for r in tables.records:
         if r["kind"] == kind:
-            found.setdefault(r["features"], []).append(r[quantity])
-    return {features: sum(values) / len(values) for features, values in sorted(found.items())}
+            draws.setdefault(r["features"], []).append(r[quantity])
+    return {features: sum(values) / len(values) for features, values in sorted(draws.items())}
 
 
 def table(tables: Tables) -> list[Cells]:
@@ -137,7 +137,7 @@ def draw(tables: Tables) -> Mapping[str, Any]:
 
 
 class Descent(NamedTuple):
-    """Where the curves peak and whether they fall again; means over draws."""
+    """The place of the peak and whether the curves fall again, from means over draws."""
 
     n: int
     peak: int
@@ -162,7 +162,7 @@ class Descent(NamedTuple):
 
 
 def descent(tables: Tables) -> Descent:
-    """What the records show."""
+    """The descent that the records show."""
     error, loss = (curve(tables, "least norm", quantity) for quantity in ("test_error", "test_loss"))
     ridged_error, ridged = (curve(tables, "best ridge", quantity) for quantity in ("test_error", "test_loss"))
     least, bump = float("inf"), 0.0

@@ -10,9 +10,9 @@ from .sentences import percent, seeds_of
 from .study import Cells, Claim, Outcome, Scale, Study, Tables
 
 EXACT = 1e-6
-"""Largest error on labels 0..9 up to which a fit counts as exact."""
+"""A fit counts as exact if its largest error on labels 0..9 is at most this."""
 
-# Training points of the data set under random and under true labels, and Gaussian points in 100 dimensions.
+# These are numbers of training points of the data set, with random and with true labels, and of Gaussian points.
 SIZES: dict[Scale, dict[str, list[int]]] = {
     "demo": {"data": [100, 1_000, 5_000], "gaussian": [1_000, 100_000]},
     "cpu": {"data": [100, 1_000, 10_000, 50_000], "gaussian": [1_000, 10_000, 100_000, 1_000_000]},
@@ -23,52 +23,51 @@ TEST = 2_000
 DEPTHS = (2, 3, 5, 10, 30)
 DEEP_POINTS = 1_000
 DEEP_FACTOR = 5
-"""Constant up to which a width counts as O(n/k) and a number of weights as O(n + d)."""
+"""A width counts as O(n/k), and a number of weights as O(n + d), with a constant of at most this."""
 
 
 def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
     """The construction on images and on Gaussian points, and the corollary's deeper networks."""
-    found = []
+    computations = []
     for seed in range(seeds):
         for n in SIZES[scale]["data"]:
             for labels in ("random labels", "true labels"):
                 settings: dict[str, Any] = {"data": data, "labels": labels, "n": n, "seed": seed}
-                found.append(
-                    Computation("expressivity", f"the construction through {labels}, n = {n:,}", settings, fit_images)
-                )
+                title = f"the construction through {labels}, n = {n:,}"
+                computations.append(Computation("expressivity", title, settings, fit_images))
         for n in SIZES[scale]["gaussian"]:
             settings = {"points": "gaussian", "n": n, "d": DIMENSIONS, "seed": seed}
             title, memory = f"the construction through Gaussian points, n = {n:,}", 8 * 3 * n * DIMENSIONS
-            found.append(Computation("expressivity", title, settings, fit_gaussian, memory=memory))
+            computations.append(Computation("expressivity", title, settings, fit_gaussian, memory=memory))
         settings = {"depths": list(DEPTHS), "n": DEEP_POINTS, "d": DIMENSIONS, "seed": seed}
-        found.append(Computation("expressivity", "networks of depth 2 to 30", settings, fit_deep))
-    return found
+        computations.append(Computation("expressivity", "networks of depth 2 to 30", settings, fit_deep))
+    return computations
 
 
 def fit_images(data: Any, labels: str, n: int, seed: int) -> list[dict[str, Any]]:
-    """Real images, pixels in [0, 1]; labels are numbers 0..9 to be fitted exactly."""
+    """Fits real images, with pixels in [0, 1]; labels are numbers 0..9 to be fitted exactly."""
     from ..corruption import corrupt
     from ..data import at_most
 
-    some = at_most(data, n, TEST, seed)
+    subset = at_most(data, n, TEST, seed)
     if labels == "random labels":
-        some = corrupt(some, "random-labels", 1.0, seed)
-    train, test = (part.flat() for part in (some.train, some.test))
+        subset = corrupt(subset, "random-labels", 1.0, seed)
+    train, test = (part.flat() for part in (subset.train, subset.test))
     return [
-        {"what": labels, "classes": some.train.classes}
-        | fitted(train, some.train.labels, test, some.test.labels)
+        {"what": labels, "classes": subset.train.classes}
+        | fitted(train, subset.train.labels, test, subset.test.labels)
         | {"n": len(train), "d": train.shape[1]}
     ]
 
 
 def fit_gaussian(points: str, n: int, d: int, seed: int) -> list[dict[str, Any]]:
-    """Gaussian points with random labels 0..9."""
+    """Fits Gaussian points with random labels 0..9."""
     rng = stream(seed, "expressivity", points)
     return [{"what": "Gaussian points, random labels"} | fitted(rng.standard_normal((n, d)), rng.integers(10, size=n))]
 
 
 def fitted(X: Any, y: Any, X_test: Any = None, y_test: Any = None) -> dict[str, Any]:
-    """What the construction makes of some points, timed."""
+    """Fits the construction to points; returns its properties and the time that it took."""
     from time import perf_counter
 
     import numpy as np
@@ -94,7 +93,7 @@ def fitted(X: Any, y: Any, X_test: Any = None, y_test: Any = None) -> dict[str, 
 
 
 def fit_deep(depths: list[int], n: int, d: int, seed: int) -> list[dict[str, Any]]:
-    """Networks of each depth through the same Gaussian points with random labels 0..9."""
+    """Fits networks of each depth to the same Gaussian points with random labels 0..9."""
     import numpy as np
 
     from ..theory import deep_relu_interpolator
@@ -112,7 +111,7 @@ def fit_deep(depths: list[int], n: int, d: int, seed: int) -> list[dict[str, Any
 
 
 def table(tables: Tables) -> list[Cells]:
-    """A line a fit."""
+    """A line for each fit."""
     return [
         {
             "what": r["what"] if r["what"] != "depth" else f"depth {r['depth']}, width {r['width']}",

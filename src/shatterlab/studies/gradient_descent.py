@@ -10,12 +10,12 @@ from .study import Cells, Claim, Outcome, Scale, Study, Tables
 GOAL = 1e-8
 ITERATIONS = 500
 LINEAR = 0.99
-"""R² of a straight line through the log error from which convergence counts as linear."""
+"""Convergence counts as linear if a straight line through the log error has at least this R²."""
 INCOHERENT = 4.0
-"""Incoherence, in the problem's own measure, up to which it counts as bounded: a small constant, where an iterate that
-lines up with one measurement has sqrt(n) and more. The theorems promise some constant and do not say which."""
+"""Incoherence, in the problem's own measure, counts as bounded up to this small constant, whereas an iterate that lines
+up with one measurement has sqrt(n) and more. The theorems promise some constant and do not say which."""
 STEPS = {"phase retrieval": 0.1, "matrix completion": 0.2, "blind deconvolution": 0.25}
-"""Small constants, as in the theorems; of each problem the largest that converges at every size tried."""
+"""The step sizes are small constants, as in the theorems: for each problem the largest that converged at every size."""
 
 SIZES: dict[Scale, dict[str, list[dict[str, Any]]]] = {
     "demo": {"phase retrieval": [{"n": 100}], "matrix completion": [{"n": 300}], "blind deconvolution": [{"k": 50}]},
@@ -33,7 +33,7 @@ SIZES: dict[Scale, dict[str, list[dict[str, Any]]]] = {
 
 
 def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
-    """Each problem at each size."""
+    """One computation for each problem, size and seed."""
     return [
         Computation("gradient-descent", f"{problem}, {', '.join(f'{k} = {v:,}' for k, v in size.items())}",
              {"problem": problem, "size": size, "iterations": ITERATIONS, "step": STEPS[problem], "seed": seed}, solve)
@@ -44,7 +44,7 @@ def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
 
 
 def solve(problem: str, size: dict[str, int], iterations: int, step: float, seed: int) -> list[dict[str, Any]]:
-    """Every fifth iteration down to rounding, with the summary of the path on each line."""
+    """Records every fifth iteration of a path down to rounding, each with the summary of the path."""
     from ..theory.nonconvex import PROBLEMS
 
     path = PROBLEMS[problem](**size, iterations=iterations, step=step, seed=seed)
@@ -71,7 +71,7 @@ def _size(record: Mapping[str, Any]) -> str:
 
 
 def table(tables: Tables) -> list[Cells]:
-    """A line a run."""
+    """A line for each run."""
     return [
         {
             "problem": r["problem"],
@@ -108,13 +108,13 @@ def draw(tables: Tables) -> Mapping[str, Any]:
 
 
 class Convergence(NamedTuple):
-    """What some paths of descent have in common: the worst of them in each respect."""
+    """The convergence of several paths of descent: the worst of them in each respect."""
 
     runs: int
     reached: list[int]
-    """Iterations to the goal, of the runs that reach it."""
+    """The iterations to the goal, for each run that reaches it."""
     linearity: float
-    """R² of a straight line through the log error."""
+    """The R² of a straight line through the log error."""
     incoherence: float
 
 

@@ -16,8 +16,8 @@ from .study import Cells, Claim, Outcome, Scale, Study, Tables
 
 MODELS = ("inception", "inception-no-bn")
 
-# The validation split chooses the epoch as somebody without a test set would. At the paper's size it comes out of
-# the 50,000, so that the paper's own runs are made without one too.
+# The validation split chooses the epoch without a look at the test set. At the paper's size it comes out of the 50,000
+# training images, so that the paper's own runs are made without a split, too.
 SETTINGS: dict[Scale, list[dict[str, Any]]] = {
     "demo": [{"n": 200, "n_test": 250, "n_validation": 100, "epochs": 24, "batch_size": 16, "evaluate_every": 3}],
     "cpu": [
@@ -28,14 +28,14 @@ SETTINGS: dict[Scale, list[dict[str, Any]]] = {
 }  # fmt: skip
 
 SCALED_RATES = {"inception-no-bn": {"learning_rate": 0.004}}
-"""On sets far below the paper's, where 0.1 kills the network without normalization (NOTEBOOK.md)."""
+"""These dials are for sets far smaller than the paper's, where a rate of 0.1 kills this network (NOTEBOOK.md)."""
 
 DIGITS = {"n": 500, "n_test": None, "n_validation": 200}
 
 
 def jobs(scale: Scale, data: str, seeds: int) -> list[Training]:
     """Inception with and without batch normalization, no explicit regularizer."""
-    found = (
+    specs = (
         make_spec(
             **dials
             | (DIGITS if data == "digits" else {})
@@ -46,7 +46,7 @@ def jobs(scale: Scale, data: str, seeds: int) -> list[Training]:
         for model in MODELS
         for seed in range(seeds)
     )
-    return [Training(spec) for spec in dict.fromkeys(found)]  # cut to the digits, two settings are one
+    return [Training(spec) for spec in dict.fromkeys(specs)]  # cut to the digits, two settings are one
 
 
 def groups(runs: pl.DataFrame) -> list[pl.DataFrame]:
@@ -90,10 +90,10 @@ def draw(tables: Tables) -> Mapping[str, Any]:
 
 def verdict(tables: Tables) -> list[str]:
     """What early stopping gains each model, honestly and on the test set, and what batch normalization adds."""
-    found = groups(tables.runs)
-    sentences = [_stopping(runs) for runs in found]
-    for runs in found:
-        bare = [other for other in found if other["n"][0] == runs["n"][0] and other["model"][0] == "inception-no-bn"]
+    of_size = groups(tables.runs)
+    sentences = [_stopping(runs) for runs in of_size]
+    for runs in of_size:
+        bare = [other for other in of_size if other["n"][0] == runs["n"][0] and other["model"][0] == "inception-no-bn"]
         if runs["model"][0] == "inception" and bare:
             low, high = (100 * gain for gain in FIGURE_2B_BN_GAIN)
             last, best = (gain(runs, bare[0], column) for column in ("test_accuracy", "best_test_accuracy"))
@@ -106,7 +106,7 @@ def verdict(tables: Tables) -> list[str]:
 
 
 def gained_by_stopping(runs: pl.DataFrame, where: str) -> list[float]:
-    """Percentage points of test accuracy that the epoch of the column `where` has over the last, one a run."""
+    """By how many percentage points of test accuracy the epoch in the column `where` beats the last, for each run."""
     return (100 * (runs[where] - runs["test_accuracy"])).to_list()
 
 
@@ -124,12 +124,12 @@ def _stopping(runs: pl.DataFrame) -> str:
 
 
 TELLING = 3.0
-"""Percentage points: with two standard errors of a test set above this, nobody can tell whether early stopping gains
+"""If two standard errors of a test set exceed this many percentage points, nobody can tell whether early stopping gains
 the few points that it might."""
 
 
 def _no_gain(tables: Tables) -> Outcome | None:
-    """Of all runs with a validation split; those without can only look at the test set, which flatters."""
+    """Judges the runs with a validation split; the others choose on the test set, which flatters early stopping."""
     split = tables.runs.filter(pl.col("n_validation") > 0)
     if split.is_empty():
         return None

@@ -11,9 +11,9 @@ from .sentences import mean_of, percent
 from .study import Cells, Claim, Outcome, Scale, Study, Tables
 
 FULL = {"mnist": 60_000, "cifar10": 50_000}
-"""The paper's training sizes."""
+"""The paper trains on this many points of each data set."""
 SIZES: dict[Scale, tuple[int, ...]] = {"demo": (300, 1_000), "cpu": (1_000, 3_000, 10_000), "paper": (60_000,)}
-# Training points and filters; about six features a training point, as the paper has five.
+# Each pair is a number of training points and a number of filters: about six features a point, as the paper has five.
 FILTERS: dict[Scale, tuple[tuple[int, int], ...]] = {
     "demo": ((500, 384),),
     "cpu": ((1_000, 768), (3_000, 2_304), (10_000, 7_680), (20_000, 15_360)),
@@ -22,17 +22,17 @@ FILTERS: dict[Scale, tuple[tuple[int, int], ...]] = {
 TEST: dict[Scale, int] = {"demo": 1_000, "cpu": 10_000, "paper": 10_000}
 
 GAMMAS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
-"""Candidates, in units of one over the mean squared distance of training points."""
+"""The candidates for gamma, in units of one over the mean squared distance of training points."""
 NARROWER = 4
-"""Times that a chosen gamma is doubled at most."""
+"""A chosen gamma is doubled at most this many times."""
 RIDGES = (0.0, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
-"""Candidates, beside kernels with values near 1 on the diagonal."""
+"""The candidates for the ridge, for kernels with values near 1 on the diagonal."""
 INTERPOLATES = 1e-2
-"""Residual of one-hot targets up to which a solve without ridge counts."""
+"""A solve without ridge counts as an interpolation if the residual of its one-hot targets is at most this."""
 HELD_OUT = 1_000
-"""Training points at most on which gamma and ridge are chosen; as many as twice that are fitted for it."""
+"""Gamma and ridge are chosen on at most this many training points, after a fit of at most twice as many others."""
 TRAIN_SCORED = 5_000
-"""Training points at most on which the training error is measured."""
+"""The training error is measured on at most this many points."""
 
 
 def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
@@ -60,21 +60,22 @@ def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
 
 
 def gaussian(data: Any, features: str, n: int, n_test: int, dtype: Any, seed: int) -> list[dict[str, Any]]:
-    """A Gaussian kernel on pixels in [0, 1] or on Gabor features, without and with a ridge.
+    """Fits a Gaussian kernel on pixels in [0, 1] or on Gabor features, without and with a ridge.
 
-    Gamma is chosen on held-out training points, without a ridge, then the ridge for that gamma. A few points can be
-    solved with a wider kernel than many: where all of them cannot, gamma is doubled until they can.
+    Gamma is chosen on held-out training points, without a ridge, then the ridge for that gamma. A wide kernel can be
+    solved for few points rather than for many: gamma is doubled until it can be solved for all.
     """
     import numpy as np
 
     from ..data import at_most
     from ..theory import KernelInterpolator, gabor_features
 
-    some = at_most(data, n, n_test, seed)
+    subset = at_most(data, n, n_test, seed)
     X, X_test = (
-        part.flat() if features == "pixels" else gabor_features(part.as_images()) for part in (some.train, some.test)
+        part.flat() if features == "pixels" else gabor_features(part.as_images())
+        for part in (subset.train, subset.test)
     )
-    y = some.train.labels
+    y = subset.train.labels
     given = MNIST_GAMMA if features == "pixels" and data.train.shape == (28, 28, 1) else None
     model = KernelInterpolator("gaussian", given, dtype=dtype, task="classification")
     gammas = [given]
@@ -84,7 +85,7 @@ def gaussian(data: Any, features: str, n: int, n_test: int, dtype: Any, seed: in
         gammas = [chosen * 2**doubled for doubled in range(NARROWER + 1)]
     for gamma in gammas:
         try:
-            scored = _with_and_without_ridge(clone(model, gamma=gamma), X, y, X_test, some.test.labels)
+            scored = _with_and_without_ridge(clone(model, gamma=gamma), X, y, X_test, subset.test.labels)
             break
         except ValueError:
             if gamma == gammas[-1]:
@@ -98,9 +99,9 @@ def gaussian(data: Any, features: str, n: int, n_test: int, dtype: Any, seed: in
 def filtered(
     data: Any, features: str, n: int, n_test: int, filters: int, dtype: Any, seed: int
 ) -> list[dict[str, Any]]:
-    """A linear kernel on pooled responses of random filters, without and with a ridge chosen on training data.
+    """Fits a linear kernel on pooled responses of random filters, without and with a ridge chosen on training data.
 
-    Nothing on images smaller than a patch.
+    There are no records for images smaller than a patch.
     """
     from ..data import at_most, image_shape
     from ..theory import KernelInterpolator, random_filter_grams
@@ -108,16 +109,16 @@ def filtered(
 
     if min(image_shape(data.train.shape)[:2]) < PATCH:
         return []  # no patch fits into such images
-    some = at_most(data, n, n_test, seed)
-    gram, against = random_filter_grams(some.train.as_images(), some.test.as_images(), filters, seed)
+    subset = at_most(data, n, n_test, seed)
+    gram, against = random_filter_grams(subset.train.as_images(), subset.test.as_images(), filters, seed)
     model = KernelInterpolator("precomputed", dtype=dtype, task="classification")
     shared = {"n": len(gram), "d": 8 * filters, "classes": data.train.classes}
-    scored = _with_and_without_ridge(model, gram, some.train.labels, against, some.test.labels)
+    scored = _with_and_without_ridge(model, gram, subset.train.labels, against, subset.test.labels)
     return [shared | record for record in scored]
 
 
 def clone(model: Any, **changes: Any) -> Any:
-    """An unfitted copy with some dials changed."""
+    """An unfitted copy of a model with some arguments changed."""
     return type(model)(**(model.get_params() | changes))
 
 
@@ -139,7 +140,7 @@ def _best(models: Sequence[Any], X: Any, y: Any) -> Any:
         pairwise = model.kernel == "precomputed"
         try:
             model.fit(X[fit, fit] if pairwise else X[fit], y[fit])
-        except ValueError:  # not positive definite in this precision, so of no use
+        except ValueError:  # the Gram matrix is not positive definite in this precision
             return float("inf")
         if model.ridge == 0 and model.residual_ > INTERPOLATES:
             return float("inf")
@@ -158,10 +159,10 @@ def _scores(model: Any, X: Any, y: Any, X_test: Any, y_test: Any) -> dict[str, A
         model.fit(X, y)
         seconds = perf_counter() - start
         memory = peak()
-    some = slice(0, TRAIN_SCORED)
+    scored = slice(0, TRAIN_SCORED)
     return {
         "test_error": float((model.predict(X_test) != y_test).mean()),
-        "train_error": float((model.predict(X[some]) != y[some]).mean()),
+        "train_error": float((model.predict(X[scored]) != y[scored]).mean()),
         "norm": model.norm_,
         "residual": model.residual_,
         "solve_seconds": seconds,
@@ -171,7 +172,7 @@ def _scores(model: Any, X: Any, y: Any, X_test: Any, y_test: Any) -> dict[str, A
 
 
 def _no_ridge_is_best(record: Mapping[str, Any]) -> bool:
-    """Whether the record repeats the fit without a ridge, as that is the one chosen."""
+    """Whether the record repeats the fit without a ridge, as a ridge of 0 was chosen."""
     return bool(record["ridge"] == "chosen" and record["ridge_used"] == 0)
 
 
@@ -180,7 +181,7 @@ def _name(record: Mapping[str, Any]) -> str:
 
 
 def _stated(record: Mapping[str, Any]) -> str:
-    """The paper's number, and whether it is for another n."""
+    """The paper's number, with its n where that is another one."""
     for entry in SECTION_5:
         if (entry.data, entry.features, entry.regularized) == (
             record["data"], record["features"], record["ridge"] == "chosen",
@@ -191,7 +192,7 @@ def _stated(record: Mapping[str, Any]) -> str:
 
 
 def table(tables: Tables) -> list[Cells]:
-    """A line a fit, with the paper's number."""
+    """A line for each fit, with the paper's number."""
     return [
         {
             "data": r["data"],
@@ -235,9 +236,9 @@ def draw(tables: Tables) -> Mapping[str, Any]:
 
 
 def at_largest_n(tables: Tables) -> dict[str, list[Any]]:
-    """By data, features and ridge the records at the largest n, one a seed.
+    """The records at the largest n, one for each seed, by data, features and ridge.
 
-    On a small set several sizes are cut to the same n, which are no seeds.
+    On a small set several sizes are cut to the same n; such repeats of a seed are left out.
     """
     groups: dict[str, list[dict[str, Any]]] = {}
     for r in tables.records:
@@ -267,20 +268,20 @@ def verdict(tables: Tables) -> list[str]:
 
 
 def _fits(record: Mapping[str, Any]) -> bool:
-    """Whether every training label is predicted: a one-hot target missed by less than a half is, scored or not."""
+    """Whether every training label is predicted, as it is where each one-hot target is missed by less than a half."""
     missed = record["residual"] >= 0.5 or record["ridge_used"] > 0  # a ridge is no part of what is predicted
     return bool(record["train_error"] == 0 and (record["n"] <= TRAIN_SCORED or not missed))
 
 
 def pairs(tables: Tables) -> dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    """By data the records without a ridge of pixels and of Gabor features, at the largest n and first seed of both."""
-    found: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
+    """For each data set the records of pixels and Gabor features, without ridge, at the largest n and first seed."""
+    pairs: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
     for data in dict.fromkeys(r["data"] for r in tables.records):
         bare = [r for r in tables.records if r["data"] == data and r["ridge"] == "none"]
         pixels, gabor = ({(r["n"], -r["seed"]): r for r in bare if r["features"] == f} for f in ("pixels", "gabor"))
         if both := pixels.keys() & gabor.keys():
-            found[data] = pixels[max(both)], gabor[max(both)]
-    return found
+            pairs[data] = pixels[max(both)], gabor[max(both)]
+    return pairs
 
 
 def _better_with_larger_norm(pixels: Mapping[str, Any], gabor: Mapping[str, Any]) -> bool:
@@ -288,7 +289,7 @@ def _better_with_larger_norm(pixels: Mapping[str, Any], gabor: Mapping[str, Any]
 
 
 def _gabor_against_pixels(pixels: Mapping[str, Any], gabor: Mapping[str, Any]) -> str:
-    """Whether the better features have the larger norm, as in the paper."""
+    """A sentence that says whether the better features have the larger norm, as in the paper."""
     where = f"On {gabor['data']}, n = {gabor['n']:,}, Gabor features"
     if _better_with_larger_norm(pixels, gabor):
         return (
@@ -304,11 +305,11 @@ def _gabor_against_pixels(pixels: Mapping[str, Any], gabor: Mapping[str, Any]) -
 
 
 def _interpolates_well(tables: Tables) -> Outcome | None:
-    """Judged on the first seed of each kind of features."""
+    """Judges the first seed of each kind of features."""
     largest = [runs[0] for runs in at_largest_n(tables).values() if runs[0]["ridge"] == "none"]
     fine, parts = True, []
     for r in largest:
-        # Records of the first version do not say; all were of ten classes.
+        # Records of the first version lack the number of classes, which was always ten.
         chance = 1 - 1 / r.get("classes", 10)
         error = (chance * (1 - chance) / r["tested"]) ** 0.5
         fine &= _fits(r) and r["test_error"] < chance - SIGNIFICANCE * error

@@ -36,7 +36,7 @@ RUNS: dict[Scale, list[dict[str, Any]]] = {
 
 
 def condition(amount: float) -> dict[str, Any]:
-    """The ends of the sweep are the conditions of the learning curves, so that their runs are shared."""
+    """The dials of an amount of noise; both ends are conditions of the learning curves, whose runs are shared."""
     ends = {0.0: "true-labels", 1.0: "random-labels"}
     return {"corruption": ends[amount]} if amount in ends else {"corruption": "partial-labels", "amount": amount}
 
@@ -52,7 +52,7 @@ def jobs(scale: Scale, data: str, seeds: int) -> list[Training]:
 
 
 def with_slowdown(runs: pl.DataFrame) -> pl.DataFrame:
-    """Adds `slowdown`: steps to overfit over those of the same model and seed with true labels. And `test_error`."""
+    """Adds `test_error` and `slowdown`, the steps to overfit over those of the same model and seed with true labels."""
     clean = runs.filter(pl.col("amount") == 0).select("model", "seed", pl.col("overfit_step").alias("clean_step"))
     return runs.join(clean, on=["model", "seed"], how="left").with_columns(
         (pl.col("overfit_step") / pl.col("clean_step")).alias("slowdown"),
@@ -124,7 +124,7 @@ def _training(runs: pl.DataFrame) -> str:
 
 
 SMALL_FACTOR = 10
-"""Slowdown on random labels up to which it counts as a small constant factor; the paper's is about 4."""
+"""A slowdown on random labels counts as a small constant factor up to this; the paper's is about 4."""
 
 
 def _slows_little(tables: Tables) -> Outcome | None:
@@ -136,7 +136,7 @@ def _slows_little(tables: Tables) -> Outcome | None:
 
 
 def _error_grows(tables: Tables) -> Outcome | None:
-    """Judged on means over seeds; a fall within two standard errors of the test set is none."""
+    """Judges means over seeds; a fall within two standard errors of the test set does not count as one."""
     confirmed, parts = True, []
     for model in tables.runs["model"].unique(maintain_order=True):
         means = (

@@ -19,9 +19,9 @@ from .study import OVERFIT_LOSS, Claim, Outcome, Scale, Study, Tables
 CONDITIONS = ("true-labels", "partial-labels", "random-labels", "shuffled-pixels", "random-pixels", "gaussian-pixels")
 
 LABEL_CONDITIONS = ("true-labels", "partial-labels", "random-labels")
-"""Share the images; in the paper's order, fastest to fit first."""
+"""These conditions share the images; they stand in the paper's order, fastest to fit first."""
 
-# Epochs are enough for random labels to end; see "number of epochs" in ASSUMPTIONS.
+# The epochs suffice for random labels to be fitted; see "number of epochs" in ASSUMPTIONS.
 RUNS: dict[Scale, list[dict[str, Any]]] = {
     "demo": [{"model": "mlp-1x512", "n": 2_000, "n_test": 1_000, "epochs": 100}],
     "cpu": [
@@ -48,7 +48,7 @@ def jobs(scale: Scale, data: str, seeds: int) -> list[Job]:
 
 
 PICTURES = 10
-"""Training images shown under each condition."""
+"""This many training images are shown under each condition."""
 
 
 def pictures(data: Any, n: int | None, pictures: int, seed: int) -> list[dict[str, Any]]:
@@ -63,9 +63,9 @@ def pictures(data: Any, n: int | None, pictures: int, seed: int) -> list[dict[st
     from ..data import at_most
 
     records = []
-    some = at_most(data, n or len(data.train), 1, seed)
+    subset = at_most(data, n or len(data.train), 1, seed)
     for condition in CONDITIONS:
-        train = corrupt(some, condition, seed=seed).train
+        train = corrupt(subset, condition, seed=seed).train
         for index in range(min(pictures, len(train))):
             image = train.as_images()[index]
             if image.dtype != np.uint8:
@@ -136,7 +136,7 @@ def fits_random_labels(model: str, runs: pl.DataFrame) -> str | None:
 
 
 def order_of_conditions(model: str, runs: pl.DataFrame) -> str:
-    """Steps until each condition is overfitted, fastest first, against figure 1a's order."""
+    """The steps until each condition is overfitted, fastest first, compared with the order in figure 1a."""
     means = runs.group_by("corruption").agg(
         pl.col("overfit_step").mean(), pl.col("overfit_step").is_null().any().alias("unfinished")
     )
@@ -151,7 +151,7 @@ def order_of_conditions(model: str, runs: pl.DataFrame) -> str:
 
 
 def _against_the_paper(steps: Mapping[str, float]) -> str:
-    """Whether the order agrees, as far as the conditions that have ended can tell; ties agree."""
+    """Whether the order agrees with the paper, as far as the overfitted conditions can tell; ties agree."""
     claims = []
     same_images = [steps[name] for name in LABEL_CONDITIONS if name in steps]
     if len(same_images) == len(LABEL_CONDITIONS):
@@ -172,7 +172,7 @@ def _against_the_paper(steps: Mapping[str, float]) -> str:
 
 
 def _fit(conditions: tuple[str, ...]) -> Callable[[Tables], Outcome | None]:
-    """Whether every model fits the training set under each of these conditions, in every seed."""
+    """Makes the check whether every model fits the training set under each of these conditions, in every seed."""
 
     def check(tables: Tables) -> Outcome | None:
         if tables.runs.is_empty():

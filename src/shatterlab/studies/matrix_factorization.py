@@ -15,9 +15,9 @@ PROBLEMS: dict[Scale, dict[str, int]] = {
     "paper": {"n": 50, "rank": 2, "measurements": 300},
 }
 FITTED = 2e-3
-"""Residual relative to the measurements up to which they count as fitted."""
+"""Measurements count as fitted up to this residual relative to them."""
 FOUND, MISSED = 0.01, 0.5
-"""Reconstruction errors that count as found and as missed."""
+"""The truth counts as found below the first reconstruction error and as missed above the second."""
 
 
 def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
@@ -35,7 +35,7 @@ def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
 
 
 def reconstruct(n: int, rank: int, measurements: int, start: float, seed: int) -> list[dict[str, Any]]:
-    """The matrix found from a start of this Frobenius norm; 0 stands for the convex programme."""
+    """Reconstructs the matrix from a start of this Frobenius norm; 0 stands for the convex programme."""
     import numpy as np
 
     from ..theory import descend_factored, minimum_nuclear_norm, sensing_problem
@@ -43,16 +43,16 @@ def reconstruct(n: int, rank: int, measurements: int, start: float, seed: int) -
 
     problem = sensing_problem(n, rank, measurements, seed)
     if start == 0:
-        found, steps = minimum_nuclear_norm(problem), None
-        residual = float(np.linalg.norm(problem.operator @ found.ravel() - problem.y) / np.linalg.norm(problem.y))
+        X, steps = minimum_nuclear_norm(problem), None
+        residual = float(np.linalg.norm(problem.operator @ X.ravel() - problem.y) / np.linalg.norm(problem.y))
     else:
         descent = descend_factored(problem, start, seed=seed)
-        found, residual, steps = descent.X, descent.residual, descent.steps
+        X, residual, steps = descent.X, descent.residual, descent.steps
     return [
         {
             "method": "gradient descent" if start else "least nuclear norm, convex programme",
-            "error": float(np.linalg.norm(found - problem.truth) / np.linalg.norm(problem.truth)),
-            "nuclear_norm": nuclear_norm(found),
+            "error": float(np.linalg.norm(X - problem.truth) / np.linalg.norm(problem.truth)),
+            "nuclear_norm": nuclear_norm(X),
             "true_nuclear_norm": nuclear_norm(problem.truth),
             "residual": residual,
             "steps": steps,
@@ -61,7 +61,7 @@ def reconstruct(n: int, rank: int, measurements: int, start: float, seed: int) -
 
 
 def table(tables: Tables) -> list[Cells]:
-    """A line a start."""
+    """A line for each start."""
     return [
         {
             "method": r["method"],
@@ -95,8 +95,8 @@ def draw(tables: Tables) -> Mapping[str, Any]:
 
 
 def ends(tables: Tables) -> tuple[list[Any], list[Any], float | None]:
-    """The descents from the smallest and from the largest start, and by how much, as a share, the nuclear norms of the
-    former differ at most from the least possible; None where that is not known.
+    """The descents from the smallest and the largest start, and the largest share by which the nuclear norms of the
+    former differ from the least possible one; None where that is not known.
     """
     tiny, large = ([r for r in tables.records if r["start"] == size] for size in (min(STARTS), max(STARTS)))
     convex = {r["seed"]: r["nuclear_norm"] for r in tables.records if not r["start"]}

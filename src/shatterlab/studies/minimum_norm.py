@@ -10,11 +10,11 @@ from .sentences import mean_of, percent, seeds_of
 from .study import Cells, Claim, Outcome, Scale, Study, Tables
 
 ARRIVED = 0.01
-"""Distance to where theory sends gradient descent, relative to the start's, at which it counts as arrived."""
+"""Descent counts as arrived if its distance to the limit of theory is at most this share of the start's distance."""
 SAME = 1e-6
-"""Relative difference up to which two curvatures count as the same."""
+"""Two curvatures count as the same up to this relative difference."""
 
-# Points whose path is followed, steps of it, and training sets whose minimum-norm solution is scored.
+# Each scale has the n and the steps of a path of descent, and the sizes whose minimum-norm solutions are scored.
 SIZES: dict[Scale, tuple[int, int, list[int]]] = {
     "demo": (30, 10_000, [30, 100, 300, 1_000]),
     "cpu": (100, 200_000, [30, 100, 300, 1_000, 1_500]),
@@ -22,26 +22,26 @@ SIZES: dict[Scale, tuple[int, int, list[int]]] = {
 }
 TEST = 2_000
 OPTIMA = 1.0
-"""Size of the step from the minimum-norm solution to another optimum, relative to its norm."""
+"""The step from the minimum-norm solution to another optimum has this size, relative to the solution's norm."""
 DIRECTIONS = 5
-"""Random directions along which curvature is measured."""
+"""Curvature is measured along this many random directions."""
 SNAPSHOTS = 40
 
 
 def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
     """Paths of descent, curvature at several optima, and the minimum-norm solution at several n."""
     n, steps, sizes = SIZES[scale]
-    found = []
+    computations = []
     for seed in range(seeds):
         shared = {"data": data, "seed": seed}
         for batch, start in ((None, "zero"), (1, "zero"), (None, "random")):
             name = f"{'gradient descent' if batch is None else 'SGD'} of a linear model from {start}"
             settings = shared | {"n": n, "steps": steps, "batch_size": batch, "start": start}
-            found.append(Computation("minimum-norm", name, settings, follow))
-        found.append(
+            computations.append(Computation("minimum-norm", name, settings, follow))
+        computations.append(
             Computation("minimum-norm", "curvature at two optima", shared | {"n": n, "optima": 2}, compare_optima)
         )
-        found += [
+        computations += [
             Computation(
                 "minimum-norm",
                 f"the linear model of least norm, n = {size:,}",
@@ -50,22 +50,22 @@ def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
             )
             for size in sizes
         ]
-    return found
+    return computations
 
 
 def _linear(data: Any, n: int, n_test: int, seed: int) -> tuple[Any, Any, Any]:
-    """Standardized pixels (by the training set's one mean and deviation) of train and test, and the subset.
+    """Returns the pixels of train and test, standardized by one mean and deviation of the training set, and the subset.
 
-    n is cut to half the number of pixels: with as many points as pixels there is one optimum, and the least
+    The n is cut to half the number of pixels: with as many points as pixels there is one optimum, and the least
     eigenvalue of X'X is so small that descent does not arrive.
     """
     from ..data import at_most
 
     d = data.train.flat().shape[1]
-    some = at_most(data, max(1, min(n, d // 2)), n_test, seed)
-    X, X_test = some.train.flat().astype(float), some.test.flat().astype(float)
+    subset = at_most(data, max(1, min(n, d // 2)), n_test, seed)
+    X, X_test = subset.train.flat().astype(float), subset.test.flat().astype(float)
     mean, deviation = X.mean(), X.std()
-    return (X - mean) / deviation, (X_test - mean) / deviation, some
+    return (X - mean) / deviation, (X_test - mean) / deviation, subset
 
 
 def _signs(labels: Any, classes: int) -> Any:
@@ -74,19 +74,19 @@ def _signs(labels: Any, classes: int) -> Any:
 
 
 def follow(data: Any, n: int, steps: int, batch_size: int | None, start: str, seed: int) -> list[dict[str, Any]]:
-    """Distances along a path of descent, at steps that lie evenly on a logarithmic scale."""
+    """Records distances along a path of descent, at steps that lie evenly on a logarithmic scale."""
     import numpy as np
 
     from ..theory import MinimumNormRegressor, descend, span_angle
 
-    X, _, some = _linear(data, n, 1, seed)
-    y = _signs(some.train.labels, data.train.classes)
+    X, _, subset = _linear(data, n, 1, seed)
+    y = _signs(subset.train.labels, data.train.classes)
     least = MinimumNormRegressor().fit(X, y).coef_
     first = np.zeros(X.shape[1])
     if start == "random":
         first = stream(seed, "minimum-norm", "start").standard_normal(X.shape[1])
         first *= np.linalg.norm(least) / np.linalg.norm(first)
-    # The projection of the start onto all solutions; from zero it is the solution of least norm.
+    # The limit is the projection of the start onto all solutions; from zero it is the solution of least norm.
     limit = first + MinimumNormRegressor().fit(X, y - X @ first).coef_
     marks = set(np.unique(np.geomspace(1, steps, SNAPSHOTS).round().astype(int)).tolist())
     records = []
@@ -114,8 +114,8 @@ def compare_optima(data: Any, n: int, optima: int, seed: int) -> list[dict[str, 
 
     from ..theory import MinimumNormRegressor, curvature
 
-    X, X_test, some = _linear(data, n, TEST, seed)
-    y, y_test = (_signs(part.labels, data.train.classes) for part in (some.train, some.test))
+    X, X_test, subset = _linear(data, n, TEST, seed)
+    y, y_test = (_signs(part.labels, data.train.classes) for part in (subset.train, subset.test))
     least = MinimumNormRegressor().fit(X, y).coef_
     rng = stream(seed, "minimum-norm", "optima")
     directions = rng.standard_normal((DIRECTIONS, X.shape[1]))
@@ -154,13 +154,13 @@ def solve(data: Any, n: int, n_test: int, seed: int) -> list[dict[str, Any]]:
 
     from ..theory import MinimumNormRegressor
 
-    X, X_test, some = _linear(data, n, n_test, seed)
-    model = MinimumNormRegressor().fit(X, np.eye(data.train.classes)[some.train.labels])
+    X, X_test, subset = _linear(data, n, n_test, seed)
+    model = MinimumNormRegressor().fit(X, np.eye(data.train.classes)[subset.train.labels])
     return [
         {
             "what": "solution",
-            "train_accuracy": float((model.predict(X).argmax(axis=1) == some.train.labels).mean()),
-            "test_accuracy": float((model.predict(X_test).argmax(axis=1) == some.test.labels).mean()),
+            "train_accuracy": float((model.predict(X).argmax(axis=1) == subset.train.labels).mean()),
+            "test_accuracy": float((model.predict(X_test).argmax(axis=1) == subset.test.labels).mean()),
             "norm": model.norm_,
             "route": model.route_,
             "n": len(X),
@@ -216,7 +216,7 @@ def draw(tables: Tables) -> Mapping[str, Any]:
 
 
 def path_ends(tables: Tables) -> dict[str, list[dict[str, Any]]]:
-    """The last record of each path, one a seed, by kind of descent."""
+    """The last record of each path, one for each seed, by kind of descent."""
     last = {(r["what"], r["seed"]): r for r in sorted(_paths(tables), key=lambda r: r["step"])}
     ends: dict[str, list[dict[str, Any]]] = {r["what"]: [] for r in _paths(tables)}
     for what, seed in sorted(last):
@@ -225,7 +225,7 @@ def path_ends(tables: Tables) -> dict[str, list[dict[str, Any]]]:
 
 
 def largest_difference(optima: list[dict[str, Any]]) -> float:
-    """By how much, as a share, a measured curvature at some optima differs from that of X'X/n at most."""
+    """The largest share by which a curvature measured at some optima differs from that of X'X/n."""
     return max(r["curvature_difference"] for r in optima)
 
 
@@ -285,7 +285,7 @@ def _norms(tables: Tables) -> list[str]:
 
 
 def _least_norm(tables: Tables) -> Outcome | None:
-    """The ends of the paths from zero."""
+    """Judges the ends of the paths from zero."""
     ends = [r for what, runs in path_ends(tables).items() if what.endswith("zero") for r in runs]
     if not ends:
         return None

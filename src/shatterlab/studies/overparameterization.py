@@ -17,14 +17,14 @@ STATED: dict[str, tuple[float, str]] = {
     **{entry.name: (entry.lecture, "lecture") for entry in ZOO},
     "DenseNet-BC-190 (k = 40)": (DENSENET_BC_PARAMETERS, "its own paper"),
 }
-"""What is stated about each network's size, and by whom."""
+"""The stated number of parameters of each network, and the source of the statement."""
 
 CLOSE = 0.1
 """A count agrees with a figure that the lecture rounds if it lies within this share of it."""
 
 
 def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
-    """One count of all networks, made anew when torchvision comes or changes."""
+    """One count of all networks, which is made anew when torchvision is installed or changes."""
     try:
         torchvision = version("torchvision")
     except PackageNotFoundError:
@@ -55,7 +55,7 @@ def built(tables: Tables) -> dict[str, int]:
 
 
 def table(tables: Tables) -> list[Cells]:
-    """A line a network: counted, stated, parameters for each training image."""
+    """A line for each network: counted and stated parameters, and parameters for each training image."""
     return [
         {
             "network": record["network"],
@@ -81,7 +81,7 @@ def _short(number: float) -> str:
 
 
 def draw(tables: Tables) -> Mapping[str, Any]:
-    """Bars, with the stated figures as ticks."""
+    """Bars of the counts, with the stated figures as ticks."""
     lines: list[dict[str, Any]] = [
         {"network": name, "parameters": float(count), "counted by": "here"} for name, count in built(tables).items()
     ]
@@ -118,12 +118,12 @@ def verdict(tables: Tables) -> list[str]:
 
 
 MANY = 10
-"""Parameters for each image that are many more."""
+"""A network has many more parameters than images if it has at least this many for each."""
 
 TRAINED_ON = {"LeNet-5": ("MNIST", 60_000)} | {
     name: ("CIFAR-10", PAPER_TRAINING_SIZE) for name in STATED if name.startswith("DenseNet")
 }
-"""The training set of a network's own paper, where it is not ImageNet."""
+"""The networks whose own paper does not train on ImageNet, each with its training set."""
 
 
 def _as_many_as_images(tables: Tables) -> Outcome | None:

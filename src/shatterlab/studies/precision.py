@@ -16,7 +16,7 @@ from .study import Cells, Claim, Outcome, Scale, Study, Tables
 
 PRECISIONS = ("float32", "bf16")
 LEFT_OUT = {"inception-no-bn"}
-"""Trained at a rate of its own on small sets, and three times as long as the others."""
+"""This model is trained at its own rate on small sets, and three times as long as the others."""
 
 
 def jobs(scale: Scale, data: str, seeds: int) -> list[Training]:
@@ -33,21 +33,21 @@ def jobs(scale: Scale, data: str, seeds: int) -> list[Training]:
 
 
 def done(runs: pl.DataFrame) -> list[tuple[str, pl.DataFrame, pl.DataFrame]]:
-    """The models that have runs in both precisions: name, float32 runs, bf16 runs, of the seeds that both have."""
-    found = []
+    """The models with runs in both precisions: name, float32 runs and bf16 runs, for the seeds that both have."""
+    models = []
     for model in runs["model"].unique(maintain_order=True):
         of_model = runs.filter(pl.col("model") == model)
         full, half = (of_model.filter(pl.col("precision") == precision) for precision in PRECISIONS)
         full, half = (
-            some.join(other, on="seed", how="semi").sort("seed") for some, other in ((full, half), (half, full))
+            group.join(other, on="seed", how="semi").sort("seed") for group, other in ((full, half), (half, full))
         )
         if not full.is_empty():
-            found.append((model, full, half))
-    return found
+            models.append((model, full, half))
+    return models
 
 
 def table(tables: Tables) -> list[Cells]:
-    """A line a model and precision."""
+    """A line for each model and precision."""
     return [
         {
             "model": model,
@@ -81,7 +81,7 @@ def verdict(tables: Tables) -> list[str]:
 
 
 def costs(full: pl.DataFrame, half: pl.DataFrame) -> list[float]:
-    """Percentage points of train accuracy that bf16 has less than float32, a number a seed."""
+    """By how many percentage points of train accuracy bf16 falls behind float32, a number for each seed."""
     return (100 * (full["train_accuracy"] - half["train_accuracy"])).to_list()
 
 

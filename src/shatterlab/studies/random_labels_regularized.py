@@ -19,7 +19,7 @@ from .study import Cells, Claim, Outcome, Scale, Study, Tables
 NEAR_CHANCE = 2
 """A train accuracy below this many times chance counts as a failure to converge."""
 
-# Every epoch shows other images, so that fitting them takes longer; the paper says no more than that.
+# Augmented runs take this many times the epochs, as every epoch shows other images; the paper only says "longer".
 LONGER = 4
 
 
@@ -41,7 +41,7 @@ def _dials(row: Table4Row, scale: Scale, data: str) -> dict[str, Any]:
         "crop": RANDOM_CROPS.get(data),
     }
     if row.regularizer != "weight decay":
-        # The paper's decay of 0.999 is for each pass, and says that the rate hardly falls.
+        # The paper's decay of 0.999 applies to each pass, so that the rate hardly falls.
         dials |= {"epochs": LONGER * dials["epochs"], "decay_every": dials.get("n", PAPER_TRAINING_SIZE)}
     # A clean pass can be perfect long before the augmented batches are, on which the paper scores that row.
     return dials | {"stop": "never" if row.online else "fit"} | TABLE_4_CHANGES[row.regularizer]
@@ -132,7 +132,7 @@ def verdict(tables: Tables) -> list[str]:
 
 
 def _outcome(row: Table4Row, runs: pl.DataFrame) -> str:
-    """Three cases, as a network that is still learning has not failed to converge."""
+    """The outcome of a row, in one of three cases, as a network that is still learning has not failed to converge."""
     if _fits(row, runs):
         return "fits them here"
     near_chance = _reached(row, runs) < NEAR_CHANCE / runs["classes"][0]
@@ -140,7 +140,7 @@ def _outcome(row: Table4Row, runs: pl.DataFrame) -> str:
 
 
 def _accuracies(row: Table4Row, runs: pl.DataFrame) -> list[float]:
-    """As the paper scores the row: over the clean training set, or online."""
+    """The accuracies as the paper scores the row: over the clean training set, or online."""
     return runs["online_accuracy" if row.online else "train_accuracy"].to_list()
 
 

@@ -1,4 +1,4 @@
-"""Dials that several studies train with, so that their runs are the same and done once."""
+"""Dials that several studies share, so that their runs are the same and are done once."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from ..paper import Table1Row
 from ..spec import WEIGHT_DECAY, Spec, make_spec
 from .study import Scale
 
-# By model: the dials of every row, then what random labels change, since they take longer and may stop.
+# Each model has the dials of all its rows, then the changes for random labels, which take longer and may stop early.
 # Table 1's batch size, epochs and weight decay are assumptions, see ASSUMPTIONS. The smaller sets decay the rate
 # every few passes: once a pass it would die, and once per 50,000 images it would never fall.
 TABLE_1_DIALS: dict[Scale, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
@@ -45,12 +45,12 @@ RANDOM_CROPS = {"cifar10": 28, "mnist": 24, "fashion-mnist": 24, "digits": 7}
 
 
 def for_data(dials: dict[str, Any], data: str, epochs: int = 400) -> dict[str, Any]:
-    """The dials of a run, cut down to the digits, which are few and small, where these are the data."""
+    """The dials of a run; where the data are the digits, which are few and small, the dials are cut down to them."""
     return dials | {"n": 500, "n_test": None, "batch_size": 32, "epochs": epochs} if data == "digits" else dials
 
 
 def specs_of(row: Table1Row, scale: Scale, data: str, seeds: int) -> list[Spec]:
-    """The runs of a row, a seed each."""
+    """The specs of a row, one for each seed."""
     dials, random = TABLE_1_DIALS[scale][row.model]
     dials = dials | ({"corruption": "random-labels", "stop": "fit"} | random if row.random_labels else {})
     dials = for_data(dials, data, 400 if row.random_labels else 60)

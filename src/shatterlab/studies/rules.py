@@ -1,4 +1,4 @@
-"""Rules that several studies judge their runs by."""
+"""Rules by which several studies judge their runs."""
 
 import polars as pl
 
@@ -6,7 +6,7 @@ from ..paper import targets_for
 from ..spec import PAPER_TRAINING_SIZE
 
 FITS = 0.99
-"""Train accuracy from which a verdict says that a network fits; the paper's lowest in table 1 is 99.34 %."""
+"""A verdict says that a network fits from this train accuracy on; the paper's lowest in table 1 is 99.34 %."""
 
 SIGNIFICANCE = 5
 """A network generalizes when its test accuracy lies this many standard errors of the test set above chance."""

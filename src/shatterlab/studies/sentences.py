@@ -21,9 +21,9 @@ def mean_of(values: Sequence[float], form: Callable[[float], str]) -> str:
 
 
 def gain(runs: pl.DataFrame, base: pl.DataFrame, column: str = "test_accuracy") -> str:
-    """Percentage points of `column` that `runs` have over `base`, between runs of the same seed.
+    """By how many percentage points of `column` the `runs` beat those of `base` with the same seed, in words.
 
-    With the standard deviation over seeds; of one seed with the standard error that its test sets leave.
+    Several seeds add their standard deviation, a single seed the standard error that its test sets leave.
     """
     pairs = runs.join(base, on="seed", suffix="_base")
     differences = (100 * (pairs[column] - pairs[f"{column}_base"])).to_list()
@@ -31,7 +31,7 @@ def gain(runs: pl.DataFrame, base: pl.DataFrame, column: str = "test_accuracy") 
         return "an unknown number of"
     if len(differences) > 1:
         return mean_of(differences, "{:+.2f}".format)
-    # One seed has no spread, but a test set of this size has an error of its own; as if the two were independent.
+    # One seed has no spread, but its test sets have errors, which are added as if the two were independent.
     shares = [pairs[column][0], pairs[f"{column}_base"][0]]
     error = 100 * (sum(share * (1 - share) for share in shares) / pairs["n_test"][0]) ** 0.5
     return f"{differences[0]:+.2f} (1 seed, test set ± {error:.2f})"
@@ -54,19 +54,19 @@ def unlike(runs: pl.DataFrame, base: pl.DataFrame) -> str:
 
 
 def points(values: pl.Series) -> str:
-    """For a cell beside one that counts the seeds: a mean in percent, with the standard deviation of several."""
+    """A mean in percent, with the standard deviation of several, for a cell beside one that counts the seeds."""
     return mean_of(values.to_list(), lambda share: f"{100 * share:.2f}").partition(" (")[0]
 
 
 def setting(runs: pl.DataFrame) -> str:
-    """What the runs share, for a subtitle: data, n, epochs, seeds."""
+    """The setting that the runs share, for a subtitle: data, n, epochs, seeds."""
     seeds = runs.group_by("model").agg(pl.col("seed").n_unique())["seed"]
     parts = [str(runs["data"][0]), f"n = {_range(runs['n'])}", f"up to {max(runs['epochs'].to_list())} epochs"]
     return ", ".join([*parts, f"{_range(seeds)} seed{'s' * (max(seeds) > 1)}"])
 
 
 def seeds_of(records: Sequence[Mapping[str, Any]]) -> str:
-    """`1 seed`, `3 seeds`: how many the records come from, for a subtitle."""
+    """The number of seeds of the records, for a subtitle, such as `1 seed` or `3 seeds`."""
     count = len({record["seed"] for record in records})
     return f"{count} seed{'s' * (count > 1)}"
 

@@ -1,4 +1,4 @@
-"""What a study is: a question, the jobs that answer it, a way to draw them, a sentence that says what came out."""
+"""The definition of a study: a question, the jobs that answer it, its charts, and sentences about the outcome."""
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,22 +13,22 @@ from ..row import Row
 
 Scale = Literal["demo", "cpu", "paper"]
 Jobs = Sequence[Job] | Generator[Sequence[Job], Any, None]
-"""What a study asks for: a list of jobs, or a generator that yields lists and is sent what came out of each."""
+"""A study asks for a list of jobs, or is a generator that yields lists of jobs and is sent the outcomes of each."""
 
 PAPER_DATA = "cifar10"
-"""The data set that the paper experiments on."""
+"""The paper experiments on this data set."""
 
 OVERFIT_LOSS = 0.1
 """A run has overfitted when the online loss of an epoch first falls to this (an assumption, see `ASSUMPTIONS`)."""
 
 
 Cells = dict[str, str | int]
-"""A line of a table: column heading to cell; every line of a table has the same headings."""
+"""A line of a table maps column headings to cells; every line of a table has the same headings."""
 
 
 @dataclass(frozen=True)
 class Tables:
-    """The finished runs of a study: one line a run, one line an epoch; and what it computed beside training."""
+    """A study's outcome: a line for each finished run, a line for each epoch, and the records of its computations."""
 
     runs: pl.DataFrame
     epochs: pl.DataFrame
@@ -47,7 +47,7 @@ CHAPTERS = {
     "apart?",
     "Further studies": "What else has been asked here?",
 }
-"""Of the report, in the lecture's order: heading to question. One without studies is left out."""
+"""The chapters of the report, in the lecture's order, each with its question; chapters without studies are left out."""
 
 TAKEAWAYS = {
     "The effective capacity of successful networks is large enough to memorize their training data.": (
@@ -66,16 +66,16 @@ TAKEAWAYS = {
     "Linear models pose the same question: SGD finds the least norm, and the least norm does not predict which "
     "solution generalizes.": ("minimum-norm", "kernels"),
 }
-"""What the lecture concludes: sentence to the studies whose claims bear it out."""
+"""The conclusions of the lecture, each with the studies whose claims bear it out."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What some runs say of a claim.
+    """The evidence of some runs about a claim.
 
     Args:
         confirmed: whether the claim's rule holds.
-        numbers: the numbers that decided it, for people.
+        numbers: the numbers that decided the claim, in words for people.
     """
 
     confirmed: bool
@@ -84,12 +84,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Claim:
-    """Something the paper, the lecture or a work it cites says, that runs can confirm or not.
+    """A statement of the paper, the lecture or a work that it cites, which runs can confirm or contradict.
 
     Args:
-        statement: in one sentence.
-        rule: when runs confirm it, in words; the very rule that `check` applies.
-        check: takes the finished runs of a study; None where these cannot say.
+        statement: the statement in one sentence.
+        rule: the condition under which runs confirm the statement, in words; the very rule that `check` applies.
+        check: takes the finished runs of a study and returns the outcome, or None where the runs cannot decide.
     """
 
     statement: str
@@ -102,17 +102,17 @@ class Study:
     """An entry of `STUDIES`.
 
     Args:
-        question: in one sentence.
-        source: where the paper asks it.
-        draw: named charts of the finished runs.
-        verdict: sentences computed from the finished runs, the first one the answer.
-        jobs: what it trains and computes, from a scale, a data set and a number of seeds. A generator yields a list of
-            jobs, is sent their results and measurements in the same order, and may yield again; as it is run anew to
-            learn what to do next, it may depend on nothing else.
-        table: lines to be read beside the charts, cells ready to print; None where charts say it all.
-        claims: what the finished runs confirm or not.
-        assumptions: keys of `ASSUMPTIONS` that its runs rest on.
-        chapter: of the report, a key of `CHAPTERS`.
+        question: the question in one sentence.
+        source: the place where the paper asks the question.
+        draw: makes named charts of the finished runs.
+        verdict: computes sentences from the finished runs, of which the first is the answer.
+        jobs: makes the jobs from a scale, a data set and a number of seeds. A generator yields a list of jobs, is sent
+            their results and measurements in the same order, and may yield again; as it is run anew to learn what to
+            do next, it may depend on nothing else.
+        table: makes lines to be read beside the charts, with cells ready to print; None where charts suffice.
+        claims: the claims that the finished runs confirm or contradict.
+        assumptions: keys of `ASSUMPTIONS` on which its runs rest.
+        chapter: the chapter of the report, a key of `CHAPTERS`.
     """
 
     question: str
@@ -139,15 +139,13 @@ def jobs_so_far(
     kept: Callable[[Job], Kept | None] = lambda job: None,
     adapted: Callable[[Sequence[Job]], Sequence[Job]] = lambda jobs: jobs,
 ) -> list[Job]:
-    """The jobs that a study asks for, as far as what came out of them can tell: the rounds of a generator up to the
-    first one that has an unfinished job.
+    """The jobs that a study asks for, as far as they are known: the rounds of a generator up to the first one that has
+    an unfinished job.
 
     Args:
         study: the study.
-        scale: as for `Study.jobs`.
-        data: as for `Study.jobs`.
-        seeds: as for `Study.jobs`.
-        kept: what came out of a job, None where it is unfinished.
+        scale, data, seeds: the arguments of `Study.jobs`.
+        kept: returns the outcome of a job, or None where it is unfinished.
         adapted: turns the jobs of a round into those that are done in their place, one for each.
 
     Returns:
@@ -171,17 +169,17 @@ def jobs_so_far(
 
 
 def asked_of(store: Store) -> list[Asked]:
-    """What has been asked of studies, the largest scale first, and of one scale the paper's data first."""
+    """What studies have asked for, the largest scale first, and within one scale the paper's data first."""
     order: dict[str, int] = {"paper": 0, "cpu": 1, "demo": 2}
     every = sorted(
         store.asked(), key=lambda a: (a.study, order.get(a.scale, 3), a.data != PAPER_DATA, a.data, a.model or "")
     )
-    # What is the same at every scale is there once.
+    # Requests that are the same at every scale are kept once.
     return list({(a.study, a.data, *a.run_ids, *a.measurement_ids): a for a in reversed(every)}.values())[::-1]
 
 
 def at_full_size(study: Study, asked: Asked) -> bool:
-    """Whether all that the study asks for at the paper's scale has been asked of it, at whatever scale."""
+    """Whether a request holds all jobs of the study at the paper's scale, whatever the scale of the request is."""
     full = jobs_so_far(study, "paper", asked.data, asked.seeds)
     return {job.id for job in full} <= {*asked.run_ids, *asked.measurement_ids}
 
@@ -195,7 +193,7 @@ def tables(store: Store, results: Sequence[Result], measured: Sequence[Measureme
 
 
 def found_of(store: Store, asked: Asked, results: Sequence[Result]) -> tuple[list[Result], list[Measurement]]:
-    """What there is of what has been asked of a study: runs among `results`, and measurements in the store."""
+    """The finished part of what a study asked for: runs among `results`, and measurements in the store."""
     by_id = {result.id: result for result in results}
     runs = [by_id[id] for id in asked.run_ids if id in by_id]
     return runs, [found for id in asked.measurement_ids if (found := store.measured(id))]

@@ -68,7 +68,7 @@ def table(tables: Tables) -> list[Cells]:
 
 
 def draw(tables: Tables) -> Mapping[str, Any]:
-    """Measured test accuracies as circles, the paper's as diamonds, a band a model."""
+    """Measured test accuracies as circles and the paper's as diamonds, in a band for each model."""
     lines = []
     for row, runs in done(tables.runs):
         shared = {"model": f"{row.model}, n = {runs['n'][0]:,}", "row": name_of(row)}
@@ -89,7 +89,7 @@ def draw(tables: Tables) -> Mapping[str, Any]:
 
 
 def name_of(row: Table1Row) -> str:
-    """What sets the row apart from the others of its model."""
+    """The name of a row, made of what sets it apart from the others of its model."""
     parts = ["random crop"] * row.crop + ["weight decay"] * row.weight_decay
     return "random labels" if row.random_labels else " + ".join(parts) or "no regularizer"
 
@@ -163,7 +163,7 @@ def _gains(model: str, rows: list[tuple[Table1Row, pl.DataFrame]]) -> list[str]:
 
 
 def _stated(runs: pl.DataFrame, points: float, setting: str = "") -> str:
-    """What the paper has to say of a gain, which is about CIFAR-10 and its own networks."""
+    """The paper's number for a gain, if the runs are on CIFAR-10 and with its own networks."""
     return f" (paper{setting} {points:+.2f})" if runs["data"][0] == "cifar10" and not isnan(points) else ""
 
 

@@ -1,4 +1,4 @@
-"""The paper's theorems and linear algebra: numpy arrays in, arrays out; estimators as scikit-learn has them.
+"""The paper's theorems and linear algebra as functions of numpy arrays and as estimators in scikit-learn's style.
 
 The names are loaded when first used, so that importing the package imports neither scipy nor scikit-learn.
 """

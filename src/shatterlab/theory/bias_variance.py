@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Decomposition:
-    """Each a mean over x, in squared units of y.
+    """The parts of the expected squared error, each a mean over x in squared units of y.
 
     Args:
         bias2: squared bias, without the part that the finite number of repeats adds.
-        variance: over training sets.
-        noise: sigma².
+        variance: variance of the fits over training sets.
+        noise: sigma², the variance of the noise on y.
         total: the expected squared error, measured on noisy test points of its own and not summed from the parts.
         total_error: standard error of `total` over the repeats.
     """
@@ -37,15 +37,15 @@ def sine(x: NDArray) -> NDArray:
 
 
 def polynomial_fits(degree: int, x: NDArray, y: NDArray, at: NDArray) -> NDArray:
-    """Least-squares polynomials in Legendre's basis, of least norm where the degree exceeds what n can tell.
+    """Fits least-squares polynomials in Legendre's basis; where n points do not determine one, it has least norm.
 
     Args:
-        degree: 0 or more.
+        degree: degree of the polynomials, 0 or more.
         x, y: (repeats, n) training sets.
-        at: (points,) or (repeats, points) in [-1, 1].
+        at: points in [-1, 1] at which the fits are evaluated, (points,) or (repeats, points).
 
     Returns:
-        (repeats, points).
+        The values of the fits, (repeats, points).
     """
     basis = np.polynomial.legendre.legvander
     coefficients = np.linalg.pinv(basis(x, degree)) @ y[..., None]
@@ -65,17 +65,17 @@ def decompose(
     """Fits a polynomial to `repeats` training sets and takes the error apart.
 
     Args:
-        degree: of the polynomial, the complexity.
-        n: points of a training set, drawn as cos(pi u) with uniform u, as are the test points: towards the ends of
-            [-1, 1] they are denser, where a polynomial of high degree would otherwise be free to explode.
+        degree: degree of the polynomial, its complexity.
+        n: number of points of a training set, drawn as cos(pi u) with uniform u, as are the test points: they are
+            denser towards the ends of [-1, 1], where a polynomial of high degree would otherwise be free to explode.
         noise: standard deviation sigma of the Gaussian noise on y.
-        repeats: training sets, at least 2.
-        points: test points.
-        seed: of everything.
-        truth: f, on arrays.
+        repeats: number of training sets, at least 2.
+        points: number of test points.
+        seed: seed of all random numbers.
+        truth: the function f, which takes arrays.
 
     Raises:
-        ValueError: fewer than two repeats, or no points.
+        ValueError: there are fewer than two repeats, or no points.
     """
     if n < 1 or points < 1 or degree < 0:
         raise ValueError(f"n and points must be at least 1 and degree at least 0, got {n}, {points} and {degree}.")

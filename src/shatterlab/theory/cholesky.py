@@ -1,7 +1,7 @@
 """Cholesky factorization of a matrix as large as memory, in place and in blocks.
 
-LAPACK as scipy ships it counts with 32 bits and crashes above 46,340 rows; a copy of the matrix is what
-there is no room for. Here only the lower triangle is written, so the strict upper triangle keeps the matrix itself,
+LAPACK as scipy ships it counts with 32 bits and crashes above 46,340 rows, and there is no room for a copy of the
+matrix. Here only the lower triangle is written, so the strict upper triangle keeps the matrix itself,
 and a solution can be checked and refined without forming the matrix again.
 """
 
@@ -10,34 +10,34 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 BLOCK = 2_560
-"""Columns factored at once: enough for fast products and solves, few enough to be little beside the matrix."""
+"""So many columns are factored at once: enough for fast products, few enough to be little beside the matrix."""
 TALL = 4
-"""Blocks of rows updated at once."""
+"""So many blocks of rows are updated at once."""
 
 
 def factor_in_place(matrix: NDArray, block: int = BLOCK) -> NDArray:
     """Overwrites the lower triangle of a symmetric positive definite matrix with L, matrix = L L'.
 
-    Left-looking: a block of columns first receives the products of all columns before it, so that nearly all work is
-    in large matrix products, and then is factored.
+    The algorithm is left-looking: a block of columns first receives the products of all columns before it, so that
+    nearly all work is in large matrix products, and then is factored.
 
     Args:
-        matrix: (n, n) float32 or float64, C-contiguous; both triangles filled in.
-        block: columns at a time.
+        matrix: (n, n) float32 or float64, C-contiguous, with both triangles filled in.
+        block: number of columns that are factored at once.
 
     Returns:
-        The diagonal the matrix had, (n,); the strict upper triangle is untouched.
+        The original diagonal of the matrix, (n,); the strict upper triangle is untouched.
 
     Raises:
-        numpy.linalg.LinAlgError: not positive definite in this precision. The matrix is spoilt then.
+        numpy.linalg.LinAlgError: the matrix is not positive definite in this precision, and is spoilt then.
     """
     diagonal = np.diagonal(matrix).copy()
     n = len(matrix)
-    # One place for all products: fresh memory for each would cost a tenth of the time in page faults.
+    # All products share one buffer: fresh memory for each would cost a tenth of the time in page faults.
     tall = TALL * block
     spare = np.empty(min(n, tall) * min(n, block), matrix.dtype)
-    # BLAS counts by columns: what is L here is L' to it. What it is given is contiguous, or f2py would copy it
-    # element by element.
+    # BLAS stores matrices by columns, so that it sees L' in place of L. Its arguments are contiguous, or f2py would
+    # copy them element by element.
     (divide,) = scipy.linalg.get_blas_funcs(("trsm",), (matrix,))
     for start in range(0, n, block):
         end = min(start + block, n)
@@ -55,12 +55,12 @@ def factor_in_place(matrix: NDArray, block: int = BLOCK) -> NDArray:
 
 
 def numbers_beside(n: int) -> int:
-    """Numbers that factoring n rows and solving with them holds beside the matrix, at most."""
+    """The most numbers that factoring n rows and solving with them holds beside the matrix."""
     return min(n, BLOCK) * (min(n, TALL * BLOCK) + 3 * min(n, BLOCK))
 
 
 def solve_factored(matrix: NDArray, right: NDArray, block: int = BLOCK) -> NDArray:
-    """L'^-1 L^-1 right for L in the lower triangle of `matrix`.
+    """Returns L'^-1 L^-1 right for the L in the lower triangle of `matrix`.
 
     Args:
         matrix: as `factor_in_place` leaves it.
@@ -93,7 +93,7 @@ def multiply_upper(matrix: NDArray, diagonal: NDArray, right: NDArray, block: in
 
     Args:
         matrix: as `factor_in_place` leaves it.
-        diagonal: what it returned.
+        diagonal: the original diagonal, which `factor_in_place` returned.
         right: (n, outputs).
 
     Returns:

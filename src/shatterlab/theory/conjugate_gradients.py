@@ -12,17 +12,17 @@ Operator = Callable[[NDArray], NDArray]
 def conjugate_gradients(
     apply: Operator, right: NDArray, precondition: Operator, *, tolerance: float, max_iterations: int
 ) -> tuple[NDArray[np.float64], int]:
-    """Solves A x = right, each column by itself but in one product a step.
+    """Solves A x = right for each column by itself, but with one product for all columns in each step.
 
     Args:
-        apply: (n, outputs) -> (n, outputs), A symmetric positive definite.
-        right: (n, outputs).
-        precondition: an approximate inverse of A, symmetric positive definite.
-        tolerance: stops where every column's residual is this small relative to its right-hand side.
-        max_iterations: stops here at the latest.
+        apply: multiplies (n, outputs) by A, which is symmetric positive definite.
+        right: the right-hand sides, (n, outputs).
+        precondition: multiplies by an approximate inverse of A, symmetric positive definite.
+        tolerance: iterations stop where every column's residual is this small relative to its right-hand side.
+        max_iterations: iterations stop after this number at the latest.
 
     Returns:
-        x, (n, outputs) float64, of all steps the one with the least residual, and the number of iterations.
+        The x with the least residual of all steps, (n, outputs) float64, and the number of iterations.
     """
     right = np.asarray(right, dtype=np.float64)
     solution, left = np.zeros_like(right), right.copy()
@@ -52,14 +52,14 @@ def _ratio(above: NDArray, below: NDArray) -> NDArray:
 
 
 def nystrom(columns: NDArray, landmarks: NDArray, ridge: float) -> Operator:
-    """An approximate inverse of K + ridge I out of some columns of K.
+    """Makes an approximate inverse of K + ridge I out of some columns of K.
 
     The Nystrom approximation U diag(s) U' of K takes care of the large eigenvalues; all others are treated as
     its smallest one.
 
     Args:
-        columns: (n, m), K[:, landmarks].
-        landmarks: their indices, (m,).
+        columns: the columns K[:, landmarks], (n, m).
+        landmarks: the indices of the columns, (m,).
         ridge: at least 0.
     """
     columns = columns.astype(np.float64)

@@ -28,7 +28,7 @@ class DeepReLU:
         start: the point from which the projection is passed on as max(a'x - start, 0).
         b: thresholds of each hidden layer.
         w: output weights of each hidden layer's thresholds, (len(b), outputs) each.
-        one_output: whether targets were a vector.
+        one_output: whether the targets were a vector.
     """
 
     a: NDArray[np.float64]
@@ -39,22 +39,22 @@ class DeepReLU:
 
     @property
     def depth(self) -> int:
-        """Layers of weights: one more than hidden layers."""
+        """The number of layers of weights, one more than there are hidden layers."""
         return len(self.b) + 1
 
     @property
     def widths(self) -> list[int]:
-        """Hidden units of each layer: ramps; where a layer follows, the projection; after the first, the sums."""
+        """The hidden units of each layer: ramps, the projection (if a layer follows), the sums (after the first)."""
         outputs, last = self.w[0].shape[1], len(self.b) - 1
         return [len(b) + (i < last) + 2 * outputs * (i > 0) for i, b in enumerate(self.b)]
 
     @property
     def n_weights(self) -> int:
-        """Connections and offsets that are there, the projection counted once as in the theorem."""
+        """The number of connections and offsets, with the projection counted once as in the theorem."""
         outputs, last = self.w[0].shape[1], len(self.b) - 1
         count = self.a.size
         for i, b in enumerate(self.b):
-            ramps = len(b) * (1 if i == 0 else 2)  # an offset each; after the first layer also a weight of 1
+            ramps = len(b) * (1 if i == 0 else 2)  # each has an offset; after the first layer also a weight of 1
             passed = 0 if i == last else 1  # the projection: an offset at first, then a weight of 1
             into_sums = len(b) * outputs * (1 if i == last else 2)  # both signs, but for the output
             sums = 0 if i == 0 else 2 * outputs * (1 if i == last else 2)
@@ -86,17 +86,17 @@ def deep_relu_interpolator(X: ArrayLike, y: ArrayLike, depth: int, *, random_sta
     Args:
         X: (n, d) finite numbers; equal rows with equal targets are merged.
         y: (n,) or (n, outputs) numbers.
-        depth: layers of weights, at least 2; 2 is the theorem itself.
+        depth: number of layers of weights, at least 2; 2 is the theorem itself.
         random_state: seed of the projection.
 
     Returns:
-        Width at most ceil(n / (depth - 1)) + 4 for one output, at most 4n + d + 9 depth weights.
+        A network of width at most ceil(n / (depth - 1)) + 4 for one output, with at most 4n + d + 9 depth weights.
 
     Each layer's ramps level off at its last point, where the sum is that point's target, so that the sums stay as
     small as the targets however steep the slopes are.
 
     Raises:
-        ValueError: depth below 2; equal rows with different targets; rows that float64 cannot tell apart.
+        ValueError: the depth is below 2, equal rows have different targets, or float64 cannot tell some rows apart.
 
     Source: Zhang et al. (2017), corollary 1, which leaves the construction of the layers open.
 

@@ -1,4 +1,4 @@
-"""Gabor wavelets: what a grating of some width and direction finds at each place of an image.
+"""Gabor wavelets, which respond to gratings of some width and direction at each place of an image.
 
 Zhang et al. (2017) interpolate MNIST after a Gabor wavelet transform but do not say which; the bank below is ours.
 """
@@ -9,25 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK = 4_096
-"""Images transformed at a time."""
+"""So many images are transformed at a time."""
 SPREAD = 0.5
-"""Standard deviation of a wavelet's envelope, in wavelengths."""
+"""The standard deviation of a wavelet's envelope is this many wavelengths."""
 
 
 def gabor_bank(
     height: int, width: int, *, wavelengths: Sequence[float], orientations: int, stride: int
 ) -> NDArray[np.complex64]:
-    """Wavelets centred on a grid of places, one column each.
+    """Makes wavelets centred on a grid of places, one in each column.
 
         g(u, v) = exp(-(u² + v²) / (2 sigma²)) (exp(2 pi i u' / wavelength) - c),  u' = u cos t + v sin t
 
     with sigma = wavelength / 2 and c such that a constant image gives zero; each has l2 norm 1 away from the border.
 
     Args:
-        height, width: of the images, in pixels.
-        wavelengths: in pixels.
-        orientations: angles t, evenly from 0 to pi.
-        stride: pixels between places.
+        height, width: size of the images, in pixels.
+        wavelengths: wavelengths of the gratings, in pixels.
+        orientations: number of angles t, evenly from 0 to pi.
+        stride: number of pixels between places.
 
     Returns:
         (height * width, places * len(wavelengths) * orientations) complex64.
@@ -49,19 +49,19 @@ def gabor_bank(
 def gabor_features(
     images: NDArray, *, wavelengths: Sequence[float] = (4.0, 6.0, 9.0), orientations: int = 8, stride: int = 4
 ) -> NDArray[np.float32]:
-    """The magnitude of each wavelet's response, which does not change under small shifts.
+    """The magnitude of each wavelet's response, which small shifts of the image hardly change.
 
     Args:
         images: (n, height, width, channels) or (n, height, width); uint8 is divided by 255.
-        wavelengths: in pixels.
-        orientations: angles from 0 to pi.
-        stride: pixels between the places where responses are taken.
+        wavelengths: wavelengths of the gratings, in pixels.
+        orientations: number of angles, evenly from 0 to pi.
+        stride: number of pixels between the places where responses are taken.
 
     Returns:
         (n, features) float32.
 
     Raises:
-        ValueError: images of another shape or type.
+        ValueError: the images have another shape or type.
     """
     if images.ndim == 3:
         images = images[..., None]

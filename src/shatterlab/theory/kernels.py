@@ -1,7 +1,7 @@
-"""Interpolation with kernels: solve K alpha = y for all points at once, without regularization.
+"""Interpolation with kernels: K alpha = y is solved for all points at once, without regularization.
 
-Zhang et al. (2017), section 5: on MNIST and CIFAR-10 this fits every training label and generalizes, although
-nothing but the norm it minimizes holds it back.
+On MNIST and CIFAR-10 this fits every training label and generalizes, although nothing but the norm that it minimizes
+holds it back (Zhang et al., 2017, section 5).
 """
 
 import sys
@@ -25,26 +25,26 @@ from .conjugate_gradients import conjugate_gradients, nystrom
 from .targets import AnyTarget, Task, numbers
 
 Kernel = Callable[[NDArray, NDArray], NDArray]
-"""k(X, Z): (n, d), (m, d) -> (n, m)."""
+"""A kernel takes two arrays of points, (n, d) and (m, d), and returns (n, m) values."""
 
 BLOCK = 1_024
-"""Rows and columns of the Gram matrix computed at a time."""
+"""So many rows and columns of the Gram matrix are computed at a time."""
 LINE = 16
-"""Rows transposed at a time: what a line of the cache holds, which is eight times as fast as all at once."""
+"""So many rows are transposed at a time, as a line of the cache holds; this is eight times as fast as all at once."""
 MEMORY_SHARE = 0.95
-"""Of the free memory that a solve may be estimated to take."""
+"""A solve is refused if it is estimated to take more than this share of the free memory."""
 WORTH_SAYING = 2.0
-"""Seconds from which a solve announces itself."""
+"""A solve that is estimated to take at least these seconds announces itself."""
 SMALL = 1_000
-"""Points up to which a singular Gram matrix is solved by its eigenvectors."""
+"""A singular Gram matrix of at most this many points is solved by its eigenvectors."""
 SOLVED = 1e-3
-"""Residual relative to the targets that is not refined further."""
+"""A residual that is this small relative to the targets is not refined further."""
 UNSOLVED = 1e-2
-"""Residual relative to the targets above which a factor is taken for that of a singular matrix."""
+"""Above this residual, relative to the targets, a factor is taken for that of a singular matrix."""
 SYMMETRIC = 1e-5
-"""Difference of a precomputed Gram matrix to its transpose, over its largest entry, that is taken for rounding."""
+"""If a given Gram matrix differs from its transpose by at most this share of its largest entry, it is rounding."""
 REFINEMENTS = 5
-"""Refinements tried at most; each has to halve the residual."""
+"""At most this many refinements are tried; each has to halve the residual."""
 
 
 def gaussian(X: NDArray, Z: NDArray, gamma: float) -> NDArray:
@@ -79,16 +79,16 @@ KERNELS: dict[str, tuple[Callable[..., NDArray], bool]] = {
     "laplace": (laplace, True),
     "linear": (linear, False),
 }
-"""Name to kernel and whether it depends on distances alone, and so on gamma."""
+"""The kernels by name, each with whether it depends on distances alone, and so on gamma."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a solve will take at most.
+    """The most memory and time that a solve will take.
 
     Args:
         memory: bytes beside the data.
-        seconds: guessed from the speed of a small matrix product on this machine.
+        seconds: seconds, estimated from the speed of a small matrix product on this machine.
     """
 
     memory: float
@@ -98,31 +98,31 @@ class Cost:
 class KernelInterpolator(AnyTarget):
     """f(x) = sum_i alpha_i k(x, x_i) with (K + ridge I) alpha = y; without ridge, f goes through every point.
 
-    Of all functions in the kernel's space that do, it is the one of least norm.
+    Of all functions in the kernel's space that go through every point, f is the one of least norm.
 
     Args:
         kernel: "gaussian" exp(-gamma |x - z|²), "laplace" exp(-gamma |x - z|), "linear" x'z, "precomputed" (X is the
             Gram matrix, at predict (m, n)), or a function of two arrays (n, d), (m, d) that returns (n, m).
-        gamma: inverse squared width (gaussian) or inverse width (laplace); default 1 / (d times the variance of X), of
-            laplace its square root, so that scaling X changes nothing.
-        ridge: added to the diagonal of K, at least 0; not scaled by n.
-        dtype: "float32" or "float64", of the Gram matrix and its factor.
-        solver: "direct" factors the Gram matrix in place, n² numbers of memory and n³/3 operations; "cg" never
-            stores it: preconditioned conjugate gradients, O(n) memory beside the preconditioner, n² a step.
+        gamma: inverse squared width (gaussian) or inverse width (laplace); by default 1 / (d times the variance of X),
+            for laplace its square root, so that scaling X changes nothing.
+        ridge: number added to the diagonal of K, at least 0; not scaled by n.
+        dtype: type of the Gram matrix and its factor, "float32" or "float64".
+        solver: "direct" factors the Gram matrix in place, with n² numbers of memory and n³/3 operations; "cg" never
+            stores it: conjugate gradients take O(n) memory beside the preconditioner and n² operations a step.
         task: "auto" fits numbers as numbers and strings as classes; "classification" fits one-hot targets and
             predicts the class of the largest output.
         tolerance: "cg" stops at this residual relative to |y|.
-        max_iterations: of "cg".
+        max_iterations: the most iterations of "cg".
 
     Attributes:
         dual_coef_: alpha, (n,) or (n, outputs).
         norm_: sqrt(sum alpha * K alpha), the norm of f in the kernel's space; several outputs are summed under the
             root. Where f fits exactly this is sqrt(sum alpha * y).
-        residual_: the largest |f(x_i) + ridge alpha_i - y_i|: what the solve left over.
-        route_: "cholesky", "eigenvectors" (a singular Gram matrix: of all least-squares solutions the one of least
+        residual_: the error of the solve, the largest |f(x_i) + ridge alpha_i - y_i|.
+        route_: "cholesky", "eigenvectors" (for a singular Gram matrix, where f is the least-squares solution of least
             norm) or "cg".
-        iterations_: steps of "cg", refinements of "direct".
-        gamma_: the gamma used.
+        iterations_: number of steps of "cg", or of refinements of "direct".
+        gamma_: the gamma that was used.
         classes_: sorted classes, or None for numbers.
         X_fit_: the training points.
 
@@ -164,7 +164,7 @@ class KernelInterpolator(AnyTarget):
         self.max_iterations = max_iterations
 
     def __sklearn_tags__(self) -> Tags:
-        """Pairwise where X is a Gram matrix, so that cross-validation cuts rows and columns."""
+        """Tells scikit-learn whether X is a Gram matrix, so that cross-validation cuts rows and columns."""
         tags = super().__sklearn_tags__()
         tags.input_tags.pairwise = isinstance(self.kernel, str) and self.kernel == "precomputed"
         return tags
@@ -185,7 +185,7 @@ class KernelInterpolator(AnyTarget):
         self.classes_ = self._classes_of(y)
         targets = numbers(y) if self.classes_ is None else (y.reshape(-1, 1) == self.classes_).astype(np.float64)
         self.X_fit_ = X
-        # Distances do not change, and lose fewer digits between points near zero.
+        # Distances between centred points are the same, and lose fewer digits as the points lie near zero.
         self._centre = X.mean(axis=0, dtype=np.float64).astype(dtype) if self._of_distances else None
         self.gamma_ = self._width(self.X_fit_)
         self._announce(n, X.shape[1], targets.shape[1])
@@ -244,7 +244,7 @@ class KernelInterpolator(AnyTarget):
         return width
 
     def _k(self, X: NDArray, columns: slice) -> NDArray:
-        """The kernel between given points and some of the training points."""
+        """The kernel between the points X and some of the training points."""
         if self.kernel == "precomputed":
             return X[:, columns]
         if callable(self.kernel):
@@ -262,7 +262,7 @@ class KernelInterpolator(AnyTarget):
         return kernel(X - self._centre, self.X_fit_[columns] - self._centre, self.gamma_)
 
     def cost(self, n: int, d: int, outputs: int = 1) -> Cost:
-        """What fitting n points of d features will take at most."""
+        """The most memory and time that fitting n points of d features will take."""
         size = np.dtype(self.dtype).itemsize
         rate = matrix_rate(self.dtype)
         if self.solver == "cg":
@@ -324,7 +324,7 @@ class KernelInterpolator(AnyTarget):
         return alpha, targets - left - self.ridge * alpha
 
     def _unsolved(self) -> str:
-        """What is said where the equations are solved only in part."""
+        """The warning for equations that are solved only in part."""
         if self.route_ == "cg":
             return (
                 f"conjugate gradients stopped after {self.iterations_} steps with a residual above {UNSOLVED:.0%} of "
@@ -337,7 +337,7 @@ class KernelInterpolator(AnyTarget):
         )
 
     def _singular(self, n: int) -> str:
-        """What to do about a Gram matrix that is not positive definite in this precision."""
+        """The advice about a Gram matrix that is not positive definite in this precision."""
         precise = "use dtype='float64' " if self.dtype == "float32" else ""
         ridge = max(10 * self.ridge, 1e-6)
         if self.kernel == "linear":
@@ -364,14 +364,14 @@ class KernelInterpolator(AnyTarget):
                 gram[rows, columns] = part
                 if columns.start > rows.start:
                     for row in range(0, len(part), LINE):
-                        some = slice(rows.start + row, rows.start + row + LINE)
-                        gram[columns, some] = part[row : row + LINE].T
+                        line = slice(rows.start + row, rows.start + row + LINE)
+                        gram[columns, line] = part[row : row + LINE].T
         return gram
 
     def _iterative(self, targets: NDArray) -> tuple[NDArray, NDArray]:
         """alpha and K alpha by conjugate gradients."""
         n = len(self.X_fit_)
-        rng = np.random.default_rng(0)  # of the preconditioner, which decides the speed and not the solution
+        rng = np.random.default_rng(0)  # draws the preconditioner, which decides the speed and not the solution
         landmarks = np.sort(rng.choice(n, preconditioner_size(n), replace=False))
 
         def apply(vectors: NDArray) -> NDArray[np.float64]:
@@ -385,9 +385,9 @@ class KernelInterpolator(AnyTarget):
                         product[columns] += part.T @ factor[rows]
             return product
 
-        some = self._k(self.X_fit_[landmarks], slice(None)).T
+        columns = self._k(self.X_fit_[landmarks], slice(None)).T
         try:
-            precondition = nystrom(some, landmarks, self.ridge)
+            precondition = nystrom(columns, landmarks, self.ridge)
         except np.linalg.LinAlgError:
             raise ValueError(self._singular(n)) from None
         alpha, self.iterations_ = conjugate_gradients(
@@ -402,7 +402,7 @@ class KernelInterpolator(AnyTarget):
 
 
 def _check_symmetric(gram: NDArray) -> None:
-    """Refuses what is no Gram matrix, block by block."""
+    """Refuses a matrix that is not square or not symmetric, checking it block by block."""
     n = len(gram)
     if gram.shape != (n, n):
         raise ValueError(f"a precomputed Gram matrix must be square, got shape {gram.shape}.")
@@ -414,10 +414,10 @@ def _check_symmetric(gram: NDArray) -> None:
 
 
 def _by_eigenvectors(gram: NDArray, targets: NDArray, ridge: float) -> tuple[NDArray, NDArray]:
-    """The least-squares solution of least norm, through the eigenvectors above rounding."""
+    """The least-squares solution of least norm, from the eigenvectors whose eigenvalues are above rounding."""
     values, vectors = scipy.linalg.eigh(gram.astype(np.float64))
     rounding = np.abs(values).max(initial=0) * len(gram) * np.finfo(gram.dtype).eps
-    # Half the digits: the root in a distance doubles the rounding error's exponent.
+    # Eigenvalues are exact to half the digits only, since the root in a distance enlarges its rounding error.
     if values.min(initial=0) < -np.sqrt(np.finfo(gram.dtype).eps) * np.abs(values).max(initial=0):
         raise ValueError(
             f"the kernel is not positive semidefinite: its Gram matrix has the eigenvalue {values.min():.3g} beside "
@@ -431,17 +431,17 @@ def _by_eigenvectors(gram: NDArray, targets: NDArray, ridge: float) -> tuple[NDA
 
 
 def blocks(n: int, first: int = 0, size: int = BLOCK) -> Iterator[slice]:
-    """Slices of 0..n-1, from `first`."""
+    """Slices of at most `size` indices that cover `first`..n-1."""
     return (slice(start, min(start + size, n)) for start in range(first, n, size))
 
 
 def preconditioner_size(n: int) -> int:
-    """Landmarks of the preconditioner: many enough for the large eigenvalues, few enough to be cheap beside n²."""
+    """The number of landmarks of the preconditioner: enough for the large eigenvalues, and cheap beside n²."""
     return int(min(n, 2_000, max(10, n // 4)))
 
 
 def matrix_rate(dtype: str) -> float:
-    """Operations a second of a matrix product that a solve comes near to, measured in a few milliseconds."""
+    """The operations that a matrix product makes in a second, measured in a few milliseconds; a solve comes near."""
     a = np.ones((1_024, 1_024), dtype=dtype)
     a @ a
     start = monotonic()

@@ -12,7 +12,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 RATE = 0.4
-"""Learning rate from a small start; stable for a truth of Frobenius norm 1."""
+"""This learning rate from a small start is stable for a truth of Frobenius norm 1."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Sensing:
     Args:
         truth: (n, n) positive semidefinite, Frobenius norm 1.
         operator: (m, n²), each row a symmetric Gaussian matrix of unit expected squared norm / m.
-        y: (m,) operator times truth.
+        y: (m,), the measurements: operator times truth.
     """
 
     truth: NDArray[np.float64]
@@ -31,7 +31,7 @@ class Sensing:
 
 
 def sensing_problem(n: int = 50, rank: int = 2, measurements: int = 300, seed: int = 0) -> Sensing:
-    """Random truth U U' with Gaussian U (n, rank), and symmetric Gaussian measurements."""
+    """Draws a random truth U U' with Gaussian U (n, rank), and symmetric Gaussian measurements of it."""
     rng = np.random.default_rng(seed)
     factor = rng.standard_normal((n, rank))
     truth = factor @ factor.T
@@ -43,12 +43,12 @@ def sensing_problem(n: int = 50, rank: int = 2, measurements: int = 300, seed: i
 
 @dataclass(frozen=True)
 class Descent:
-    """Where gradient descent ended.
+    """The point at which gradient descent ended.
 
     Args:
         X: U U', (n, n).
         residual: |A(X) - y| / |y|.
-        steps: taken.
+        steps: number of steps taken.
     """
 
     X: NDArray[np.float64]
@@ -65,24 +65,25 @@ def descend_factored(
     max_steps: int = 20_000,
     seed: int = 0,
 ) -> Descent:
-    """Gradient descent on |A(U U') - y|² / 2 over U (n, n), from a multiple of a random orthogonal matrix.
+    """Descends |A(U U') - y|² / 2 over U (n, n) by gradients, from a multiple of a random orthogonal matrix.
 
     Args:
-        problem: measurements.
+        problem: the measurements.
         start: Frobenius norm of U at the start.
-        learning_rate: default `RATE`, less where a large start makes the loss steeper.
-        tolerance: stops at this |A(X) - y| / |y|; from a tiny start the last digits take tens of thousands of steps.
-        max_steps: stops here at the latest.
-        seed: of the orthogonal matrix.
+        learning_rate: by default `RATE`, or less where a large start makes the loss steeper.
+        tolerance: descent stops at this |A(X) - y| / |y|; a tiny start needs tens of thousands of steps for the last
+            digits.
+        max_steps: descent stops after this number of steps at the latest.
+        seed: seed of the orthogonal matrix.
 
     Raises:
-        FloatingPointError: it diverged; a smaller learning rate helps.
+        FloatingPointError: the descent diverged; a smaller learning rate helps.
     """
     n = len(problem.truth)
     rng = np.random.default_rng(seed)
     factor = np.linalg.qr(rng.standard_normal((n, n)))[0] * (start / np.sqrt(n))
     if learning_rate is None:
-        # U starts with squared singular values start² / n; steepest are the operator's own directions.
+        # U starts with squared singular values start² / n; the loss is steepest along the operator's own directions.
         steep = 2 * float(np.linalg.norm(problem.operator, 2)) ** 2 * start**2 / n
         learning_rate = RATE / max(1.0, steep)
     size = np.linalg.norm(problem.y)
@@ -102,16 +103,16 @@ def descend_factored(
 def minimum_nuclear_norm(problem: Sensing, *, tolerance: float = 1e-9, max_steps: int = 20_000) -> NDArray[np.float64]:
     """The positive semidefinite X of least nuclear norm with A(X) = y, by Douglas-Rachford splitting.
 
-    A convex programme and no descent on factors: the second route to what gradient descent is said to find. For
-    positive semidefinite matrices the nuclear norm is the trace.
+    This solves a convex programme and descends no factors: it is a second route to the matrix that gradient descent is
+    said to find. For positive semidefinite matrices the nuclear norm is the trace.
 
     Args:
-        problem: measurements.
-        tolerance: stops when a step moves the matrix by less than this, relative to the truth's norm of 1.
-        max_steps: stops here at the latest.
+        problem: the measurements.
+        tolerance: iterations stop when a step moves the matrix by less than this, relative to the truth's norm of 1.
+        max_steps: iterations stop after this number at the latest.
 
     Returns:
-        (n, n) positive semidefinite; agrees with the measurements to about the tolerance.
+        X, (n, n) positive semidefinite, which agrees with the measurements to about the tolerance.
 
     Raises:
         ValueError: the measurements are linearly dependent.

@@ -1,4 +1,4 @@
-"""Linear models with more weights than points: the solution of least norm, and where gradient descent goes.
+"""Linear models with more weights than points: the solution of least norm, and the limit of gradient descent.
 
 Zhang et al. (2017), section 5: with d >= n every labelling is fitted by many w, all of them optima with the same
 curvature. Gradient descent from zero stays in the span of the data, w = X' alpha, and there X X' alpha = y has one
@@ -16,7 +16,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, check_X_y, validate_data
 
 SINGULAR = 1e-9
-"""Reciprocal condition number of the Gram matrix below which Cholesky would leave fewer than seven digits."""
+"""Below this reciprocal condition number of the Gram matrix Cholesky would leave fewer than seven digits."""
 
 
 class MinimumNormRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -31,10 +31,10 @@ class MinimumNormRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     Attributes:
         coef_: w, (d,) or (outputs, d) float64.
-        dual_coef_: alpha with w = X' alpha, (n,) or (n, outputs); of a tiny ridge and n > d less exact than w.
-        norm_: l2 norm of w; of several outputs the root of the sum of squares.
-        rank_: of X, as far as float64 can tell.
-        route_: "cholesky" or "svd".
+        dual_coef_: alpha with w = X' alpha, (n,) or (n, outputs); less exact than w for a tiny ridge and n > d.
+        norm_: l2 norm of w; for several outputs the root of the sum of squares.
+        rank_: rank of X, as far as float64 can tell.
+        route_: how w was computed, "cholesky" or "svd".
 
     Source: Zhang et al. (2017), section 5.
 
@@ -88,15 +88,15 @@ def _by_cholesky(X: NDArray, y: NDArray, ridge: float) -> tuple[NDArray, NDArray
         alpha = scipy.linalg.cho_solve(factor, y)
         return X.T @ alpha, alpha, len(X)
     weights = scipy.linalg.cho_solve(factor, X.T @ y)
-    # Without ridge many alpha have X' alpha = w; X (X'X)^-1 w is the one in the span of X. With one, w itself must not
-    # be taken from alpha, whose rounding error is divided by the ridge.
+    # Without ridge many alpha have X' alpha = w; X (X'X)^-1 w is the one in the span of X. With a ridge, w must not be
+    # computed from alpha, whose rounding error is divided by the ridge.
     alpha = (y - X @ weights) / ridge if ridge else X @ scipy.linalg.cho_solve(factor, weights)
     return weights, alpha, X.shape[1]
 
 
 def _by_svd(X: NDArray, y: NDArray, ridge: float) -> tuple[NDArray, NDArray, int]:
     left, singular, right = scipy.linalg.svd(X, full_matrices=False)
-    # Below this a singular value is rounding; the convention of numpy.linalg.matrix_rank.
+    # A singular value below this is rounding, by the convention of numpy.linalg.matrix_rank.
     kept = singular > singular.max(initial=0) * max(X.shape) * np.finfo(np.float64).eps
     left, singular, right = left[:, kept], singular[kept][:, None], right[kept]
     coordinates = left.T @ y / (singular**2 + ridge)
@@ -128,7 +128,7 @@ def descend(
     batch_size: int | None = None,
     random_state: int | None = 0,
 ) -> Iterator[NDArray[np.float64]]:
-    """Gradient descent or SGD on mean_i (x_i'w - y_i)² / 2.
+    """Minimizes mean_i (x_i'w - y_i)² / 2 by gradient descent or SGD.
 
     Every step adds a combination of rows of X, so w - start stays in their span. With n <= d and rows that are
     linearly independent the limit is start + X^+ (y - X start): of all w that fit, the one nearest to the start, and
@@ -137,15 +137,15 @@ def descend(
     Args:
         X: (n, d) finite numbers.
         y: (n,) numbers.
-        start: (d,); default zero.
-        steps: updates, at least 1.
-        learning_rate: default 1 / the largest eigenvalue of X'X / n for gradient descent and 1 / the largest |x_i|²
+        start: the first w, (d,); by default zero.
+        steps: number of updates, at least 1.
+        learning_rate: by default 1 / the largest eigenvalue of X'X / n for gradient descent and 1 / the largest |x_i|²
             for SGD, at which both converge on data that can be fitted.
-        batch_size: examples a step, drawn with replacement; default all of them, gradient descent.
+        batch_size: number of examples in a step, drawn with replacement; by default all, which is gradient descent.
         random_state: seed of the draws.
 
     Yields:
-        w after each step, (d,) float64; a new array each.
+        The w after each step, (d,) float64, each in a new array.
 
     Source: Zhang et al. (2017), section 5.
     """

@@ -1,4 +1,4 @@
-"""The theorem's networks as torch modules, for whoever wants to train, prune or inspect them."""
+"""The theorem's networks as torch modules, which can be trained, pruned and inspected."""
 
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ class Deep(nn.Module):
         super().__init__()
         self.a = nn.Parameter(torch.tensor(net.a))
         self.start = nn.Parameter(torch.tensor(net.start, dtype=torch.float64))
-        after = [b - net.start for b in net.b[1:]]  # thresholds of what is passed on
+        after = [b - net.start for b in net.b[1:]]  # thresholds of the projection that is passed on
         self.b = nn.ParameterList([nn.Parameter(torch.tensor(b)) for b in (net.b[0], *after)])
         self.w = nn.ParameterList([nn.Parameter(torch.tensor(w)) for w in net.w])
 

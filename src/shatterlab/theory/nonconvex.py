@@ -1,8 +1,8 @@
 """Plain gradient descent on three nonconvex problems, from a spectral start (Ma, Wang, Chi and Chen, 2017).
 
-No projection, no truncation, no penalty. It converges linearly and stays incoherent by itself: the iterates keep away
-from directions that single measurements are most sensitive to. Constants follow that paper; its step sizes are
-"small constants", ours stand beside each problem.
+Without projection, truncation or penalty it converges linearly and stays incoherent by itself: the iterates keep away
+from directions to which single measurements are most sensitive. Constants follow that paper; its step sizes are
+"small constants", and ours stand beside each problem.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Path:
-    """What gradient descent did, one entry an iteration, the spectral start first.
+    """The path of gradient descent: one entry for each iteration, of which the spectral start is the first.
 
     Args:
-        error: relative error, up to what the measurements cannot tell.
-        incoherence: the problem's own measure, a small constant for an incoherent iterate.
+        error: relative error, up to the symmetry that the measurements cannot resolve.
+        incoherence: the problem's own measure of incoherence, a small constant for an incoherent iterate.
     """
 
     error: NDArray[np.float64]
@@ -55,17 +55,17 @@ def _path(steps: Iterator[tuple[float, float]]) -> Path:
 def phase_retrieval(
     n: int = 100, m: int | None = None, *, iterations: int = 500, step: float = 0.1, seed: int = 0
 ) -> Path:
-    """x from y_j = (a_j'x)², up to its sign; a_j Gaussian.
+    """Finds x from y_j = (a_j'x)² with Gaussian a_j, up to the sign of x.
 
-    f(x) = sum_j ((a_j'x)² - y_j)² / (4m), updates of `step` / |x_0|². Incoherence:
+    Updates of rate `step` / |x_0|² minimize f(x) = sum_j ((a_j'x)² - y_j)² / (4m). Incoherence is measured as
     max_j |a_j'(x - x*)| / (sqrt(log n) |x*|).
 
     Args:
-        n: unknowns.
-        m: measurements, default 10n.
-        iterations: of gradient descent.
-        step: see above.
-        seed: of x and the a_j.
+        n: number of unknowns.
+        m: number of measurements, by default 10n.
+        iterations: number of iterations of gradient descent.
+        step: step size, see above.
+        seed: seed of x and the a_j.
     """
     m = 10 * n if m is None else m
     rng = np.random.default_rng(seed)
@@ -89,33 +89,33 @@ def phase_retrieval(
 def matrix_completion(
     n: int = 300, rank: int = 5, observed: float = 0.3, *, iterations: int = 500, step: float = 0.2, seed: int = 0
 ) -> Path:
-    """X (n, rank) from a part of the entries of X X', up to a rotation.
+    """Finds X (n, rank) from a part of the entries of M = X X', up to a rotation.
 
-    f(X) = |P(X X' - M)|² / (4p), updates of `step` / the largest eigenvalue of M, whose nonzero eigenvalues are all 1.
-    Incoherence: the largest row of X H - X* over the largest row of X*, H the best rotation.
+    Updates of rate `step` minimize f(X) = |P(X X' - M)|² / (4p); the nonzero eigenvalues of M are all 1.
+    Incoherence is measured as the largest row of X H - X* over the largest row of X*, with the best rotation H.
 
     Args:
-        n: rows.
-        rank: columns.
-        observed: share of the entries seen, symmetric, each by itself.
-        iterations: of gradient descent.
-        step: see above.
-        seed: of X and of what is seen.
+        n: number of rows.
+        rank: number of columns.
+        observed: probability p that an entry is seen, each independently but for symmetry.
+        iterations: number of iterations of gradient descent.
+        step: step size, see above.
+        seed: seed of X and of the entries that are seen.
     """
     rng = np.random.default_rng(seed)
     truth = np.linalg.qr(rng.standard_normal((n, rank)))[0]
     half = np.triu(rng.random((n, n)) < observed)
     seen = (half | half.T) / observed
-    entries = seen * (truth @ truth.T)
+    measured = seen * (truth @ truth.T)
 
     def steps() -> Iterator[tuple[float, float]]:
-        values, vectors = scipy.linalg.eigh(entries, subset_by_index=[n - rank, n - 1])
+        values, vectors = scipy.linalg.eigh(measured, subset_by_index=[n - rank, n - 1])
         X = vectors * np.sqrt(np.maximum(values, 0))
         size, widest = np.linalg.norm(truth), np.linalg.norm(truth, axis=1).max()
         for _ in range(iterations + 1):
             apart = X @ scipy.linalg.orthogonal_procrustes(X, truth)[0] - truth
             yield float(np.linalg.norm(apart) / size), float(np.linalg.norm(apart, axis=1).max() / widest)
-            X = X - step * (seen * (X @ X.T) - entries) @ X
+            X = X - step * (seen * (X @ X.T) - measured) @ X
 
     return _path(steps())
 
@@ -123,18 +123,18 @@ def matrix_completion(
 def blind_deconvolution(
     k: int = 50, m: int | None = None, *, iterations: int = 500, step: float = 0.25, seed: int = 0
 ) -> Path:
-    """h and x from y_j = (b_j* h)(x* a_j), up to a complex factor; b_j Fourier rows, a_j complex Gaussian.
+    """Finds h and x from y_j = (b_j* h)(x* a_j), up to a complex factor, with Fourier rows b_j and Gaussian a_j.
 
-    f(h, x) = sum_j |b_j* h x* a_j - y_j|², updates of `step` / |x|² for h and `step` / |h|² for x. The
+    Updates of rate `step` / |x|² for h and `step` / |h|² for x minimize f(h, x) = sum_j |b_j* h x* a_j - y_j|². The
     error is that of h x*. At a step of 0.5, which is faster where it works, k = 200 diverges.
-    Incoherence: sqrt(m) max_j |b_j* h| / (|h| log m), of h scaled as the truth.
+    Incoherence is measured as sqrt(m) max_j |b_j* h| / (|h| log m), for h scaled as the truth.
 
     Args:
-        k: unknowns in each of h and x.
-        m: measurements, default 10k.
-        iterations: of gradient descent.
-        step: see above.
-        seed: of h, x and the a_j.
+        k: number of unknowns in each of h and x.
+        m: number of measurements, by default 10k.
+        iterations: number of iterations of gradient descent.
+        step: step size, see above.
+        seed: seed of h, x and the a_j, which are complex.
     """
     m = 10 * k if m is None else m
     rng = np.random.default_rng(seed)
@@ -169,4 +169,4 @@ PROBLEMS: dict[str, Callable[..., Path]] = {
     "matrix completion": matrix_completion,
     "blind deconvolution": blind_deconvolution,
 }
-"""The three problems of the paper."""
+"""The three problems of the paper, by name."""

@@ -1,4 +1,4 @@
-"""Random convolution filters after Coates and Ng (2012): patches of the images themselves, nothing is trained.
+"""Random convolution filters after Coates and Ng (2012): they are patches of the images themselves, and not trained.
 
 With 32,000 of them the activations of CIFAR-10 would fill terabytes, so filters are taken a block at a time and
 only the Gram matrix of their pooled activations is kept.
@@ -12,33 +12,33 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 PATCH = 6
-"""Pixels a side [a public implementation of the paper's random features]."""
+"""A patch has this many pixels a side [a public implementation of the paper's random features]."""
 THRESHOLD = 1.0
-"""b in max(r - b, 0) and max(-r - b, 0) [the same implementation]."""
+"""The activations of a response r are max(r - b, 0) and max(-r - b, 0) with this b [the same implementation]."""
 CELLS = 2
 """Activations are averaged over CELLS x CELLS equal parts of the image, the quadrants."""
 CONTRAST = 10.0
-"""Added to a patch's variance on the scale 0..255 before division (Coates and Ng, 2012)."""
+"""This is added to a patch's variance on the scale 0..255 before division (Coates and Ng, 2012)."""
 WHITENING = 0.1
-"""Added to the eigenvalues of the patches' covariance before whitening (Coates and Ng, 2012)."""
+"""This is added to the eigenvalues of the patches' covariance before whitening (Coates and Ng, 2012)."""
 SAMPLE = 20_000
-"""Patches from which the covariance is estimated."""
+"""The covariance is estimated from this many patches."""
 FILTERS = 768
-"""Filters whose features are held at a time: 2 signs x CELLS² numbers each an image."""
+"""The features of this many filters are held at a time; each filter gives 2 signs x CELLS² numbers for an image."""
 ACTIVATIONS = 2**22
-"""Numbers of activations held at a time."""
+"""At most about this many activations are held at a time."""
 
 
 @dataclass(frozen=True)
 class Filters:
-    """Filters that take the whitening of the patches into themselves.
+    """Filters that include the whitening of the patches.
 
-    The response to a patch p is (p'v) / s(p) - c, where s(p)² is its variance plus `CONTRAST`. Columns of v sum to
-    zero, so p's mean need not be subtracted.
+    The response to a patch p is (p'v) / s(p) - c, where s(p)² is the variance of p plus `CONTRAST`. Columns of v sum to
+    zero, so the mean of p need not be subtracted.
 
     Args:
-        v: (PATCH * PATCH * channels, count) float32.
-        c: (count,) float32.
+        v: (PATCH * PATCH * channels, count) float32, one filter in each column.
+        c: (count,) float32, the constant that is subtracted from each response.
     """
 
     v: NDArray[np.float32]
@@ -46,15 +46,15 @@ class Filters:
 
 
 def random_filters(images: NDArray, count: int, seed: int = 0) -> Filters:
-    """Random patches, contrast normalized, whitened, and scaled to norm 1.
+    """Draws random patches as filters; their contrast is normalized, they are whitened, and scaled to norm 1.
 
     Args:
         images: (n, height, width, channels) uint8, or floats in [0, 1].
         count: number of filters.
-        seed: of the choice of patches.
+        seed: seed of the choice of patches.
 
     Raises:
-        ValueError: images smaller than a patch, or count below 1.
+        ValueError: the images are smaller than a patch, or count is below 1.
     """
     if count < 1:
         raise ValueError(f"count must be at least 1, got {count}.")
@@ -84,11 +84,11 @@ def random_filters(images: NDArray, count: int, seed: int = 0) -> Filters:
 
 
 def pooled_activations(images: NDArray, filters: Filters) -> NDArray[np.float32]:
-    """max(r - 1, 0) and max(-r - 1, 0) of every filter's response r, averaged over each quadrant.
+    """Averages max(r - 1, 0) and max(-r - 1, 0) of every filter's response r over each quadrant of an image.
 
     Args:
         images: (n, height, width, channels).
-        filters: of `random_filters`.
+        filters: filters from `random_filters`.
 
     Returns:
         (n, CELLS² * 2 * count) float32.
@@ -108,7 +108,7 @@ def pooled_activations(images: NDArray, filters: Filters) -> NDArray[np.float32]
         flat[:, :pixels] = patches.transpose(0, 1, 2, 4, 5, 3).reshape(-1, pixels)
         flat[:, :pixels] /= np.sqrt(flat[:, :pixels].var(axis=1) + np.float32(CONTRAST))[:, None]
         response = (flat @ weights).reshape(len(part), rows * columns, count)
-        # max(r - b, 0) = max(r, b) - b, and averages keep the b: two passes over the activations are enough.
+        # As max(r - b, 0) = max(r, b) - b, b can be subtracted from averages: two passes over activations are enough.
         out, above = features[start : start + step], clipped[: len(part)]
         np.maximum(response, THRESHOLD, out=above)
         out[:, :, :count] = average @ above - THRESHOLD
@@ -120,7 +120,7 @@ def pooled_activations(images: NDArray, filters: Filters) -> NDArray[np.float32]
 def random_filter_grams(
     train: NDArray, test: NDArray, count: int, seed: int = 0
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Gram matrices of the pooled activations of `count` random filters and of a constant.
+    """Returns Gram matrices of the pooled activations of `count` random filters and of a constant feature.
 
     Activations are standardized by the training images and divided by the root of their number; the constant is 1.
 
@@ -131,7 +131,7 @@ def random_filter_grams(
         seed: of the filters.
 
     Returns:
-        (n, n) and (m, n) float32.
+        The Gram matrices of train with train, (n, n), and of test with train, (m, n), in float32.
     """
     gram = np.zeros((len(train), len(train)), dtype=np.float32)
     against = np.zeros((len(test), len(train)), dtype=np.float32)
@@ -163,12 +163,12 @@ def _blocks(n: int, size: int = 2_048) -> Iterator[slice]:
 
 
 def _scale(images: NDArray) -> float:
-    """To the range 0..255, in which the constants above are stated."""
+    """The factor that takes pixels to the range 0..255, in which the constants above are stated."""
     return 1.0 if images.dtype == np.uint8 else 255.0
 
 
 def _cells(rows: int, columns: int) -> NDArray[np.float32]:
-    """(CELLS², rows * columns): each row averages one cell."""
+    """Returns a matrix (CELLS², rows * columns), of which each row averages one cell."""
     cell = (np.arange(rows) * CELLS // rows)[:, None] * CELLS + (np.arange(columns) * CELLS // columns)[None, :]
     member = (cell.ravel()[None, :] == np.arange(CELLS**2)[:, None]).astype(np.float32)
     return member / member.sum(axis=1, keepdims=True)

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def ramp_matrix(x: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
-    """A_ij = max(x_i - b_j, 0).
+    """Returns the matrix A with A_ij = max(x_i - b_j, 0).
 
     Args:
         x: (n,) points.
@@ -28,12 +28,12 @@ def ramp_matrix(x: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class RampFacts:
-    """What the lemma says of a ramp matrix.
+    """The properties of a ramp matrix of which the lemma speaks.
 
     Args:
-        rank: n.
+        rank: n, the rank of the matrix.
         smallest_eigenvalue: min_i(x_i - b_i).
-        condition_number: largest over smallest singular value, computed, as the lemma does not bound it.
+        condition_number: largest over smallest singular value, which is computed, as the lemma does not bound it.
     """
 
     rank: int

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 
 def random_relu_features(X: NDArray, count: int, seed: int = 0) -> NDArray[np.float64]:
-    """max(X W, 0) / sqrt(count) with Gaussian W of variance 1 / d; the same seed, the same W.
+    """Returns max(X W, 0) / sqrt(count) with Gaussian W of variance 1 / d; equal seeds give equal W.
 
     Args:
         X: (n, d).
-        count: features.
-        seed: of W.
+        count: number of features.
+        seed: seed of W.
 
     Returns:
         (n, count).
@@ -27,12 +27,12 @@ def random_relu_features(X: NDArray, count: int, seed: int = 0) -> NDArray[np.fl
 
 
 def ridge_path(features: NDArray, targets: NDArray, ridges: Sequence[float]) -> NDArray[np.float64]:
-    """Weights that minimize |F w - y|² + ridge |w|² for each ridge; for 0 the one of least norm.
+    """Returns the weights w that minimize |F w - y|² + ridge |w|² for each ridge; for 0 those of least norm.
 
     Args:
         features: F, (n, count).
-        targets: (n, outputs).
-        ridges: at least 0 each.
+        targets: y, (n, outputs).
+        ridges: numbers of at least 0.
 
     Returns:
         (len(ridges), count, outputs).

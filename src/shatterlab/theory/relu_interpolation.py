@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     import torch
 
 CANDIDATES = 8
-"""Projections tried; the one whose nearest points lie furthest apart is taken."""
+"""So many projections are tried; the one whose nearest points lie furthest apart is taken."""
 ATTEMPTS = 64
-"""Projections tried until one tells all points apart."""
+"""At most this many projections are tried until one tells all points apart."""
 BLOCK = 65_536
-"""Rows projected at a time."""
+"""So many rows are projected at a time."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Weights:
 
     @property
     def count(self) -> int:
-        """d + n + n times outputs, which is 2n + d for one output."""
+        """The number of weights, d + n + n times outputs, which is 2n + d for one output."""
         return self.a.size + self.b.size + self.w.size
 
 
@@ -81,8 +81,8 @@ class ReLUInterpolator(AnyTarget):
 
     Attributes:
         weights_: `Weights` a, b, w, over the distinct rows of X.
-        n_weights_: their number, 2n + d for n distinct rows and one output.
-        smallest_eigenvalue_: of the matrix A, min_i(z_i - b_i) by the lemma.
+        n_weights_: number of weights, 2n + d for n distinct rows and one output.
+        smallest_eigenvalue_: smallest eigenvalue of the matrix A, which is min_i(z_i - b_i) by the lemma.
         classes_: sorted class labels, or None for numbers.
         n_features_in_: d.
 
@@ -158,7 +158,7 @@ class ReLUInterpolator(AnyTarget):
 
 
 def project(X: NDArray[np.float64], a: NDArray[np.float64]) -> NDArray[np.float64]:
-    """X a, (n,): bit for bit the same for a row whatever rows lie beside it, unlike a BLAS product."""
+    """Returns X a, (n,); a row gives the same bits whatever other rows X has, unlike in a BLAS product."""
     blocks = (np.ascontiguousarray(X[start : start + BLOCK]) for start in range(0, len(X), BLOCK))
     return np.concatenate([np.einsum("ij,j->i", block, a) for block in blocks])
 
@@ -169,20 +169,20 @@ def sorted_line(X: NDArray[np.float64], y: NDArray[np.float64], random_state: An
     Args:
         X: (n, d) float64.
         y: (n, outputs) float64.
-        random_state: seed.
+        random_state: seed of the projections.
 
     Returns:
-        The best of `CANDIDATES` random projections by its smallest gap relative to its range.
+        The points under that one of `CANDIDATES` projections whose smallest gap is the largest relative to its range.
 
     Raises:
-        ValueError: equal rows with different targets, or rows that float64 cannot tell apart; both are named.
+        ValueError: equal rows have different targets, or float64 cannot tell two rows apart; both are named.
     """
     rng = check_random_state(random_state)
     width = np.ptp(X, axis=0)
-    scale = np.divide(1.0, width, out=np.zeros_like(width), where=width > 0)  # a constant column tells nothing apart
+    scale = np.divide(1.0, width, out=np.zeros_like(width), where=width > 0)  # constant columns tell no rows apart
     best: tuple[float, Any] = -1.0, None
     clash: tuple[int, int] | None = None
-    found = 0
+    usable = 0
     for _ in range(ATTEMPTS):
         a = rng.standard_normal(X.shape[1]) * scale
         z = project(X, a)
@@ -194,11 +194,11 @@ def sorted_line(X: NDArray[np.float64], y: NDArray[np.float64], random_state: An
         if apart:
             clash = int(order[apart[0]]), int(order[apart[0] + 1])
             continue
-        found += 1
+        usable += 1
         smallest = gaps[gaps > 0].min(initial=np.inf) / ((z[order[-1]] - z[order[0]]) or 1.0)
         if smallest > best[0]:
             best = smallest, (a, z, order, tied)
-        if found == CANDIDATES or len(tied) == len(X) - 1:
+        if usable == CANDIDATES or len(tied) == len(X) - 1:
             break
     if best[1] is None:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""What an estimator may be asked to fit: numbers, several numbers a point, or class labels."""
+"""The targets that an estimator may fit: one or several numbers for each point, or class labels."""
 
 from typing import Literal
 
@@ -14,7 +14,7 @@ Task = Literal["auto", "regression", "classification"]
 
 
 class AnyTarget(BaseEstimator):
-    """What the estimators share that fit numbers or classes, as their argument `task` says.
+    """The base of estimators that fit numbers or classes, as their argument `task` says.
 
     `task="auto"` takes strings and booleans for classes and numbers for numbers, so integer labels are fitted as
     the values they are; `task="classification"` takes every target for a class.
@@ -23,7 +23,7 @@ class AnyTarget(BaseEstimator):
     task: Task
 
     def __sklearn_tags__(self) -> Tags:
-        """A classifier or a regressor; scikit-learn asks before it has seen data."""
+        """Tells scikit-learn, before it has seen data, whether this is a classifier or a regressor."""
         tags = super().__sklearn_tags__()
         classifies = self.task == "classification"
         tags.estimator_type = "classifier" if classifies else "regressor"
@@ -40,7 +40,7 @@ class AnyTarget(BaseEstimator):
         return float((r2_score if self.classes_ is None else accuracy_score)(y, predicted))
 
     def _read(self, X: ArrayLike, y: ArrayLike, dtype: type) -> tuple[NDArray, NDArray]:
-        """X as (n, d) of `dtype` and y as it is, both checked."""
+        """Checks X and y; returns X as (n, d) of `dtype`, and y unchanged."""
         if self.task not in ("auto", "regression", "classification"):
             raise ValueError(f"task must be 'auto', 'regression' or 'classification', got {self.task!r}.")
         X, y = validate_data(self, X, y, dtype=dtype, multi_output=True, y_numeric=False)

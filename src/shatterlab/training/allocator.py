@@ -8,11 +8,11 @@ _LIMIT = 2**30
 
 
 def keep_freed_memory() -> None:
-    """Lets this process reuse the blocks it frees; without effect where the C library is not glibc.
+    """Lets this process reuse the blocks that it frees; this has no effect where the C library is not glibc.
 
-    By default glibc maps every block over 32 MiB anew and unmaps it when freed. A training step
-    allocates its activations each time, so the system clears the same pages over and over: a third
-    of AlexNet's step at batch 128 (NOTEBOOK.md).
+    By default glibc maps every block over 32 MiB anew and unmaps it when it is freed. A training step allocates its
+    activations each time, so that the system clears the same pages over and over; with AlexNet at batch 128 this takes
+    a third of the step (NOTEBOOK.md).
     """
     if sys.platform != "linux":
         return

@@ -1,4 +1,4 @@
-"""One model of any kind, by autograd."""
+"""Training one model of any kind, with gradients from autograd."""
 
 from collections.abc import Sequence
 
@@ -13,14 +13,14 @@ from .precision import rounding
 
 
 class Alone(Learner):
-    """A stack of one.
+    """A learner that trains a single model.
 
     Args:
-        model: trained in place.
-        optimizer: its own.
-        bf16: under bfloat16 autocast.
-        own: the model is a user's: it sees inputs in their own shape and plain memory layout, since `view` in its code
-            may rely on that; images reach it as (batch, channels, height, width).
+        model: the model, which is trained in place.
+        optimizer: the model's optimizer.
+        bf16: whether the model computes under bfloat16 autocast.
+        own: whether the model is a user's. Such a model sees inputs in their own shape and plain memory layout, since
+            `view` in its code may rely on that; images reach it as (batch, channels, height, width).
     """
 
     runs = 1

@@ -1,11 +1,11 @@
 """Data augmentation: training images change from epoch to epoch, a whole batch at a time, on the device.
 
-Order of operations: rotation, crop, flip, brightness, contrast, saturation, hue, all on pixels in [0, 1];
-then each image is whitened, as in Zhang et al. (2017), appendix A. What changes how much is drawn once an
-epoch by numpy from streams named after the change, so that a resumed run sees the same images, every
-device sees the same changes, and turning one dial redraws no other.
+The order of the operations is rotation, crop, flip, brightness, contrast, saturation, hue, all on pixels in [0, 1];
+then each image is whitened, as in Zhang et al. (2017), appendix A. How much each image changes is drawn by numpy once
+an epoch, from streams named after the changes. So a resumed run sees the same images, every device sees the same
+changes, and turning one dial redraws no other.
 
-The parts are pure functions of (images, one number an image); Pillow and torchvision compute the same
+Each change is a pure function of the images and of one number for each image; Pillow and torchvision compute the same
 (tests/training/test_augment.py).
 """
 
@@ -22,22 +22,22 @@ from ..spec import Spec
 from .preprocess import crop_box, to_unit, whiten
 
 Changes = dict[str, torch.Tensor]
-"""What happens to each image of an epoch, by dial: one number an image; a dial that is off is absent."""
+"""The changes of an epoch: each dial that is on maps to a tensor with one number for each image."""
 
-# ITU-R 601 luma, as in Pillow's convert("L").
+# The weights of red, green and blue in ITU-R 601 luma, as in Pillow's convert("L").
 LUMA = (0.299, 0.587, 0.114)
 
 
 def check(spec: Spec, images: np.ndarray) -> None:
-    """Whether these images can be augmented as asked.
+    """Refuses images that cannot be augmented as the spec asks.
 
     Args:
-        spec: the dials.
-        images: as stored, (n, height, width, channels).
+        spec: the dials of the run.
+        images: the images as they are stored, (n, height, width, channels).
 
     Raises:
-        ShatterlabError: the examples are no images; a crop without room to move; colour dials on images without
-            colours, or on pixels outside [0, 1], which the changes would clip.
+        ShatterlabError: the examples are no images; a random crop has no room to move; colour dials are on although
+            the images have no colours, or have pixels outside [0, 1], which the changes would clip.
     """
     if not spec.augments:
         return
@@ -66,13 +66,13 @@ def check(spec: Spec, images: np.ndarray) -> None:
 
 
 def draw(spec: Spec, n: int, shape: tuple[int, ...], epoch: int, device: torch.device) -> Changes:
-    """What happens to each of `n` images in an epoch.
+    """Draws what happens to each of `n` images in an epoch.
 
     Args:
-        spec: the dials and the seed.
+        spec: the dials and the seed of the run.
         n: number of images.
         shape: height, width, channels of the stored images.
-        epoch: from 1.
+        epoch: number of the epoch, counted from 1.
         device: where the result lies.
 
     Returns:
@@ -97,12 +97,12 @@ def draw(spec: Spec, n: int, shape: tuple[int, ...], epoch: int, device: torch.d
 
 
 def augment(images: torch.Tensor, changes: Changes, spec: Spec) -> torch.Tensor:
-    """A batch as the network sees it.
+    """Changes a batch of images and preprocesses it for the network.
 
     Args:
-        images: as stored, (batch, height, width, channels), uint8 or float32 in [0, 1].
-        changes: of these images, from `draw`.
-        spec: crop and preprocessing.
+        images: the images as they are stored, (batch, height, width, channels), uint8 or float32 in [0, 1].
+        changes: what happens to these images, from `draw`.
+        spec: gives crop and preprocessing.
 
     Returns:
         float32, (batch, crop, crop, channels), contiguous; whitened if the spec says so.
@@ -115,14 +115,14 @@ def augment(images: torch.Tensor, changes: Changes, spec: Spec) -> torch.Tensor:
 
 
 def place(images: torch.Tensor, changes: Changes, crop: int | None) -> torch.Tensor:
-    """Rotates, crops and mirrors in one step.
+    """Rotates, crops and mirrors images in one step.
 
-    Without a rotation pixels are copied, uint8 stays uint8. With one they are interpolated bilinearly
+    Without a rotation pixels are copied, and uint8 stays uint8. With a rotation they are interpolated bilinearly
     from the stored image, so that a turned crop has black corners only where the image ends.
 
     Args:
         images: (batch, height, width, channels), uint8 or float32.
-        changes: any of `top`, `left`, `flip`, `rotation`; by default the central crop, upright.
+        changes: any of `top`, `left`, `flip`, `rotation`; without any the result is the central crop, upright.
         crop: side in pixels, or None for the whole image.
 
     Returns:
@@ -158,7 +158,7 @@ def _turned(images: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor, deg
     cosine, sine = angle.cos()[:, None, None], angle.sin()[:, None, None]
     x = (columns + (0.5 - width / 2))[:, None, :]
     y = (rows + (0.5 - height / 2))[:, :, None]
-    # Where the pixel comes from, from -1 to 1 between the outer edges of the image.
+    # Each pixel is read at a place whose coordinates run from -1 to 1 between the outer edges of the image.
     across = (cosine * x - sine * y) / (width / 2)
     down = (sine * x + cosine * y) / (height / 2)
     turned = F.grid_sample(
@@ -178,20 +178,20 @@ def brightness(images: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
 
 
 def contrast(images: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
-    """Away from the mean grey: x -> factor x + (1 - factor) m, clipped, with m the mean grey of the image."""
+    """Moves each pixel away from the mean grey m of its image: x -> factor x + (1 - factor) m, clipped to [0, 1]."""
     mean = grey(images).mean((1, 2))[:, None, None, None]
     return torch.lerp(mean, images, factor[:, None, None, None]).clamp_(0, 1)
 
 
 def saturation(images: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
-    """Away from grey: x -> factor x + (1 - factor) g, clipped, with g the grey of the pixel."""
+    """Moves each pixel away from its own grey g: x -> factor x + (1 - factor) g, clipped to [0, 1]."""
     return torch.lerp(grey(images)[..., None], images, factor[:, None, None, None]).clamp_(0, 1)
 
 
 def hue(images: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
-    """Turns the colour wheel by `shift`, a share of the full circle, at equal value and saturation (HSV).
+    """Turns the colour wheel by `shift`, a share of the full circle; value and saturation (HSV) stay as they are.
 
-    A channel of a colour with value v, chroma c and hue H is v - c clip(2 - d, 0, 1), with d the distance
+    A channel of a colour with value v, chroma c and hue H is v - c clip(2 - d, 0, 1), where d is the distance
     on the circle of length 6 between H and the channel's complement: 3 for red, 5 for green, 1 for blue.
     """
     red, green, blue = images.permute(3, 0, 1, 2).contiguous()
@@ -207,7 +207,7 @@ def hue(images: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
 
 
 def grey(images: torch.Tensor) -> torch.Tensor:
-    """Luma of colour images, the mean of the channels of others; (batch, height, width)."""
+    """Returns the luma of colour images and the mean channel of other images, (batch, height, width)."""
     if images.shape[-1] != 3:
         return images.mean(-1)
     red, green, blue = images.unbind(-1)
@@ -220,4 +220,4 @@ COLOURS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "saturation": saturation,
     "hue": hue,
 }
-"""In the order they are applied."""
+"""The functions that change colours, by dial, in the order in which they are applied."""

@@ -1,4 +1,4 @@
-"""Steps on a GPU as CUDA graphs: one launch for an update of the weights and not one for each of its kernels.
+"""Steps on a GPU as CUDA graphs: the host launches an update of the weights once and not each of its kernels.
 
 The update of a small network is a hundred kernels of some microseconds each, and launching one takes the host as long.
 A graph is captured once for each size of batch and then replayed on the same memory (A. Nguyen et al., 2021,
@@ -15,23 +15,23 @@ import torch
 from .learner import Batch, Learner
 
 WARM_UP = 3
-"""Steps of each size of batch taken before the capture: libraries choose their algorithms in the first."""
+"""So many steps are taken with each size of batch before the capture: libraries choose algorithms in the first."""
 
 Step = Callable[[Batch], torch.Tensor]
 
 
 class Graphs(Protocol):
-    """What captures steps: `CUDAGraphs`, or a stand-in where there is no GPU."""
+    """The interface of what captures steps: `CUDAGraphs`, or a stand-in where there is no GPU."""
 
     def warm(self, step: Step, batch: Batch) -> torch.Tensor:
-        """Takes a step as the capture will."""
+        """Takes a step in the way in which the capture will take it."""
 
     def capture(self, step: Step, batch: Batch) -> Step | None:
-        """A captured step, not yet taken; None where the step cannot be captured."""
+        """Returns a captured step that has not been taken yet, or None where the step cannot be captured."""
 
 
 class Captured(Learner):
-    """A learner whose steps are captured; those that warm up are steps of the training itself."""
+    """A learner whose steps are captured; the steps before the capture are part of the training."""
 
     def __init__(self, learner: Learner, graphs: Graphs) -> None:
         self.learner, self.graphs = learner, graphs
@@ -68,9 +68,9 @@ class Captured(Learner):
 
 
 class CUDAGraphs:
-    """Captures on one stream beside the main one and in one pool of memory.
+    """Captures steps on one stream beside the main one, with one pool of memory for all graphs.
 
-    The pool can be shared, as no replay needs what an earlier one has left there.
+    Graphs can share the pool, as no replay needs what an earlier one has left there.
     """
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ class CUDAGraphs:
         self.failed: list[torch.cuda.CUDAGraph] = []
 
     def warm(self, step: Step, batch: Batch) -> torch.Tensor:
-        """A step on the stream of the capture; notes whether it waits for the host, which no graph can do."""
+        """Takes a step on the stream of the capture and notes whether it waits for the host, which no graph can do."""
         before = torch.cuda.get_sync_debug_mode()
         self.stream.wait_stream(torch.cuda.current_stream())
         with warnings.catch_warnings(record=True) as noted, torch.cuda.stream(self.stream):
@@ -96,7 +96,7 @@ class CUDAGraphs:
         return logits
 
     def capture(self, step: Step, batch: Batch) -> Step | None:
-        """A CUDA graph of a step."""
+        """Returns a step that replays a CUDA graph, or None; see `Graphs`."""
         still = Batch(*(part.clone() for part in batch))
         captured = None if self.refused else self._captured(step, still)
         if captured is None:
@@ -113,7 +113,7 @@ class CUDAGraphs:
         return replay
 
     def _captured(self, step: Step, still: Batch) -> tuple[torch.cuda.CUDAGraph, torch.Tensor] | None:
-        # As `torch.cuda.graph` does; which leaves its own stream the current one where a capture fails.
+        # These are the steps of `torch.cuda.graph`, which leaves its own stream the current one where a capture fails.
         torch.cuda.synchronize()
         graph = torch.cuda.CUDAGraph()
         try:

@@ -1,4 +1,4 @@
-"""Everything a run needs to go on, in one file: safetensors, no pickle. It names the run and the data that it is of."""
+"""A checkpoint: all that a run needs to go on, in one safetensors file (no pickle) that names the run and its data."""
 
 import hashlib
 import json
@@ -16,24 +16,24 @@ from ..errors import ShatterlabError
 from .optimizer import Optimizer
 
 FORMAT = "2"
-"""The layout that this version writes. A file without a number is of the first, which named neither run nor data."""
+"""This is the layout that we write. A file without a number has the first one, which named neither run nor data."""
 
 AGAIN = "move it out of the store and run the same command again: this run starts anew, no other is touched"
 
 
 def state_of(model: nn.Module, optimizer: Optimizer) -> dict[str, torch.Tensor]:
-    """What training changes: parameters, all buffers and the optimizer's state, each tensor once under one name."""
+    """Returns what training changes: parameters, buffers and the optimizer's state, each tensor under one name."""
     named = {f"model/{name}": parameter.detach() for name, parameter in model.named_parameters()}
     named |= {f"buffer/{name}": buffer for name, buffer in model.named_buffers()}
     return named | {f"{kind}/{i}": t for kind, tensors in optimizer.state.items() for i, t in enumerate(tensors)}
 
 
 def packed(model: nn.Module, optimizer: Optimizer, epoch: int, identity: Mapping[str, str]) -> bytes:
-    """The bytes of a checkpoint.
+    """Returns the bytes of a checkpoint.
 
     Args:
-        model, optimizer: their state is kept, see `state_of`.
-        epoch: finished epochs.
+        model, optimizer: the checkpoint keeps their state, see `state_of`.
+        epoch: number of finished epochs.
         identity: what the state belongs to: the run's id and fingerprints of its data, by name.
     """
     tensors: dict[str, torch.Tensor] = {}
@@ -48,12 +48,12 @@ def packed(model: nn.Module, optimizer: Optimizer, epoch: int, identity: Mapping
 
 @torch.no_grad()
 def restore(path: Path, model: nn.Module, optimizer: Optimizer, identity: Mapping[str, str]) -> int:
-    """Puts a saved state back into `model` and `optimizer`, in place, and returns its finished epochs.
+    """Puts a saved state back into `model` and `optimizer`, in place, and returns how many epochs it has finished.
 
-    Nothing is changed unless all of the file fits: names, shapes, dtypes, checksum and identity.
+    Nothing is changed unless the names, shapes, dtypes, checksum and identity in the file all fit.
 
     Raises:
-        ShatterlabError: the file is damaged, of another run, of other data or of another model.
+        ShatterlabError: the file is damaged, or belongs to another run, other data or another model.
     """
     try:
         with safetensors.safe_open(path, "pt") as file:
@@ -89,7 +89,7 @@ def restore(path: Path, model: nn.Module, optimizer: Optimizer, identity: Mappin
 
 
 def _renamed(tensors: Mapping[str, torch.Tensor], model: nn.Module) -> dict[str, torch.Tensor]:
-    """The tensors of the first layout, where buffers were kept beside the parameters, under today's names."""
+    """Gives the tensors of the first layout, which kept buffers beside the parameters, the names of today's."""
     buffers = {f"model/{name}": f"buffer/{name}" for name, _ in model.named_buffers()}
     return {buffers.get(name, name): tensor for name, tensor in tensors.items()}
 

@@ -1,4 +1,4 @@
-"""Which learner takes the steps of which models."""
+"""The choice of the learner that trains given models the fastest."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -16,21 +16,21 @@ from .stacked import Vmapped
 def learner_for(
     models: Sequence[nn.Module], optimizers: Sequence[Optimizer], *, bf16: bool = False, own: bool = False
 ) -> Learner:
-    """The fastest way to train these models.
+    """Returns the learner that trains these models the fastest.
 
     Args:
-        models: of one architecture, on one device, in any state; several only with momentum SGD.
-        optimizers: theirs, with one momentum.
-        bf16: under bfloat16 autocast.
-        own: the model is a user's, see `Alone`.
+        models: models of one architecture on one device; there may be several only with momentum SGD.
+        optimizers: the optimizer of each model, all with the same momentum.
+        bf16: whether the models compute under bfloat16 autocast.
+        own: whether the model is a user's, see `Alone`.
     """
-    made: Learner
+    learner: Learner
     plain = cast(Sequence[MomentumSGD], optimizers) if all(type(o) is MomentumSGD for o in optimizers) else None
     if plain and not own and all(map(is_perceptron, models)):
-        made = Perceptrons(models, plain, bf16)
+        learner = Perceptrons(models, plain, bf16)
     elif len(models) == 1:
-        made = Alone(models[0], optimizers[0], bf16, own)
+        learner = Alone(models[0], optimizers[0], bf16, own)
     else:
         assert plain is not None
-        made = Vmapped(models, plain, bf16)
-    return Captured(made, CUDAGraphs()) if made.device.type == "cuda" else made
+        learner = Vmapped(models, plain, bf16)
+    return Captured(learner, CUDAGraphs()) if learner.device.type == "cuda" else learner

@@ -1,4 +1,4 @@
-"""What takes the steps of one run, or of many at once: the interface that the loop trains against."""
+"""The interface of a learner, which takes the training steps of one run or of many at once."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -8,23 +8,23 @@ import torch
 
 
 class Batch(NamedTuple):
-    """What a step of several runs is made from, all of it on the device, so that no step waits for the host."""
+    """The input of one step of several runs, all of it on the device, so that no step waits for the host."""
 
     images: torch.Tensor
-    """(runs, batch, height, width, channels), of the models' dtype."""
+    """The images, (runs, batch, height, width, channels), have the dtype of the models."""
     labels: torch.Tensor
-    """int64, (runs, batch)."""
+    """The labels are int64, (runs, batch)."""
     rates: torch.Tensor
-    """Learning rates, float32, (runs,)."""
+    """The learning rates are float32, (runs,)."""
     keys: torch.Tensor
-    """int64, (runs,): what dropout zeroes in this step follows from it, see `models.dropout`."""
+    """The keys, int64, (runs,), determine what dropout zeroes in this step, see `models.dropout`."""
 
 
 class Learner(ABC):
-    """Models in training, with their velocities.
+    """The models of several runs in training, with their velocities.
 
-    Logits are (runs, batch, classes). What is learned may live in stacked tensors until `write_back`. Between two
-    calls of `keep`, what a step changes stays where it is in memory, so that a step can be captured (see `captured`).
+    Logits are (runs, batch, classes). The weights may live in stacked tensors until `write_back`. Between two calls of
+    `keep`, the tensors that a step changes stay at their place in memory, so that it can be captured (see `captured`).
     """
 
     runs: int
@@ -33,16 +33,16 @@ class Learner(ABC):
 
     @abstractmethod
     def step(self, batch: Batch) -> torch.Tensor:
-        """One update of every run with its own learning rate; returns the logits before it."""
+        """Updates every run with its own learning rate and returns the logits before the update."""
 
     @abstractmethod
     def outputs(self, images: torch.Tensor, members: Sequence[int]) -> torch.Tensor:
-        """The logits of some runs in evaluation mode, without gradients."""
+        """Returns the logits of some runs in evaluation mode, without gradients."""
 
     @abstractmethod
     def write_back(self) -> None:
-        """Brings the models and optimizers of the runs that are still here up to date."""
+        """Brings the models and optimizers of the runs that have not been forgotten up to date."""
 
     @abstractmethod
     def keep(self, members: Sequence[int]) -> None:
-        """Forgets all other runs; those kept are counted from 0 in this order."""
+        """Forgets all runs but `members`, which are counted from 0 in this order from then on."""

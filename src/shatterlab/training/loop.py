@@ -1,4 +1,4 @@
-"""The training loop: the paper's recipe as a generator of one row an epoch."""
+"""The training loop: the paper's recipe as a generator that yields one row for each epoch."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,15 +21,15 @@ from .precision import arithmetic, check_precision, steady_shapes
 from .sets import Pool, Prepared, losses_and_accuracies
 
 EVALUATION_SHARE = 0.1
-"""Of a run's arithmetic that full evaluations may take by default. A perceptron, whose first layer has no input
-gradient, trains cheaper than the estimate, so that of its time they take up to 0.15."""
+"""Full evaluations may take this share of a run's arithmetic by default. A perceptron, whose first layer has no input
+gradient, trains cheaper than the estimate, so that evaluations take up to 0.15 of its time."""
 
-# Of the work of an epoch: a training step passes forward once and backward through weights and inputs.
+# The share of a training step that its forward pass takes: the backward pass does as much for weights and for inputs.
 FORWARD_SHARE = 1 / 3
 
 
 def evaluation_interval(spec: Spec, n: int, n_test: int) -> int:
-    """Epochs between full evaluations: the spec's, or the fewest within `EVALUATION_SHARE`."""
+    """Returns the number of epochs between full evaluations: the spec's, or the least within `EVALUATION_SHARE`."""
     if spec.evaluate_every is not None:
         return spec.evaluate_every
     cost = FORWARD_SHARE * (n + spec.n_validation + n_test) / n  # in training epochs
@@ -40,46 +40,46 @@ def evaluation_interval(spec: Spec, n: int, n_test: int) -> int:
 
 
 def learning_rate(spec: Spec, seen: int) -> float:
-    """The learning rate after `seen` training images: a staircase, see `ASSUMPTIONS` in `spec`."""
+    """Returns the learning rate after `seen` training images: a staircase, see `ASSUMPTIONS` in `spec`."""
     return spec.learning_rate * spec.decay ** (seen // spec.decay_every)
 
 
 def stack_key(spec: Spec) -> str:
-    """What runs must share to be trained together; they may differ in seed, corruption, learning rate, weight decay."""
+    """Returns a key that is equal for runs that can train together: all but seed, corruption, rate, weight decay."""
     return spec.model_dump_json(
         exclude={"seed", "corruption", "amount", "label_noise", "learning_rate", "weight_decay"}
     )
 
 
 class Epoch(NamedTuple):
-    """What an epoch of a run leaves."""
+    """The outcome of one epoch of one run."""
 
     row: Row
     predicted: dict[str, np.ndarray] | None
-    """Of the last epoch of a run: the predicted class of every example, int64 (n,), by the name of the set."""
+    """After the last epoch these are the predicted classes of every example, int64 (n,), by the name of the set."""
 
 
 def train_together(
     specs: Sequence[Spec], data: Sequence[Data], stack: Learner, *, start: int = 0
 ) -> Iterator[Mapping[int, Epoch | ShatterlabError]]:
-    """Trains several models at once, each as it would be trained alone.
+    """Trains several models at once; each ends as if it had been trained alone.
 
     The order of the examples is drawn anew each epoch from the stream (seed, "order", epoch), so that a run that starts
     from the state after `start` epochs goes on as if it had never stopped. For the same reason the global generators,
-    from which a user's own layers may draw, are seeded for each epoch; afterwards they are as they were.
+    from which a user's own layers may draw, are seeded for each epoch; afterwards they are as they were before.
 
     Args:
-        specs: with equal `stack_key`; their data and corruption are those of `data`.
-        data: of each run, already corrupted, with sets of equal sizes.
-        stack: the models, see `choice.learner_for`.
-        start: epochs already done, in every run.
+        specs: the specs of the runs, with equal `stack_key`; they describe the data and corruption of `data`.
+        data: the data of each run, already corrupted, with sets of equal sizes.
+        stack: the learner of the models, see `choice.learner_for`.
+        start: number of epochs that every run has already done.
 
     Yields:
         After each epoch an entry for each run that was still going, under its place in `specs`: what the epoch left,
         or the error that ended the run. A run that has ended is trained no further and leaves the stack afterwards.
 
     Raises:
-        ShatterlabError: crop or augmentation do not fit the images, or the precision the device.
+        ShatterlabError: crop or augmentation do not fit the images, or the precision does not fit the device.
     """
     for spec, part in zip(specs, data, strict=True):
         check(spec, part.train.inputs)
@@ -105,14 +105,14 @@ def train_together(
 
 @dataclass
 class _Sets:
-    """What the runs of a stack see: to train on, to score on, and as stored where images change from epoch to epoch."""
+    """The sets of the runs of a stack, to train on and to score on."""
 
     train: Prepared
     held: dict[str, Prepared]
     stored: Pool | None
 
     def keep(self, members: Sequence[int]) -> None:
-        """Forgets the other runs."""
+        """Forgets all runs but `members`."""
         for part in (self.train, *self.held.values()):
             part.keep(members)
         if self.stored:
@@ -120,16 +120,16 @@ class _Sets:
 
 
 def _sets(shared: Spec, data: Sequence[Data], device: torch.device) -> _Sets:
-    parts = {"validation": [part.validation for part in data if part.validation], "test": [part.test for part in data]}
+    held = {"validation": [part.validation for part in data if part.validation], "test": [part.test for part in data]}
     return _Sets(
         train=Prepared([part.train for part in data], shared, device),
-        held={name: Prepared(some, shared, device) for name, some in parts.items() if some},
+        held={name: Prepared(parts, shared, device) for name, parts in held.items() if parts},
         stored=Pool([part.train.inputs for part in data], device) if shared.augments else None,
     )
 
 
 def predict(specs: Sequence[Spec], data: Sequence[Data], stack: Learner) -> list[dict[str, np.ndarray]]:
-    """The classes that models as they are predict, as `Epoch.predicted` has them after the last epoch of training."""
+    """Returns the classes that models predict without further training, in the form of `Epoch.predicted`."""
     sets = _sets(specs[0], data, stack.device)
     everyone = range(len(specs))
     with arithmetic(specs[0].precision), seeded(0):
@@ -140,13 +140,13 @@ def predict(specs: Sequence[Spec], data: Sequence[Data], stack: Learner) -> list
 
 
 def _epoch(specs: Sequence[Spec], sets: _Sets, stack: Learner, epoch: int) -> list[Epoch | ShatterlabError]:
-    """An epoch of every run, then its scores."""
+    """Trains every run for one epoch and scores it."""
     shared, n = specs[0], sets.train.labels.shape[1]
     began = perf_counter()
     rates = _rates(specs, n, epoch)
     online = losses_and_accuracies(*_steps(specs, sets, stack, epoch, torch.tensor(rates)))
     trained = perf_counter()
-    entries: list[dict[str, Any]] = [
+    values: list[dict[str, Any]] = [
         {
             "epoch": epoch,
             "step": epoch * len(rates),
@@ -164,26 +164,26 @@ def _epoch(specs: Sequence[Spec], sets: _Sets, stack: Learner, epoch: int) -> li
     scored = [place for place in range(len(specs)) if scheduled or (fitting and nearly[place])]
     predicted: list[dict[str, torch.Tensor]] = [{} for _ in specs]
     for place, (scores, classes) in zip(scored, sets.train.scores(stack, scored, "train"), strict=True):
-        entries[place] |= scores
+        values[place] |= scores
         predicted[place]["train"] = classes
-    ended = [last or (fitting and Row(**entry, evaluation_seconds=0.0).fitted) for entry in entries]
+    ended = [last or (fitting and Row(**fields, evaluation_seconds=0.0).fitted) for fields in values]
     tested = [place for place in range(len(specs)) if scheduled or ended[place]]
     for name, part in sets.held.items():
         for place, (scores, classes) in zip(tested, part.scores(stack, tested, name), strict=True):
-            entries[place] |= scores
+            values[place] |= scores
             predicted[place][name] = classes
     share = (perf_counter() - trained) / len(specs)
     ends: list[Epoch | ShatterlabError] = []
-    for spec, entry, end, classes_of in zip(specs, entries, ended, predicted, strict=True):
-        finite = all(value < float("inf") for name, value in entry.items() if name.endswith("loss"))
+    for spec, fields, end, classes_of in zip(specs, values, ended, predicted, strict=True):
+        finite = all(value < float("inf") for name, value in fields.items() if name.endswith("loss"))
         last_classes = {name: classes.cpu().numpy() for name, classes in classes_of.items()} if end else None
-        row = Row(**entry, evaluation_seconds=share) if finite else None
+        row = Row(**fields, evaluation_seconds=share) if finite else None
         ends.append(Epoch(row, last_classes) if row else _diverged(spec, epoch))
     return ends
 
 
 def _rates(specs: Sequence[Spec], n: int, epoch: int) -> list[list[float]]:
-    """The learning rate of every run (column) in every step (line) of an epoch."""
+    """Returns the learning rate of every run (column) in every step (line) of an epoch."""
     seen = range((epoch - 1) * n, epoch * n, specs[0].batch_size)
     return [[learning_rate(spec, images) for spec in specs] for images in seen]
 
@@ -191,10 +191,10 @@ def _rates(specs: Sequence[Spec], n: int, epoch: int) -> list[list[float]]:
 def _steps(
     specs: Sequence[Spec], sets: _Sets, stack: Learner, epoch: int, rates: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The steps of an epoch: logits (runs, n, classes), each before its update, and labels (runs, n), in their order.
+    """Takes the steps of an epoch; returns the logits (runs, n, classes) before each update, and the labels (runs, n).
 
-    What the steps need of the host goes to the device before the first of them; none waits for it afterwards
-    (tests/training/test_device.py).
+    Everything that the steps need from the host goes to the device before the first step; no step waits for the host
+    afterwards (tests/training/test_device.py).
     """
     shared, n, device = specs[0], sets.train.labels.shape[1], stack.device
     order = torch.stack(
@@ -219,7 +219,7 @@ def _steps(
             if shared.augments:
                 of_batch = {name: values[:, batch].flatten() for name, values in drawn.items()}
                 images = augment(images.flatten(0, 1), of_batch, shared).unflatten(0, (len(specs), -1))
-            # Kept and scored once an epoch: a score a step costs small networks a tenth of their speed.
+            # Logits are scored once an epoch: scores at each step would cost small networks a tenth of their speed.
             inputs = images.to(stack.dtype) if images.is_floating_point() else images  # token ids stay integers
             outputs.append(stack.step(Batch(inputs, labels[:, batch], rates[step], keys[step])))
     return torch.cat(outputs, dim=1), labels

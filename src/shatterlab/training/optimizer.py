@@ -20,14 +20,14 @@ def sgd_(
     momentum: float,
     weight_decay: float,
 ) -> None:
-    """The update of `MomentumSGD`, in place and in one pass over memory.
+    """Makes the update of `MomentumSGD` in place and in one pass over memory.
 
-    torch's own fused kernel, called directly: on small networks `torch.optim.SGD.step` spends more time around the
+    It calls torch's own fused kernel directly: on small networks `torch.optim.SGD.step` spends more time around the
     kernel than in it (bench/epoch.py).
 
     Args:
-        parameters, gradients, velocities: of equal shapes and dtype, each lying in memory as its parameter does.
-        learning_rate: a number, or float32 () on their device, for which no step waits.
+        parameters, gradients, velocities: tensors of equal shapes and dtype, with the memory layout of the parameters.
+        learning_rate: a number, or a float32 tensor () on the device of the parameters, for which no step waits.
         momentum: in [0, 1).
         weight_decay: at least 0.
     """
@@ -46,13 +46,13 @@ def sgd_(
 
 
 class Optimizer:
-    """Moves the trainable parameters of one model; frozen ones are none of its business.
+    """Moves the trainable parameters of one model and leaves frozen ones alone.
 
     Args:
-        parameters: changed in place by `step`; those that require no gradient are left out.
+        parameters: the parameters that `step` changes in place; those that require no gradient are left out.
         weight_decay: at least 0; applies to weights and biases alike.
 
-    The state is named lists of tensors, one for each parameter, each lying in memory as its parameter does. Complex
+    The state consists of named lists of tensors, one tensor for each parameter and with its memory layout. Complex
     parameters are moved as pairs of real numbers.
     """
 
@@ -79,7 +79,7 @@ class Optimizer:
         return [torch.zeros_like(_real(parameter.detach())) for parameter in self.parameters]
 
     def _with_gradients(self) -> tuple[list[torch.Tensor], list[torch.Tensor], list[list[torch.Tensor]]]:
-        """Parameters that the backward pass has reached, their gradients, and their part of each state."""
+        """Returns the parameters that the backward pass has reached, their gradients, and their part of each state."""
         reached = [i for i, parameter in enumerate(self.parameters) if parameter.grad is not None]
         return (
             [_real(self.parameters[i].detach()) for i in reached],
@@ -88,7 +88,7 @@ class Optimizer:
         )
 
     def step(self, learning_rate: float | torch.Tensor) -> None:
-        """One update with the gradients that the backward pass has left; for the rate see `sgd_`."""
+        """Makes one update with the gradients that the backward pass has left; for the rate see `sgd_`."""
         raise NotImplementedError
 
 
@@ -107,7 +107,7 @@ class MomentumSGD(Optimizer):
 
     @property
     def velocities(self) -> list[torch.Tensor]:
-        """The state, a tensor for each parameter."""
+        """The state: the velocity of each parameter."""
         return self.state["velocity"]
 
     @torch.no_grad()
@@ -149,9 +149,9 @@ OPTIMIZERS: dict[str, Callable[[Any, Spec], Optimizer]] = {
     "adam": lambda parameters, spec: Adam(parameters, spec.weight_decay, decoupled=False),
     "adamw": lambda parameters, spec: Adam(parameters, spec.weight_decay, decoupled=True),
 }
-"""By the value of the dial `optimizer`: what makes one for parameters and the dials of a run."""
+"""The values of the dial `optimizer`, each with a function that makes an optimizer of parameters and a run's spec."""
 
 
 def _real(tensor: torch.Tensor) -> torch.Tensor:
-    """The same memory as real numbers."""
+    """Returns a view of a tensor as real numbers."""
     return torch.view_as_real(tensor) if tensor.is_complex() else tensor

@@ -1,4 +1,4 @@
-"""Perceptrons, one or many, with the backward pass by hand."""
+"""Training perceptrons, one or many at once, with a backward pass written by hand."""
 
 from collections.abc import Sequence
 
@@ -14,15 +14,16 @@ from .stacked import Stacked
 
 
 class Perceptrons(Stacked):
-    """Linear layers and ReLUs, with or without dropout.
+    """A learner of perceptrons: linear layers and ReLUs, with or without dropout.
 
-    On small batches autograd and its passes over memory take longer than the products (bench/epoch.py). Activations
-    lie (runs, features, batch), see `products`.
+    On small batches autograd and its passes over memory take longer than the matrix products (bench/epoch.py), hence
+    the backward pass by hand. Activations have the shape (runs, features, batch), see `products`.
 
     Args:
-        models: each `is_perceptron`, of equal sizes.
-        optimizers: theirs.
-        bf16: products of operands rounded to bfloat16, as under autocast; weights and velocities stay as they are.
+        models: perceptrons of equal sizes, see `is_perceptron`.
+        optimizers: the optimizer of each model.
+        bf16: whether the operands of products are rounded to bfloat16, as under autocast; weights and velocities are
+            not rounded.
     """
 
     def __init__(self, models: Sequence[nn.Module], optimizers: Sequence[MomentumSGD], bf16: bool) -> None:
@@ -37,7 +38,7 @@ class Perceptrons(Stacked):
         operands = self._operands(self.parameters)
         seen = self._forward(batch.images, operands, batch.keys)
         logits = self._whole(seen.pop())
-        # The gradient of the mean cross-entropy: what the softmax gives, less one at the label, over the batch.
+        # The gradient of the mean cross-entropy is the softmax, less one at the label, divided by the batch size.
         gradient = torch.softmax(logits, 1)
         labels = batch.labels[:, None]
         gradient.scatter_add_(1, labels, gradient.new_full((1, 1, 1), -1.0).expand(labels.shape))
@@ -45,7 +46,7 @@ class Perceptrons(Stacked):
         for layer in reversed(range(self.layers)):
             passed = gradient
             if layer:
-                # What a ReLU or dropout has made zero passes nothing back.
+                # Where a ReLU or dropout has made an activation zero, no gradient passes.
                 passed = torch.ops.aten.threshold_backward(backward(operands[2 * layer], gradient), seen[layer], 0)
                 if self.dropout:
                     passed /= 1 - self.dropout
@@ -57,7 +58,7 @@ class Perceptrons(Stacked):
         """Moves the weight and bias of a layer, given the gradient of its output."""
         weight, bias = 2 * layer, 2 * layer + 1
         if self.runs == 1 and by_onednn(self.parameters[weight], inputs):
-            # One pass over gradient, velocity and weight.
+            # This is one pass over gradient, velocity and weight.
             sgd_(
                 [self.parameters[weight]], [weight_gradient(gradient, inputs)], [self.velocities[weight]], rates[0],
                 momentum=self.momentum, weight_decay=self.optimizers[0].weight_decay,
@@ -71,32 +72,32 @@ class Perceptrons(Stacked):
     @torch.no_grad()
     def outputs(self, images: torch.Tensor, members: Sequence[int]) -> torch.Tensor:
         """See `Learner`."""
-        some = self.parameters if len(members) == self.runs else [p[list(members)] for p in self.parameters]
-        return self._whole(self._forward(images, self._operands(some), None)[-1]).transpose(1, 2)
+        parameters = self.parameters if len(members) == self.runs else [p[list(members)] for p in self.parameters]
+        return self._whole(self._forward(images, self._operands(parameters), None)[-1]).transpose(1, 2)
 
     def _forward(
         self, images: torch.Tensor, operands: Sequence[torch.Tensor], keys: torch.Tensor | None
     ) -> list[torch.Tensor]:
-        """What each layer sees, and the logits; dropout acts where there are keys."""
+        """Returns the inputs of each layer and, last, the logits; dropout acts where there are keys."""
         seen = self._operands([images.flatten(2).transpose(1, 2)])
         for layer in range(self.layers):
-            made = forward(operands[2 * layer], operands[2 * layer + 1], seen[-1])
+            output = forward(operands[2 * layer], operands[2 * layer + 1], seen[-1])
             if layer < self.layers - 1:
-                made.relu_()
+                output.relu_()
                 if self.dropout and keys is not None:
-                    made *= self._kept(made, layer_key(keys, layer)) / (1 - self.dropout)
-            seen.append(made)
+                    output *= self._kept(output, layer_key(keys, layer)) / (1 - self.dropout)
+            seen.append(output)
         return seen
 
     def _operands(self, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        """As products take them."""
+        """Rounds tensors for the products, if the learner computes in bfloat16."""
         return [tensor.bfloat16() for tensor in tensors] if self.bf16 else list(tensors)
 
     def _whole(self, logits: torch.Tensor) -> torch.Tensor:
         return logits.to(self.dtype) if self.bf16 else logits
 
     def _kept(self, activations: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
-        """What `models.dropout.Dropout` keeps of (batch, features) in each run, as (runs, features, batch)."""
+        """Tells what `models.dropout.Dropout` keeps of (batch, features) in each run, as (runs, features, batch)."""
         _, features, batch = activations.shape
         places = torch.arange(features * batch, dtype=torch.int32, device=activations.device).view(batch, features)
         return kept(places.t(), keys[:, None, None], self.dropout)

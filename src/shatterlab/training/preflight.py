@@ -1,4 +1,4 @@
-"""One batch through a user's network before anything is trained: what does not fit ends in a sentence."""
+"""A trial of a user's network with one batch before anything is trained: what does not fit ends in a sentence."""
 
 from collections.abc import Sequence
 
@@ -17,11 +17,12 @@ def preflight(trial: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, clas
     """Takes a network through a forward and a backward pass, in training and in evaluation mode.
 
     Args:
-        trial: a user's network, built for this alone, since its running statistics change; on the device of the inputs.
+        trial: a user's network on the device of the inputs, built for this trial alone, since its running statistics
+            change.
         inputs: some examples as training would hand them over, before channels are put first.
-        labels: int64, theirs.
+        labels: the labels of the inputs, int64.
         classes: the number of classes.
-        sizes: of the batches that training will have, the last and smaller one among them.
+        sizes: the sizes of the batches that training will have, the last and smaller one among them.
 
     Raises:
         ShatterlabError: the network fails, or what it returns are no logits of the shape (batch, classes). The message
@@ -89,7 +90,7 @@ def _check(logits: object, seen: torch.Tensor, classes: int, name: str) -> None:
 
 
 def _help(error: Exception) -> str:
-    """What usually helps, by what the error says."""
+    """Returns the advice that usually helps against an error with these words."""
     text = str(error).lower()
     for words, advice in (
         (("more than 1 value per channel",),

@@ -1,4 +1,4 @@
-"""From stored images to what a network sees: crop, scale, whiten. Done once, before training."""
+"""Preprocessing: images are cropped, scaled and whitened once, before training."""
 
 from typing import Literal
 
@@ -8,11 +8,11 @@ import torch
 from ..errors import ShatterlabError
 
 BLOCK = 5_000
-"""Images handled at a time, so that no second float copy of the whole set exists."""
+"""So many images are handled at a time, so that no second float copy of the whole set exists."""
 
 
 def crop_box(shape: tuple[int, ...], crop: int | None) -> tuple[slice, ...]:
-    """Rows and columns of the centre crop of side `crop` in an image; nothing is cut where it is None.
+    """Returns the rows and columns of the centre crop of side `crop` in an image, or the whole image for None.
 
     Raises:
         ShatterlabError: the crop is larger than the image, or the examples are no images.
@@ -33,10 +33,10 @@ def crop_box(shape: tuple[int, ...], crop: int | None) -> tuple[slice, ...]:
 def preprocess(
     images: np.ndarray, crop: int | None, how: Literal["whiten", "scale", "standardize", "none"], device: torch.device
 ) -> torch.Tensor:
-    """Centre crop, pixels in [0, 1], then per-image whitening (Zhang et al., 2017, appendix A), as far as asked for.
+    """Crops images to their centre, scales pixels to [0, 1] and whitens each image, as far as `how` asks for it.
 
-    Whitening takes x to (x - mean(x)) / max(std(x), 1 / sqrt(N)), with mean and standard deviation
-    over the N numbers of one image, as TensorFlow's `per_image_standardization` does.
+    Whitening takes x to (x - mean(x)) / max(std(x), 1 / sqrt(N)), with mean and standard deviation over the N numbers
+    of one image, as TensorFlow's `per_image_standardization` does (Zhang et al., 2017, appendix A).
 
     Args:
         images: uint8 in 0..255 or float32, shape (n, height, width, channels); or inputs of any other shape, integers
@@ -63,14 +63,14 @@ def preprocess(
 
 
 def to_unit(pixels: torch.Tensor) -> torch.Tensor:
-    """Bytes 0..255 to float32 in [0, 1]; floats are left as they are."""
+    """Scales bytes 0..255 to float32 in [0, 1]; floats are left as they are."""
     return pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels
 
 
 def whiten(images: torch.Tensor) -> torch.Tensor:
-    """Each image to mean 0 and standard deviation 1, see `preprocess`; float32 (n, ...) to the same."""
+    """Brings each image to mean 0 and standard deviation 1, see `preprocess`; float32 (n, ...)."""
     shape = images.shape[1:]
-    # One fused pass; the epsilon, far below a real image's variance, only keeps a constant image finite.
+    # This is one fused pass; the epsilon, far below a real image's variance, only keeps a constant image finite.
     whitened, _, inverse = torch.native_layer_norm(images.contiguous(), shape, None, None, 1e-12)
     floor = shape.numel() ** -0.5
     return whitened.mul_((1 / (inverse * floor)).clamp_(max=1))

@@ -1,12 +1,12 @@
 """Matrix products of perceptrons, by the faster of the two libraries that torch carries.
 
 torch multiplies float32 matrices on the CPU with Intel's MKL, which on other makers' processors keeps to AVX2
-instructions. oneDNN, with which torch convolves, uses AVX-512 wherever it is there: on an AMD EPYC it multiplies
-twice as fast (bench/epoch.py, NOTEBOOK.md). Which of the two serves a product follows from processor and shape
-alone and never from a timing, so that a run which is taken up again ends with the same bits.
+instructions. oneDNN, with which torch convolves, uses AVX-512 wherever the processor has it: on an AMD EPYC it
+multiplies twice as fast (bench/epoch.py, NOTEBOOK.md). Which of the two serves a product follows from processor and
+shape alone and never from a timing, so that a run which is taken up again ends with the same bits.
 
-All operands have a first dimension for the runs of a stack, and activations lie (runs, features, batch): so the
-largest products, those with the pixels, need no transposed copy of what they make.
+All operands have a first dimension for the runs of a stack, and activations have the shape (runs, features, batch), so
+that the largest products, those with the pixels, need no transposed copy of their result.
 """
 
 from functools import cache
@@ -16,12 +16,12 @@ import torch
 from ..machine import vendor
 
 LARGE = 4e6
-"""Operations of a product from which on oneDNN's longer way into the kernel is worth it (NOTEBOOK.md)."""
+"""From this many operations on a product is worth oneDNN's longer way into the kernel (NOTEBOOK.md)."""
 
 
 @cache
 def onednn_is_faster() -> bool:
-    """Whether MKL leaves this processor's AVX-512 unused and oneDNN can be called."""
+    """Tells whether MKL leaves this processor's AVX-512 unused and oneDNN can be called."""
     try:
         torch.ops.mkldnn._linear_pointwise  # noqa: B018
     except AttributeError:
@@ -34,7 +34,7 @@ def onednn_is_faster() -> bool:
 
 
 def forward(weight: torch.Tensor, bias: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
-    """weight inputs + bias.
+    """Returns the output of a linear layer, weight inputs + bias, for each run.
 
     Args:
         weight: (runs, out, in).
@@ -45,30 +45,30 @@ def forward(weight: torch.Tensor, bias: torch.Tensor, inputs: torch.Tensor) -> t
         (runs, out, batch), contiguous.
     """
     if by_onednn(weight, inputs):
-        made = weight.new_empty(*weight.shape[:2], inputs.shape[2])
-        for w, b, x, out in zip(weight, bias, inputs, made, strict=True):
+        outputs = weight.new_empty(*weight.shape[:2], inputs.shape[2])
+        for w, b, x, out in zip(weight, bias, inputs, outputs, strict=True):
             torch.add(_times_transposed(w, x.t()), b[:, None], out=out)
-        return made
+        return outputs
     if len(weight) == 1:
         return torch.addmm(bias[0][:, None], weight[0], inputs[0])[None]
     return torch.baddbmm(bias[:, :, None], weight, inputs)
 
 
 def backward(weight: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
-    """weight' gradient, (runs, in, batch) from (runs, out, in) and (runs, out, batch)."""
+    """Returns weight' gradient, (runs, in, batch), from (runs, out, in) and (runs, out, batch)."""
     if by_onednn(weight, gradient):
-        made = weight.new_empty(len(weight), weight.shape[2], gradient.shape[2])
-        for w, g, out in zip(weight, gradient, made, strict=True):
+        outputs = weight.new_empty(len(weight), weight.shape[2], gradient.shape[2])
+        for w, g, out in zip(weight, gradient, outputs, strict=True):
             out.copy_(_times_transposed(g.t(), w.t()).t())
-        return made
+        return outputs
     return _product(weight.transpose(1, 2), gradient)
 
 
 def accelerate(velocity: torch.Tensor, momentum: float, gradient: torch.Tensor, inputs: torch.Tensor) -> None:
-    """v <- momentum v + gradient inputs', in place: (runs, out, in) from (runs, out, batch) and (runs, in, batch).
+    """Sets v <- momentum v + gradient inputs' in place: (runs, out, in) from (runs, out, batch) and (runs, in, batch).
 
-    MKL adds the product to the velocity in the same pass over memory, and it is made nowhere else. A float32 velocity
-    takes bfloat16 operands as well.
+    MKL adds the product to the velocity in the same pass over memory and never stores it. A float32 velocity takes
+    bfloat16 operands as well.
     """
     if by_onednn(velocity, gradient):
         for v, g, x in zip(velocity, gradient, inputs, strict=True):
@@ -82,7 +82,7 @@ def accelerate(velocity: torch.Tensor, momentum: float, gradient: torch.Tensor, 
 
 
 def weight_gradient(gradient: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
-    """gradient inputs' by oneDNN, for a stack of one: (1, out, in) from (1, out, batch) and (1, in, batch)."""
+    """Returns gradient inputs' by oneDNN for a single run: (1, out, in) from (1, out, batch) and (1, in, batch)."""
     return _times_transposed(gradient[0], inputs[0])[None]
 
 
@@ -91,7 +91,7 @@ def _product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
 
 
 def by_onednn(weight: torch.Tensor, inputs: torch.Tensor) -> bool:
-    """Whether oneDNN multiplies these, one run after another."""
+    """Tells whether oneDNN multiplies these matrices, one run after another."""
     _, rows, columns = weight.shape
     if 2 * rows * columns * inputs.shape[2] < LARGE:
         return False
@@ -99,6 +99,6 @@ def by_onednn(weight: torch.Tensor, inputs: torch.Tensor) -> bool:
 
 
 def _times_transposed(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """left right' of two matrices by oneDNN."""
-    made: torch.Tensor = torch.ops.mkldnn._linear_pointwise(left, right, None, "none", [], "")
-    return made
+    """Returns left right' of two matrices by oneDNN."""
+    product: torch.Tensor = torch.ops.mkldnn._linear_pointwise(left, right, None, "none", [], "")
+    return product

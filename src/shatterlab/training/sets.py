@@ -1,4 +1,4 @@
-"""The images and labels of several runs on the device, and how well a stack of models scores on them."""
+"""The images and labels of several runs on the device, and the scores of a stack of models on them."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,23 +12,23 @@ from .learner import Learner
 from .preprocess import preprocess
 
 BATCH, LEAST = 500, 50
-"""Images at a time in a clean pass: of all runs together, and of each at least."""
+"""A pass for evaluation takes `BATCH` images at a time of all runs together, but at least `LEAST` of each run."""
 
 
 def losses_and_accuracies(outputs: torch.Tensor, labels: torch.Tensor) -> list[tuple[float, float]]:
-    """Of each run, from logits (runs, n, classes) and labels (runs, n): mean cross-entropy in nats, share right."""
+    """Scores logits (runs, n, classes) against labels (runs, n): each run's mean cross-entropy in nats and accuracy."""
     losses = F.cross_entropy(outputs.flatten(0, 1), labels.flatten(), reduction="none").view(labels.shape)
     right = (outputs.argmax(-1) == labels).double().mean(1)
     return list(zip(losses.mean(1).tolist(), right.tolist(), strict=True))
 
 
 class Pool:
-    """The images of several runs on the device; what runs have in common is there once.
+    """The images of several runs on the device; images that runs have in common are stored once.
 
     Args:
-        images: of each run, arrays of equal shape (n, height, width, channels).
-        device: where they lie.
-        change: what is done to each distinct array on its way.
+        images: the images of each run, arrays of equal shape (n, height, width, channels).
+        device: where they are put.
+        change: what is done to each distinct array before it is put there.
     """
 
     def __init__(
@@ -50,32 +50,32 @@ class Pool:
         self.first = torch.tensor([place * self.n for place in places], device=device)[:, None]
 
     def places(self, indices: torch.Tensor) -> torch.Tensor:
-        """Where in the pool the images lie that are at `indices` (runs, any number) of the set of each run."""
+        """Returns the places in the pool of the images at `indices` (runs, any number) of each run's set."""
         return self.first + indices
 
     def take(self, places: torch.Tensor) -> torch.Tensor:
-        """Images (runs, batch, height, width, channels) at `places` (runs, batch) of the pool."""
+        """Returns the images (runs, batch, height, width, channels) at `places` (runs, batch) of the pool."""
         return self.images.index_select(0, places.flatten()).unflatten(0, tuple(places.shape))
 
     def block(self, span: slice, members: Sequence[int]) -> torch.Tensor:
-        """The images of a span of the sets of some runs, (runs, span, height, width, channels)."""
+        """Returns a span of the images of some runs, (runs, span, height, width, channels)."""
         if len(self.images) == self.n:
             return self.images[None, span].expand(len(members), *[-1] * self.images.ndim)
         indices = torch.arange(self.n, device=self.images.device)[span]
         return self.images[self.first[list(members)] + indices]
 
     def keep(self, members: Sequence[int]) -> None:
-        """Forgets the other runs."""
+        """Forgets all runs but `members`."""
         self.first = self.first[list(members)]
 
 
-def _equal(one: np.ndarray, other: np.ndarray) -> bool:
+def _equal(images: np.ndarray, other: np.ndarray) -> bool:
     # The first image tells most sets apart.
-    return one is other or (np.array_equal(one[:1], other[:1]) and np.array_equal(one, other))
+    return images is other or (np.array_equal(images[:1], other[:1]) and np.array_equal(images, other))
 
 
 class Prepared:
-    """A set of each run as the networks see it, on the device."""
+    """One set of each run (train, validation or test), preprocessed for the networks and put on the device."""
 
     def __init__(self, parts: Sequence[Dataset], spec: Spec, device: torch.device) -> None:
         self.pool = Pool(
@@ -87,7 +87,7 @@ class Prepared:
         self.corrupted = torch.stack([torch.from_numpy(part.corrupted.copy()) for part in parts]).to(device)
 
     def keep(self, members: Sequence[int]) -> None:
-        """Forgets the other runs."""
+        """Forgets all runs but `members`."""
         chosen = list(members)
         self.pool.keep(chosen)
         self.labels, self.corrupted = self.labels[chosen], self.corrupted[chosen]
@@ -95,9 +95,9 @@ class Prepared:
     def scores(
         self, stack: Learner, members: Sequence[int], name: str
     ) -> list[tuple[dict[str, float | None], torch.Tensor]]:
-        """Clean loss and accuracy of some runs against the labels of the set, and the classes that they predict.
+        """Returns loss and accuracy of some runs against the labels of the set, and the classes that they predict.
 
-        Of training sets also the share of corrupted examples fitted.
+        For a training set the scores hold the share of corrupted examples that are fitted, too.
         """
         if not members:
             return []
@@ -105,19 +105,19 @@ class Prepared:
         outputs = self._outputs(stack, chosen)
         labels, corrupted = self.labels[chosen], self.corrupted[chosen]
         predicted = outputs.argmax(-1)
-        entries: list[dict[str, float | None]] = [
+        scores: list[dict[str, float | None]] = [
             {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
             for loss, accuracy in losses_and_accuracies(outputs, labels)
         ]
         if name == "train":
             right = (predicted == labels) & corrupted
             shares = (right.sum(1).double() / corrupted.sum(1)).tolist()
-            for entry, share in zip(entries, shares, strict=True):
-                entry["corrupted_fitted"] = None if share != share else share  # not a number where none is corrupted
-        return list(zip(entries, predicted, strict=True))
+            for score, share in zip(scores, shares, strict=True):
+                score["corrupted_fitted"] = None if share != share else share  # not a number where none is corrupted
+        return list(zip(scores, predicted, strict=True))
 
     def _outputs(self, stack: Learner, chosen: list[int]) -> torch.Tensor:
-        """Logits (runs, n, classes); in evaluation mode they depend on the images at a time by rounding only."""
+        """Returns logits (runs, n, classes); how many images are taken at a time changes them by rounding only."""
         size = max(BATCH // len(chosen), LEAST)
         parts = [
             stack.outputs(inputs.to(stack.dtype) if inputs.is_floating_point() else inputs, chosen)

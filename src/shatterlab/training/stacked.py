@@ -1,8 +1,8 @@
-"""Several models as one: each parameter has a first dimension for the runs.
+"""Training several models as one stack: each parameter has a first dimension for the runs.
 
-So a step of all of them is a handful of batched products and not a handful for each. Every run sees its own images,
-labels, learning rate and weight decay, and ends, within float32 rounding, where it would have ended alone
-(tests/training/test_stacking.py).
+A step of the stack is then a handful of batched products, where separate models would need a handful each. Every run
+sees its own images, labels, learning rate and weight decay, and ends, within float32 rounding, where it would have
+ended alone (tests/training/test_stacking.py).
 """
 
 import copy
@@ -20,7 +20,7 @@ from .precision import rounding
 
 
 class Stacked(Learner):
-    """Parameters and velocities of several models of one architecture, with one momentum."""
+    """The parameters and velocities of several models that share architecture and momentum."""
 
     def __init__(self, models: Sequence[nn.Module], optimizers: Sequence[MomentumSGD]) -> None:
         self.runs = len(models)
@@ -57,7 +57,7 @@ class Stacked(Learner):
         self.runs = len(chosen)
 
     def _descend(self, i: int, rates: torch.Tensor) -> None:
-        """v <- v + weight_decay w;  w <- w - rate v, for the i-th parameter of every run."""
+        """Sets v <- v + weight_decay w and w <- w - rate v for the i-th parameter of every run."""
         parameter, velocity = self.parameters[i], self.velocities[i]
         if self.decaying:
             velocity.addcmul_(parameter, _over_runs(self.decays, parameter))
@@ -65,7 +65,7 @@ class Stacked(Learner):
 
 
 class Vmapped(Stacked):
-    """Models of any kind, of which vmap makes one with batched operators."""
+    """Models of any kind, which vmap turns into one model with batched operators."""
 
     def __init__(self, models: Sequence[nn.Module], optimizers: Sequence[MomentumSGD], bf16: bool) -> None:
         super().__init__(models, optimizers)
@@ -83,12 +83,12 @@ class Vmapped(Stacked):
         self.parameters = [parameter.detach().requires_grad_() for parameter in self.parameters]
 
     def _apply(self, images: torch.Tensor, parameters: Sequence[torch.Tensor], buffers: dict[str, Any]) -> torch.Tensor:
-        def one(parameters: dict[str, Any], buffers: dict[str, Any], images: torch.Tensor) -> torch.Tensor:
+        def apply(parameters: dict[str, Any], buffers: dict[str, Any], images: torch.Tensor) -> torch.Tensor:
             return torch.func.functional_call(self.model, (parameters, buffers), (images.permute(0, 3, 1, 2),))
 
         with rounding(images.device, self.bf16):
             named = dict(zip(self.names, parameters, strict=True))
-            predicted: torch.Tensor = torch.func.vmap(one)(named, buffers, images)
+            predicted: torch.Tensor = torch.func.vmap(apply)(named, buffers, images)
         return predicted.float() if self.bf16 else predicted
 
     def step(self, batch: Batch) -> torch.Tensor:
@@ -132,7 +132,7 @@ class Vmapped(Stacked):
 
 
 def _over_runs(values: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
-    """One number a run, in a shape that multiplies a stacked parameter."""
+    """Gives one number for each run the shape that multiplies a stacked parameter."""
     return values.view(-1, *[1] * (parameter.ndim - 1))
 
 
@@ -140,6 +140,6 @@ def _tensors(model: nn.Module) -> list[torch.Tensor]:
     return [parameter.detach() for parameter in model.parameters()]
 
 
-def _view(one: Sequence[torch.Tensor]) -> torch.Tensor:
-    """A stack of one, which shares its memory with it."""
-    return one[0][None]
+def _view(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Stacks a single tensor without a copy."""
+    return tensors[0][None]
