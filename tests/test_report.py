@@ -13,9 +13,9 @@ import pytest
 from helpers import found, train_all
 
 from shatterlab import ShatterlabError, Store, make_spec, run
+from shatterlab.assumptions import ASSUMPTIONS
 from shatterlab.report import sections, write, write_figures
 from shatterlab.results import Asked
-from shatterlab.spec import ASSUMPTIONS
 from shatterlab.studies import CHAPTERS, STUDIES, TAKEAWAYS, Tables
 
 CHROMIUM = shutil.which("chromium")

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 from markupsafe import Markup
 
+from ..assumptions import ASSUMPTIONS
 from ..errors import ShatterlabError
 from ..results import Reader, Result, Store
 from ..results.table import RUN_ORDER, run_table
-from ..spec import ASSUMPTIONS
 from ..studies import CHAPTERS, STUDIES, Claim, Outcome, asked_of, found_of, tables
 from .library import chart_library
 from .own_networks import MOST_GROUPS, network_section, own_networks

@@ -4,8 +4,9 @@ import hashlib
 import shlex
 from dataclasses import dataclass
 
+from ..assumptions import ASSUMPTIONS
 from ..results import Asked, Measurement, Result
-from ..spec import ASSUMPTIONS, PAPER_TRAINING_SIZE
+from ..spec import PAPER_TRAINING_SIZE
 from ..studies import Study, Tables, at_full_size
 from .provenance import comparisons, provenance
 from .render import Section, heading_of, render

@@ -194,7 +194,8 @@ class Store:
             return unpacked(path.read_bytes())
         except OSError:
             raise ShatterlabError(
-                f"{path} is missing: there is no such run (ask by result.spec), it is unfinished, or of an earlier version."
+                f"{path} is missing: there is no such run (ask by result.spec), or it is unfinished, or of an earlier "
+                "version."
             ) from None
         except ValueError:
             raise ShatterlabError(f"{path} is damaged; the run's result and rows are not touched by that.") from None

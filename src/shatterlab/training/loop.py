@@ -40,7 +40,7 @@ def evaluation_interval(spec: Spec, n: int, n_test: int) -> int:
 
 
 def learning_rate(spec: Spec, seen: int) -> float:
-    """Returns the learning rate after `seen` training images: a staircase, see `ASSUMPTIONS` in `spec`."""
+    """Returns the learning rate after `seen` training images: a staircase, see `assumptions`."""
     return spec.learning_rate * spec.decay ** (seen // spec.decay_every)
 
 
