@@ -220,6 +220,8 @@ def run_together(
     Raises:
         ShatterlabError: none of the runs can be done; the message says what to do.
     """
+    if not isinstance(store, Store | Path | str | None):
+        raise ShatterlabError(f"a store is a folder or a Store, got {type(store).__name__}; write run(spec, 'runs').")
     store = store if isinstance(store, Store) else Store() if store is None else Store(store)
     given = None if data is None else as_data(data)
     for spec in specs:
@@ -273,6 +275,8 @@ class _Run:
         spec, train = self.spec, self.data.train
         size = min(spec.batch_size, len(train))
         inputs = preprocess(train.inputs[:size], spec.crop, spec.preprocessing, device)
+        if inputs.is_floating_point():
+            inputs = inputs.to(next((p.dtype for p in trial.parameters() if p.is_floating_point()), inputs.dtype))
         labels = torch.from_numpy(np.array(train.labels[:size])).to(device)
         preflight(trial, inputs, labels, train.classes, [size, len(train) % size or size])
 

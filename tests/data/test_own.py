@@ -404,7 +404,7 @@ def test_conditions_of_texts_act_on_places_and_keep_token_ids() -> None:
     assert noise.inputs.dtype == np.int64
     for token, share in zip(*np.unique(data.train.inputs, return_counts=True), strict=True):
         assert abs((noise.inputs == token).mean() - share / data.train.inputs.size) < 0.02
-    assert noise.assigned.all()
+    assert noise.corrupted.all()
 
 
 def test_a_grid_is_shuffled_as_the_image_it_is() -> None:

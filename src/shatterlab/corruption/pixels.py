@@ -96,4 +96,4 @@ def _blocks(indices: NDArray[np.int64]) -> list[NDArray[np.int64]]:
 def _with_inputs(dataset: Dataset, inputs: np.ndarray, touched: NDArray[np.int64]) -> Dataset:
     changed = np.isin(np.arange(len(dataset)), touched)
     inputs = inputs.reshape(dataset.inputs.shape)
-    return replace(dataset, inputs=inputs, corrupted=dataset.corrupted | changed, assigned=dataset.assigned | changed)
+    return replace(dataset, inputs=inputs, corrupted=dataset.corrupted | changed)

@@ -69,7 +69,8 @@ def read(address: Address) -> Data:
 def _state(path: Path) -> tuple[object, ...]:
     if path.is_dir():
         return tuple((str(file), *_state(file)) for file in sorted(path.rglob("*")) if file.is_file())
-    return path.stat().st_mtime_ns, path.stat().st_size
+    status = path.stat()
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size
 
 
 @lru_cache(maxsize=2)

@@ -114,7 +114,7 @@ def checked_inputs(name: str, inputs: np.ndarray) -> tuple[Inputs, bool]:
             )
     elif inputs.dtype != np.uint8:
         raise ShatterlabError(f"{name} has entries of type {inputs.dtype}; store them as uint8 or float32.")
-    first = inputs.ndim == 4 and inputs.shape[1] in CHANNELS and inputs.shape[3] not in CHANNELS
+    first = inputs.ndim == 4 and _channels_first(*inputs.shape[1:])
     return (np.moveaxis(inputs, 1, 3) if first else inputs), first
 
 
@@ -123,3 +123,10 @@ def _one_label_each(name: str, inputs: np.ndarray, labels: Any) -> None:
         raise ShatterlabError(
             f"{name} has {len(inputs)} examples but labels of shape {np.shape(labels)}; they must match one to one."
         )
+
+
+def _channels_first(first: int, second: int, third: int) -> bool:
+    """Whether images of this shape have their channels first: there may be as many channels as one likes."""
+    if third not in CHANNELS:
+        return True
+    return first in CHANNELS and second == third != first

@@ -22,8 +22,7 @@ class Dataset:
         classes: number of classes.
         true_labels: int64, shape (n,): the labels before any corruption. Default: `labels`.
         corrupted: bool, shape (n,): which examples differ from the original. Default: none.
-        assigned: bool, shape (n,): which examples were changed at random, though a label drawn at random may be the
-            true one. Default: none.
+        assigned: bool, shape (n,): which labels were drawn at random, be they right by chance or not. Default: none.
         index: int64, shape (n,): the place of each example before a subset was taken. Default: 0, 1, 2, ...
         channels_first: whether the images came as (n, channels, height, width); they are kept as above.
     """

@@ -41,6 +41,8 @@ def map_labels(name: str, train: Any, test: Any = None) -> Mapped:
             "are these numbers to be predicted, or names of the examples?"
         )
     place = {value: i for i, value in enumerate(ordered)}
+    if foreign := [value for value in values if value not in place]:
+        raise ShatterlabError(f"{name} has the label {foreign[0]!r}, but its one-hot rows have {len(ordered)} columns.")
     mapped = [np.array([place[value] for value in unique.tolist()], np.int64)[inverse] for unique, inverse in uniques]
     names, notes = (), ()
     if type(ordered[0]) is bool or ordered != list(range(len(ordered))):
@@ -69,10 +71,14 @@ def _plain(name: str, labels: np.ndarray) -> np.ndarray:
         texts = (v.decode(errors="replace") if isinstance(v, bytes) else str(v) for v in labels)
         labels = np.array(labels.tolist() if numbers else list(texts))
     if labels.dtype.kind in "US":
-        labels = labels.astype(str)
+        labels = np.asarray(np.char.decode(labels, errors="replace") if labels.dtype.kind == "S" else labels)
         # Classes called 1, 2, ..., 10 are in the order of their numbers.
         unique = np.unique(labels)
-        return labels.astype(np.int64) if all(v.isdecimal() and len(v) < 10 for v in unique.tolist()) else labels
+        return (
+            labels.astype(np.int64)
+            if all(v.isdecimal() and len(v) < 10 and str(int(v)) == v for v in unique.tolist())
+            else labels
+        )
     if labels.dtype.kind == "f":
         if (labels % 1 != 0).any():
             raise ShatterlabError(

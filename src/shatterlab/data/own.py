@@ -111,13 +111,19 @@ def _is_torch_dataset(values: Any) -> bool:
 
 def _items(dataset: Any) -> tuple[np.ndarray, np.ndarray]:
     """Every item of a torch Dataset, read once."""
+    import torch
+
     inputs, labels = [], []
-    for i in range(len(dataset)):
-        item = dataset[i]
-        if not isinstance(item, tuple | list) or len(item) != 2:
-            raise ShatterlabError(f"item {i} of the {type(dataset).__name__} is no pair (input, label); {ACCEPTED}.")
-        inputs.append(_array(item[0]))
-        labels.append(_array(item[1]))
+    with torch.random.fork_rng(devices=[]):  # a transform may draw at random: the same for every run
+        torch.manual_seed(0)
+        for i in range(len(dataset)):
+            item = dataset[i]
+            if not isinstance(item, tuple | list) or len(item) != 2:
+                raise ShatterlabError(
+                    f"item {i} of the {type(dataset).__name__} is no pair (input, label); {ACCEPTED}."
+                )
+            inputs.append(_array(item[0]))
+            labels.append(_array(item[1]))
     try:
         return np.stack(inputs), np.stack(labels)
     except ValueError as error:

@@ -8,10 +8,12 @@ and the classes and functions that it calls, as far as they are the user's own; 
 import dis
 import functools
 import hashlib
+import importlib
+import logging
 import sys
 import sysconfig
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,17 @@ import numpy as np
 import torch
 from torch import nn
 
-LIBRARIES = tuple({str(Path(sysconfig.get_path(name)).resolve()) for name in ("purelib", "platlib", "stdlib")})
+LIBRARIES = (
+    *{str(Path(sysconfig.get_path(name)).resolve()) for name in ("purelib", "platlib", "stdlib")},
+    str(Path(__file__).resolve().parent.parent),
+)
 """Code in these folders enters the hash by name alone; the versions of packages stand in a result's provenance."""
 
 PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis))
+PADDING = ("CACHE", "PUSH_NULL", "PRECALL", "EXTENDED_ARG", "NOP", "RESUME", "COPY_FREE_VARS")
+"""These instructions depend on the version or the layout of the code and say nothing of what it does."""
+HAS_DOCSTRING = 0x4000000
+"""Python 3.13 marks code that has a docstring with this bit."""
 OF_A_CLASS = {
     "__module__",
     "__doc__",
@@ -82,12 +91,20 @@ class _Content:
             self._array(thing)
         elif isinstance(thing, types.ModuleType):
             self.word("module", thing.__name__ if _is_library(thing) else "")
+            if not _is_library(thing):  # it is used as a whole, so that all that it defines may count
+                self.add({name: value for name, value in sorted(vars(thing).items()) if not name.startswith("__")})
+        elif isinstance(thing, logging.Logger):
+            self.word("logger", thing.name)
+        elif isinstance(thing, Mapping):
+            self.add(dict(thing))
+        elif isinstance(thing, Sequence):
+            self.add(list(thing))
         elif isinstance(thing, functools.partial):
             self.add((thing.func, thing.args, thing.keywords))
         elif isinstance(thing, types.MethodType):
             self.add((thing.__func__, thing.__self__))
         elif isinstance(thing, types.CodeType):
-            self._code(thing, {}, None)
+            self._code(thing, {})
         elif isinstance(thing, types.FunctionType):
             self._function(thing)
         elif isinstance(thing, types.BuiltinFunctionType):
@@ -114,7 +131,7 @@ class _Content:
             self.word("library", function.__module__, function.__qualname__)
             return
         self.word("function")
-        self._code(function.__code__, function.__globals__, function.__doc__)
+        self._code(function.__code__, function.__globals__)
         self.add((function.__defaults__, function.__kwdefaults__))
         for cell in function.__closure__ or ():
             try:
@@ -122,29 +139,37 @@ class _Content:
             except ValueError:
                 self.word("empty cell")
 
-    def _code(self, code: types.CodeType, names: dict[str, Any], docstring: str | None) -> None:
-        self.update(code.co_code)
-        self.word(code.co_names, code.co_flags)
-        for constant in code.co_consts:
-            if isinstance(constant, types.CodeType):
-                self._code(constant, names, None)
-            elif constant != docstring or docstring is None:
-                self.add(constant)
-        # What the code reads from its module, followed through the attributes of modules: `blocks.WIDTH`.
+    def _code(self, code: types.CodeType, names: dict[str, Any]) -> None:
+        """Its instructions with what they load, and what they read from its module: `blocks.WIDTH` is followed."""
         value: Any = None
         imported: Any = None
-        for instruction in dis.get_instructions(code):
-            if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-                value = names.get(str(instruction.argval))
-            elif instruction.opname in ("LOAD_ATTR", "LOAD_METHOD") and isinstance(value, types.ModuleType):
-                value = getattr(value, str(instruction.argval), None)
-            elif instruction.opname == "IMPORT_NAME":
-                value = imported = sys.modules.get(str(instruction.argval))
-            elif instruction.opname == "IMPORT_FROM":
-                value = getattr(imported, str(instruction.argval), None)
-            elif instruction.opname not in ("CACHE", "PUSH_NULL", "PRECALL"):
+        recent: list[Any] = []
+        instructions = [i for i in dis.get_instructions(code) if i.opname not in PADDING]
+        self.word(code.co_flags & ~HAS_DOCSTRING, code.co_argcount, code.co_kwonlyargcount, code.co_exceptiontable)
+        for instruction, after in zip(instructions, [*instructions[1:], None], strict=True):
+            name, argument = instruction.opname, instruction.argval
+            following = after.opname if after else ""
+            if name == "LOAD_CONST" and following == "STORE_NAME" and after and after.argval == "__doc__":
+                continue
+            if isinstance(argument, types.CodeType):
+                self.word(name)
+                self._code(argument, names)
+                continue
+            self.word(name)
+            self.add(instruction.arg if name.endswith("_FAST") else argument)
+            recent = [*recent[-1:], argument]
+            if name in ("LOAD_GLOBAL", "LOAD_NAME"):
+                value = names.get(str(argument))
+            elif name in ("LOAD_ATTR", "LOAD_METHOD") and isinstance(value, types.ModuleType):
+                value = getattr(value, str(argument), None)
+            elif name == "IMPORT_NAME":
+                value = imported = _imported(str(argument), recent, names)
+            elif name == "IMPORT_FROM":
+                value = getattr(imported, str(argument), None)
+            else:
                 value = None
-            if value is not None and not isinstance(value, types.ModuleType):
+            leads_on = isinstance(value, types.ModuleType) and following in ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM")
+            if value is not None and not leads_on:
                 self.add(value)
 
     def _class(self, thing: type) -> None:
@@ -152,7 +177,7 @@ class _Content:
             self.word("library", thing.__module__, thing.__qualname__)
             return
         self.word("class")
-        self.add(thing.__bases__)
+        self.add((type(thing), *thing.__bases__))
         for name, value in sorted(vars(thing).items()):
             if name not in OF_A_CLASS and not isinstance(
                 value, types.GetSetDescriptorType | types.MemberDescriptorType
@@ -169,7 +194,8 @@ class _Content:
                 name.startswith("_") and _is_empty(value)
             ):  # torch's own empty tables come and go
                 self.word(name)
-                self.add(value)
+                # Hooks are kept under numbers that count all hooks of the process.
+                self.add(list(value.values()) if "_hooks" in name and isinstance(value, dict) else value)
         for kind in (module._parameters, module._buffers, module._modules):
             for name, value in kind.items():
                 self.word(name)
@@ -186,14 +212,26 @@ class _Content:
             self.word(repr(thing))
 
 
+def _imported(name: str, recent: list[Any], names: dict[str, Any]) -> Any:
+    """The user's module that an import inside a function brings, imported now if need be; None for a library."""
+    level = next((value for value in recent if isinstance(value, int) and not isinstance(value, bool)), 0)
+    try:
+        module = importlib.import_module("." * level + name, names.get("__package__") or None)
+    except Exception:
+        return None  # it fails when the function runs as well, or is never run
+    return sys.modules.get(name, module)
+
+
 def _is_library(thing: Any) -> bool:
-    """Whether a function, class or module comes with Python or from an installed package."""
-    name = thing.__name__ if isinstance(thing, types.ModuleType) else getattr(thing, "__module__", None) or ""
-    top = name.partition(".")[0]
-    if top in sys.stdlib_module_names or top == "shatterlab":
-        return top != "__main__"
-    file = getattr(sys.modules.get(name), "__file__", None)
-    return file is not None and str(Path(file).resolve()).startswith(LIBRARIES) and top != "__main__"
+    """Whether a function, class or module comes with Python or from an installed package, by the file it stands in."""
+    if isinstance(thing, types.FunctionType):
+        file: str | None = thing.__code__.co_filename
+    else:
+        module = thing if isinstance(thing, types.ModuleType) else sys.modules.get(thing.__module__)
+        file = getattr(module, "__file__", None)
+    if file is None:
+        return thing.__module__ != "__main__" if hasattr(thing, "__module__") else True  # built into Python
+    return file.startswith("<frozen") or str(Path(file).resolve()).startswith(LIBRARIES)
 
 
 def _is_empty(value: Any) -> bool:

@@ -94,6 +94,12 @@ class OwnModel:
         if known := self.versions.get((shape, classes)):
             return known
         first, second = (self.build(shape, classes, 0) for _ in range(2))
+        lazy = next((n for n, p in first.named_parameters() if isinstance(p, nn.UninitializedParameter)), None)
+        if lazy is not None:
+            raise ShatterlabError(
+                f"{self.name} has a lazy layer ({lazy}), whose weights no seed can draw before it sees data; give it "
+                "its size, which follows from `shape`."
+            )
         for (name, tensor), other in zip(first.state_dict().items(), second.state_dict().values(), strict=False):
             if not torch.equal(torch.nan_to_num(tensor), torch.nan_to_num(other)):
                 raise ShatterlabError(
@@ -167,7 +173,11 @@ def _from_file(path: Path, changed: int) -> ModuleType:
     """Runs a user's file once for each state of the file; it imports from its own folder, as a script does."""
     if str(path.parent) not in sys.path:
         sys.path.insert(0, str(path.parent))
-    name = path.stem if path.stem not in sys.modules else f"{path.stem}_{content_of(str(path))}"
+    name = (
+        path.stem
+        if path.stem not in {*sys.modules, *sys.stdlib_module_names}
+        else f"{path.stem}_{content_of(str(path))}"
+    )
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None

@@ -69,7 +69,7 @@ class Alone(Learner):
 def as_seen(inputs: torch.Tensor, *, own: bool) -> torch.Tensor:
     """A batch as a module sees it: images (batch, height, width, channels) with their channels first."""
     if inputs.ndim != 4:
-        return inputs
+        return inputs.clone() if own else inputs  # a user's code may write into what it gets
     first = inputs.permute(0, 3, 1, 2)
     # A plain copy, even where the strides of a single channel would pass for either layout: `view` tells them apart.
     return first.clone(memory_format=torch.contiguous_format) if own else first

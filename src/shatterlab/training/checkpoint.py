@@ -84,7 +84,11 @@ def restore(path: Path, model: nn.Module, optimizer: Optimizer, identity: Mappin
     if not fits:
         raise ShatterlabError(f"{path} is of a model with other tensors than this run's; {AGAIN}.")
     for name, tensor in state.items():
-        tensor.copy_(tensors[name])
+        if 0 in tensor.stride() and tensor.numel() > 1:  # an expanded buffer, in whose memory several places are one
+            owner, _, leaf = name.removeprefix("buffer/").rpartition(".")
+            model.get_submodule(owner).register_buffer(leaf, tensors[name].to(tensor.device))
+        else:
+            tensor.copy_(tensors[name])
     return epoch
 
 

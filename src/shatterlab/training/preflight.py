@@ -36,21 +36,12 @@ def preflight(trial: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, clas
             batch, targets = inputs[:size], labels[:size]
             _pass(trial.train(), batch, targets, classes, name)
         with torch.no_grad():
-            _check(trial.eval()(as_seen(inputs[:2], own=True)), inputs[:2], classes, name)
+            _check(_applied(trial.eval(), inputs[:2], name), inputs[:2], classes, name)
 
 
 def _pass(trial: nn.Module, batch: torch.Tensor, targets: torch.Tensor, classes: int, name: str) -> None:
-    seen = as_seen(batch, own=True)
-    handed = f"a batch of shape {tuple(seen.shape)} and type {_type(seen)}"
-    try:
-        logits = trial(seen)
-    except OUT_OF_MEMORY:
-        raise
-    except Exception as error:
-        raise ShatterlabError(
-            f"{name} failed on {handed}: {type(error).__name__}: {_short(error)}; {_help(error)}"
-        ) from error
-    _check(logits, seen, classes, name)
+    logits = _applied(trial, batch, name)
+    _check(logits, batch, classes, name)
     if not logits.requires_grad:
         raise ShatterlabError(
             f"the logits of {name} depend on no parameter that requires a gradient; leave out what cuts the graph "
@@ -62,9 +53,25 @@ def _pass(trial: nn.Module, batch: torch.Tensor, targets: torch.Tensor, classes:
         raise
     except Exception as error:
         raise ShatterlabError(
-            f"the backward pass of {name} failed on {handed}: {type(error).__name__}: {_short(error)}; operations that "
+            f"the backward pass of {name} failed: {type(error).__name__}: {_short(error)}; operations that "
             "change a tensor in place before its gradient is taken are the usual cause."
         ) from error
+
+
+def _applied(trial: nn.Module, batch: torch.Tensor, name: str) -> torch.Tensor:
+    """What the network returns; an error inside it becomes a sentence."""
+    seen = as_seen(batch, own=True)
+    handed = f"a batch of shape {tuple(seen.shape)} and type {_type(seen)}"
+    try:
+        logits: torch.Tensor = trial(seen)
+    except OUT_OF_MEMORY:
+        raise
+    except Exception as error:
+        where = "" if trial.training else " in evaluation mode"
+        raise ShatterlabError(
+            f"{name} failed{where} on {handed}: {type(error).__name__}: {_short(error)}; {_help(error)}"
+        ) from error
+    return logits
 
 
 def _check(logits: object, seen: torch.Tensor, classes: int, name: str) -> None:
@@ -97,10 +104,10 @@ def _help(error: Exception) -> str:
          "batch normalization cannot train on a batch of one: choose a batch size that leaves no single example over."),
         (("view size is not compatible",), "write reshape instead of view."),
         (("index out of range",), "an embedding has fewer rows than there are token ids."),
-        (("must be same dtype", "expected scalar type", "should be the same", "expected tensor for argument"),
+        (("be same dtype", "the same dtype", "expected scalar type", "should be the same", "expected tensor for"),
          "the input has another type than the weights: integers are taken for token ids, so store numbers as floats."),
         (("shapes cannot be multiplied", "size mismatch", "expected input", "expected 3d", "to have"),
-         "a layer expects another size or number of axes: let the network take `shape`, the shape of one example."),
+         "a layer expects another size or another number of axes: `shape` is that of one example."),
         (("on the same device",), "register constants as buffers, so that they move with the module."),
     ):  # fmt: skip
         if any(word in text for word in words):
