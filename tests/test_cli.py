@@ -210,3 +210,36 @@ def test_a_study_keeps_its_seeds_and_drops_runs_it_no_longer_wants(capsys, tmp_p
     run(epochs=2, seeds=1)
     said = shatterlab(capsys, "show", "tiny", "--store", str(tmp_path))
     assert "2 of 3 runs missing" in said
+
+
+def test_the_texts_and_numbers_of_ones_own_study_are_shown_as_written(capsys, tmp_path: Path, monkeypatch) -> None:
+    from shatterlab.studies import STUDIES, Study
+
+    lines = [{"name": "[bold]a[/]", "share": 0.25, "count": 1234, "missing": None}]
+    for name, table in (("brackets", lines), ("empty", [])):
+        study = Study(
+            "Is [this] shown [/b]?",
+            "[src]",
+            lambda _: {},
+            lambda _: ["a [red]verdict ["],
+            _numbers,
+            lambda _, table=table: table,
+        )
+        monkeypatch.setitem(STUDIES, name, study)
+        said = shatterlab(capsys, "run", name, "--store", str(tmp_path / "store"), "--jobs", "1")
+        assert "Is [this] shown [/b]?" in said
+        assert "a [red]verdict [" in said
+        if table:
+            assert "[bold]a[/]" in said
+            assert said.split()[-3:] == ["0.25", "1,234", "—"]
+        shatterlab(capsys, "report", "--store", str(tmp_path / "store"))
+
+
+def _number(seed: int) -> list[dict]:
+    return [{"x": 1.0, "seed": seed}]
+
+
+def _numbers(scale, data, seeds):
+    from shatterlab.jobs import Computation
+
+    return [Computation("brackets", "a [/b] title [", {"seed": 0}, _number)]

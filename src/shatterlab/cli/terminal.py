@@ -13,17 +13,28 @@ MOST_COLUMNS = 130
 """A table is as wide as it needs up to this: lines that the terminal folds are easier to read than folded cells."""
 
 
-def print_records(lines: Sequence[Mapping[str, str | int]], title: str | None = None) -> None:
-    """Prints records with the same keys as a table, in which columns of numbers are aligned to the right."""
+def print_records(lines: Sequence[Mapping[str, str | float | None]], title: str | None = None) -> None:
+    """Prints records with the same keys as a table, in which columns of numbers are aligned to the right.
+
+    A value that is missing is shown as a dash; without any record nothing is printed.
+    """
+    if not lines:
+        return
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for column, cell in lines[0].items():
-        number = isinstance(cell, int) or cell.replace(",", "").replace(".", "", 1).isdigit()
+        number = not isinstance(cell, str) or cell.replace(",", "").replace(".", "", 1).isdigit()
         table.add_column(column, justify="right" if number else "left", overflow="fold")
     for line in lines:
-        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else escape(cell) for cell in line.values()))
+        table.add_row(*map(_shown, line.values()))
     console = Console(width=MOST_COLUMNS)
     needed = Measurement.get(console, console.options, table).maximum
     Console(width=max(Console().width, needed)).print(table)
+
+
+def _shown(cell: str | float | None) -> str:
+    if cell is None:
+        return "—"
+    return escape(cell) if isinstance(cell, str) else f"{cell:,}" if isinstance(cell, int) else f"{cell:,.6g}"
 
 
 def print_study(study: Study, tables: Tables) -> None:

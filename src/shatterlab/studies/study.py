@@ -22,7 +22,7 @@ OVERFIT_LOSS = 0.1
 """A run has overfitted when the online loss of an epoch first falls to this (an assumption, see `ASSUMPTIONS`)."""
 
 
-Cells = dict[str, str | int]
+Cells = dict[str, str | int | float | None]
 """A line of a table maps column headings to cells; every line of a table has the same headings."""
 
 
