@@ -52,7 +52,10 @@ def test_the_verdict_says_fits_or_does_not_from_the_numbers() -> None:
     good = pl.DataFrame([line("random-labels", 1.0, 50, train=0.9934, test=0.099)])
     assert fits_random_labels("m", good) == "m fits random labels: 99.3 % train, 9.9 % test, chance 10 %."
     bad = pl.DataFrame([line("random-labels", 1.0, None, train=0.4, test=0.12)])
-    assert fits_random_labels("m", bad) == "m does not fit random labels: 40.0 % train, 12.0 % test, chance 10 %."
+    assert (
+        fits_random_labels("m", bad)
+        == "m does not fit random labels within 9 epochs: 40.0 % train, 12.0 % test, chance 10 %."
+    )
     assert fits_random_labels("m", pl.DataFrame([line("true-labels", 0.0, 5)])) is None
 
 

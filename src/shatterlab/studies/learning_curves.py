@@ -128,9 +128,11 @@ def fits_random_labels(model: str, runs: pl.DataFrame) -> str | None:
     if random.is_empty():
         return None
     train, test = random["train_accuracy"].to_list(), random["test_accuracy"].to_list()
-    does = "fits" if sum(train) / len(train) >= FITS else "does not fit"
+    fits = sum(train) / len(train) >= FITS
+    budget = "" if fits else f" within {max(random['epochs'].to_list()):,} epochs"
     return (
-        f"{model} {does} random labels: {mean_of(train, percent)} train, {mean_of(test, percent)} test, "
+        f"{model} {'fits' if fits else 'does not fit'} random labels{budget}: {mean_of(train, percent)} train, "
+        f"{mean_of(test, percent)} test, "
         f"chance {100 / random['classes'][0]:.0f} %."
     )
 
