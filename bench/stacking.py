@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from shatterlab import build, make_spec
-from shatterlab.data import Data, Dataset, load, subset
+from shatterlab.data import Data, Dataset, image_shape, load, subset
 from shatterlab.machine import processor
 from shatterlab.training import Epoch, MomentumSGD, learner_for, train_together
 
@@ -42,7 +42,7 @@ def seconds(model: str, data: Data, runs: int, together: int) -> float:
                 )
                 for seed in range(first, first + together)
             ]
-            models = [build(model, (32, 32, 3), 10, spec.seed).to(DEVICE) for spec in specs]
+            models = [build(model, image_shape(data.train.shape), 10, spec.seed).to(DEVICE) for spec in specs]
             stack = learner_for(models, [MomentumSGD(m.parameters(), 0.9, 0.0) for m in models])
             took: list[float] = []
             for ends in train_together(specs, [data] * together, stack):
