@@ -30,12 +30,13 @@ def command(
     Args:
         study: A study, see `shatterlab list studies`. Default: every run.
     """
+    from ..results import Reader
     from ..results.table import RUN_ORDER
     from ..studies import STUDIES, asked_of, chosen, found_of, tables
 
     if csv and json:
         raise ShatterlabError("--csv and --json exclude each other; choose one.")
-    opened = Store(store)
+    opened = Reader(store)  # runs that several studies share are parsed once
     results, errors = opened.results()
     names = [*STUDIES] if study in (None, "all") else [*chosen(study)]
     there = [(asked, *found_of(opened, asked, results)) for asked in asked_of(opened) if asked.study in names]

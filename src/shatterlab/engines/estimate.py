@@ -204,7 +204,17 @@ def _timed(job: Training, runs: int, data: Data, device: torch.device) -> tuple[
     spec = job.spec
     on = tuple(getattr(spec, dial) > 0 for dial in ("random_crop", *AUGMENTATIONS))
     shape = data.train.shape, data.train.inputs.dtype, data.train.classes
-    kind = (spec.model, shape, spec.batch_size, spec.precision, spec.crop, spec.preprocessing, spec.dropout > 0)
+    kind = (
+        spec.model,
+        spec.model_version,
+        spec.optimizer,
+        shape,
+        spec.batch_size,
+        spec.precision,
+        spec.crop,
+        spec.preprocessing,
+        spec.dropout > 0,
+    )
     key = (*kind, on, runs, str(device), torch.get_num_threads())
     if key not in _TIMED:
         _TIMED[key] = _time(job, runs, data, device)

@@ -1,5 +1,6 @@
 """The optimizers, with the learning rate given at each step: the paper's momentum SGD, and Adam."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -45,7 +46,7 @@ def sgd_(
     )
 
 
-class Optimizer:
+class Optimizer(ABC):
     """Moves the trainable parameters of one model and leaves frozen ones alone.
 
     Args:
@@ -87,9 +88,9 @@ class Optimizer:
             [[tensors[i] for i in reached] for tensors in self.state.values()],
         )
 
+    @abstractmethod
     def step(self, learning_rate: float | torch.Tensor) -> None:
         """Makes one update with the gradients that the backward pass has left; for the rate see `sgd_`."""
-        raise NotImplementedError
 
 
 class MomentumSGD(Optimizer):
