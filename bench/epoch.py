@@ -77,7 +77,12 @@ def matrix_rates(precision: str) -> np.ndarray:
     products: list[Callable[[], object]] = [lambda: torch.mm(a, b, out=c)]
     if DEVICE.type == "cpu":
         # torch multiplies with MKL and convolves with oneDNN; which is faster differs between makers of processors.
-        products.append(lambda: torch.ops.mkldnn._linear_pointwise(a, b, None, "none", [], ""))
+        # oneDNN has no bfloat16 product for processors without AVX-512.
+        products += (
+            []
+            if kind == torch.bfloat16 and not torch.backends.cpu.get_cpu_capability().startswith("AVX512")
+            else [lambda: torch.ops.mkldnn._linear_pointwise(a, b, None, "none", [], "")]
+        )
     rates = []
     with arithmetic(precision):
         for multiply in products:
