@@ -43,7 +43,7 @@ def test_a_run_does_not_go_on_with_other_data(tmp_path: Path, monkeypatch) -> No
 
     stopped(Store(tmp_path), SPEC, monkeypatch)
     digits = sources.load("digits")
-    monkeypatch.setattr("shatterlab.spine.load", lambda *_: sources.Data(digits.test, digits.train))
+    monkeypatch.setattr("shatterlab.preparation.load", lambda *_: sources.Data(digits.test, digits.train))
     with pytest.raises(ShatterlabError, match="is of another training data"):
         run(SPEC, Store(tmp_path))
 

@@ -31,6 +31,7 @@ def read_table() -> dict[str, set[str] | None]:
 MAY_IMPORT = read_table()
 NEED_TORCH = {
     "training",
+    "preparation",
     "spine",
     "engines",
     "models/mlp",

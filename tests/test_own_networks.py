@@ -14,7 +14,7 @@ from torch import nn
 
 from shatterlab import ShatterlabError, Store, make_spec, run
 from shatterlab.models.own import own_model
-from shatterlab.spine import on_own
+from shatterlab.own import on_own
 
 
 def digits():
@@ -105,7 +105,7 @@ def test_frozen_and_tied_weights_stay_frozen_and_tied() -> None:
     assert data is not None
     from helpers import trained
 
-    from shatterlab.spine import model_for, prepare
+    from shatterlab.preparation import model_for, prepare
     from shatterlab.training import OPTIMIZERS
 
     ready = prepare(spec, data=data)

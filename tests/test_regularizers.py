@@ -14,7 +14,7 @@ from shatterlab import ShatterlabError, Store, build, corrupt, make_spec, run
 from shatterlab.data import hold_out
 from shatterlab.models import MODELS, Model
 from shatterlab.models.dropout import Dropout, kept, with_dropout
-from shatterlab.spine import prepare
+from shatterlab.preparation import prepare
 
 DROPOUTS = {"mlp-1x512": 1, "mlp-3x512": 3, "alexnet": 3, "inception": 1, "inception-no-bn": 1, "mlp-2x16": 2}
 

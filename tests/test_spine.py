@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from shatterlab import ShatterlabError, Spec, Store, make_spec, run
-from shatterlab.spine import model_for, prepare
+from shatterlab.preparation import model_for, prepare
 from shatterlab.training import MomentumSGD
 from shatterlab.training.checkpoint import packed, restore
 

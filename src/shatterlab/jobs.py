@@ -67,7 +67,7 @@ class Training:
         """The job with the content of a user's network and data in its identity, so that a change is another job."""
         if self.model is None and self.data is None and self.spec.data in DATASETS and ":" not in self.spec.model:
             return self
-        from .spine import on_own
+        from .own import on_own
 
         address = parse(self.spec.data)
         spec, model, data = on_own(self.spec, self.model, self.data)

@@ -11,18 +11,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from .corruption import corrupt
-from .data import DATASETS, Data, as_data, hold_out, image_shape, load, standardized, subset
-from .errors import ShatterlabError, unknown
+from .data import Data, as_data
+from .errors import ShatterlabError
 from .machine import processor
-from .models import build
-from .models.dropout import with_dropout
-from .models.initialization import INITIALIZATIONS
-from .models.own import OwnModel, is_own, own_model
+from .models.own import OwnModel
 from .notebook import notebook_line
+from .own import on_own
+from .preparation import model_for, pick_device, prepare, version_of
 from .results import Examples, Provenance, Result, Store, commit, versions
 from .row import Row
-from .seeds import stream
 from .spec import Spec
 from .training import OPTIMIZERS, learner_for, train_together
 from .training.checkpoint import packed, restore
@@ -30,116 +27,10 @@ from .training.learner import Learner
 from .training.loop import predict
 from .training.precision import check_precision
 from .training.preflight import preflight
-from .training.preprocess import crop_box, preprocess
+from .training.preprocess import preprocess
 
 CHECKPOINT_SECONDS = 10
 """A kill loses at most these seconds of training; a run that goes on repeats them and comes to the same numbers."""
-
-
-def on_own(
-    spec: Spec, model: Any = None, data: Any = None, data_dir: Path | str | None = None
-) -> tuple[Spec, OwnModel | None, Data | None]:
-    """Writes the name and content of a user's network and data into a spec, and returns both as objects, too.
-
-    Args:
-        spec: the spec; its `model` and `data` may refer to the user's own, as in `mine.py:Net` and `npz:mine.npz`.
-        model: replaces the spec's model: a name in `MODELS`, or what `models.own.own_model` takes.
-        data: replaces the spec's data: a name in `DATASETS`, or what `data.as_data` takes.
-        data_dir: the folder in which data are looked for first.
-
-    Returns:
-        The spec, and the network and the data where these are the user's own.
-
-    Raises:
-        ShatterlabError: something cannot be found, read or built; the message says what to do.
-    """
-    if not isinstance(spec, Spec):
-        raise ShatterlabError(f"a run begins with a spec, got {type(spec).__name__}; make one with make_spec(...).")
-    if isinstance(model, str) and not is_own(model):
-        spec, model = spec.on(model=model, model_version=None), None
-    if isinstance(data, str) and data in DATASETS:
-        spec, data = spec.on(data=data, data_version=None), None
-    network = own_model(model if model is not None else spec.model) if model is not None or is_own(spec.model) else None
-    given = as_data(data if data is not None else spec.data) if data is not None or spec.data not in DATASETS else None
-    if given is not None:
-        filled: dict[str, Any] = {"data": given.name, "data_version": given.version}
-        if "preprocessing" not in spec.model_fields_set:
-            filled["preprocessing"] = given.train.usual_preprocessing
-        spec = spec.on(**filled)
-    if network is not None:
-        whole = given or load(spec.data, data_dir)
-        spec = spec.on(model=network.name, model_version=_version_of(spec, whole, network))
-    return spec, network, given
-
-
-def _version_of(spec: Spec, data: Data, network: OwnModel) -> str:
-    return network.version(shape_for(spec, data, own=True), data.train.classes)
-
-
-def prepare(spec: Spec, data_dir: Path | str | None = None, data: Data | None = None) -> Data:
-    """Loads the data of a run, cuts them to n and the validation examples, corrupts them, and splits these off.
-
-    Args:
-        spec: the dials of the run.
-        data_dir: the folder in which data are looked for first.
-        data: a user's own data, in place of those that the spec names.
-    """
-    whole = data or load(spec.data, data_dir)
-    if spec.n is not None and spec.n_validation and spec.n + spec.n_validation > len(whole.train):
-        raise ShatterlabError(
-            f"n={spec.n:,} and n_validation={spec.n_validation:,} together are more than the {len(whole.train):,} "
-            "training examples there are; ask for fewer."
-        )
-    cut = subset(whole, None if spec.n is None else spec.n + spec.n_validation, spec.n_test, spec.seed_of_data)
-    if spec.preprocessing == "standardize":
-        cut = standardized(cut)
-    made = corrupt(cut, spec.corruption, spec.amount, spec.seed_of_data, label_noise=spec.label_noise)
-    made = hold_out(made, spec.n_validation, spec.seed_of_data)
-    return made if spec.model_version else made.as_images()
-
-
-def shape_for(spec: Spec, data: Data, *, own: bool) -> tuple[int, ...]:
-    """The shape of one example as a network sees it, after the crop.
-
-    For a user's network this is the shape of the tensor that it gets, with channels first in an image; for one of our
-    own networks it is (height, width, channels), whatever the data are.
-    """
-    whole = data.train.shape if own else image_shape(data.train.shape)
-    shape = (*(span.stop - span.start for span in crop_box(whole, spec.crop)), *whole[2:])
-    return (shape[2], *shape[:2]) if own and len(shape) == 3 else shape
-
-
-def model_for(spec: Spec, data: Data, network: OwnModel | None = None) -> torch.nn.Module:
-    """Builds the model of a run with fresh weights, for the shape of the data after the crop.
-
-    Args:
-        spec: the dials of the run.
-        data: gives the shape and the number of classes.
-        network: a user's own network, in place of the one that the spec names.
-    """
-    seed = int(stream(spec.seed_of_training, "weights").integers(2**63))
-    shape, classes = shape_for(spec, data, own=network is not None), data.train.classes
-    if network is None:
-        height, width, channels = shape
-        return build(
-            spec.model, (height, width, channels), classes, seed,
-            initialization=spec.initialization, dropout=spec.dropout,
-        )  # fmt: skip
-    model = network.build(shape, classes, seed)
-    if spec.initialization != "own":
-        INITIALIZATIONS[spec.initialization](model, seed)
-    return with_dropout(model, spec.dropout)
-
-
-def pick_device(name: str) -> torch.device:
-    """Returns the device of a name; `auto` is CUDA where there is a GPU, else the CPU."""
-    if name not in ("auto", "cpu", "cuda"):
-        raise unknown("device", name, ("auto", "cpu", "cuda"))
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ShatterlabError("there is no CUDA device here; use --device cpu.")
-    return torch.device(name)
 
 
 def run(
@@ -258,7 +149,7 @@ class _Run:
         check_precision(spec.precision, device)
         self.spec, self.network = spec, network
         self.data = prepare(spec, data_dir, data)
-        if network is not None and _version_of(spec, self.data, network) != spec.model_version:
+        if network is not None and version_of(spec, self.data, network) != spec.model_version:
             raise ShatterlabError(
                 f"the code of {spec.model} is not what it was when {spec.title} was asked for; ask for the run anew."
             )

@@ -13,8 +13,8 @@ from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wi
 from shatterlab import ShatterlabError, corrupt, load
 from shatterlab.data import Data, Dataset, addresses, as_data, find, hold_out, image_shape, subset, verify_dataset
 from shatterlab.data.labels import map_labels
+from shatterlab.own import on_own
 from shatterlab.spec import make_spec
-from shatterlab.spine import on_own
 
 X, Y = load_iris(return_X_y=True)
 SPECIES = np.array(["setosa", "versicolor", "virginica"])[Y]

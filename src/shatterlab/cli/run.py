@@ -221,7 +221,7 @@ def _announce_trainings(
     from ..engines import threads_for
     from ..engines.estimate import estimate, stacks
     from ..machine import cores, free_memory
-    from ..spine import pick_device
+    from ..preparation import pick_device
     from .terminal import duration
 
     free, target = free_memory(), pick_device(device)

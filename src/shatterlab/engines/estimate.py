@@ -12,9 +12,9 @@ import torch
 from ..data import Data, as_data, load
 from ..errors import ShatterlabError
 from ..jobs import Computation, Training
+from ..preparation import model_for, pick_device
 from ..results import Store
 from ..spec import AUGMENTATIONS, Spec
-from ..spine import model_for, pick_device
 from ..training import OPTIMIZERS, Batch, evaluation_interval, learner_for, stack_key
 from ..training.allocator import keep_freed_memory
 from ..training.augment import augment, check, draw
