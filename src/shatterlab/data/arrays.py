@@ -25,8 +25,7 @@ def checked(name: str, inputs: np.ndarray, labels: np.ndarray, classes: int) -> 
         labels: (n,) or (n, 1).
         classes: number of classes.
     """
-    inputs, first = checked_inputs(name, inputs)
-    labels = labels.ravel()
+    inputs, labels = checked_inputs(name, inputs), labels.ravel()
     _one_label_each(name, inputs, labels)
     wrong = np.flatnonzero((labels < 0) | (labels >= classes)) if labels.dtype.kind in "iu" else [0]
     if len(wrong):
@@ -34,7 +33,7 @@ def checked(name: str, inputs: np.ndarray, labels: np.ndarray, classes: int) -> 
             f"{name} has label {labels[wrong[0]]} at example {wrong[0]}; labels must be integers in 0..{classes - 1}, "
             "so the file is damaged or of another data set."
         )
-    return Dataset(inputs, labels.astype(np.int64), classes, channels_first=first)
+    return Dataset(inputs, labels.astype(np.int64), classes)
 
 
 def assembled(
@@ -48,10 +47,10 @@ def assembled(
         y_train, y_test: see `labels.map_labels`.
         notes: on what was done to the arrays before.
     """
-    x_train, first = checked_inputs(f"{name}: x_train", x_train)
+    x_train = checked_inputs(f"{name}: x_train", x_train)
     _one_label_each(f"{name}: x_train", x_train, y_train)
     mapped = map_labels(name, y_train, y_test)
-    train = Dataset(x_train, mapped.train, mapped.classes, channels_first=first)
+    train = Dataset(x_train, mapped.train, mapped.classes)
     notes += mapped.notes
     if train.are_tokens:
         notes += ("rows of integers are taken for token ids; make them floats if they are measurements.",)
@@ -64,10 +63,10 @@ def assembled(
         data = Data(train.take(order[size:]), train.take(order[:size]))
         notes += (f"{size:,} of {n:,} examples were split off as the test set, the same ones for every seed.",)
     else:
-        x_test, first = checked_inputs(f"{name}: x_test", x_test)
+        x_test = checked_inputs(f"{name}: x_test", x_test)
         assert mapped.test is not None
         _one_label_each(f"{name}: x_test", x_test, y_test)
-        data = pair(name, train, Dataset(x_test, mapped.test, mapped.classes, channels_first=first))
+        data = pair(name, train, Dataset(x_test, mapped.test, mapped.classes))
     return with_version(replace(data, name=name, names=mapped.names, notes=notes))
 
 
@@ -80,16 +79,13 @@ def with_version(data: Data) -> Data:
     return replace(data, version=digest(*content, classes, names)[:16])
 
 
-def checked_inputs(name: str, inputs: np.ndarray) -> tuple[Inputs, bool]:
-    """Inputs in one of the types of `Dataset`, without a copy where that is possible.
+def checked_inputs(name: str, inputs: np.ndarray) -> Inputs:
+    """Inputs in one of the types of `Dataset`, images with channels last, without a copy where that is possible.
 
     Args:
         name: of the file or array, for messages.
         inputs: numbers or booleans, one row an example. Integers (n, length) that are not uint8 are token ids, other
             integers are pixels in 0..255. Images may have their channels first.
-
-    Returns:
-        The inputs with channels last, and whether they came with channels first.
     """
     if inputs.ndim < 2:
         raise ShatterlabError(f"{name} has shape {inputs.shape}; expected one row an example, as in x[:, None].")
@@ -114,8 +110,7 @@ def checked_inputs(name: str, inputs: np.ndarray) -> tuple[Inputs, bool]:
             )
     elif inputs.dtype != np.uint8:
         raise ShatterlabError(f"{name} has entries of type {inputs.dtype}; store them as uint8 or float32.")
-    first = inputs.ndim == 4 and _channels_first(*inputs.shape[1:])
-    return (np.moveaxis(inputs, 1, 3) if first else inputs), first
+    return np.moveaxis(inputs, 1, 3) if inputs.ndim == 4 and _channels_first(*inputs.shape[1:]) else inputs
 
 
 def _one_label_each(name: str, inputs: np.ndarray, labels: Any) -> None:

@@ -24,7 +24,6 @@ class Dataset:
         corrupted: bool, shape (n,): which examples differ from the original. Default: none.
         assigned: bool, shape (n,): which labels were drawn at random, be they right by chance or not. Default: none.
         index: int64, shape (n,): the place of each example before a subset was taken. Default: 0, 1, 2, ...
-        channels_first: whether the images came as (n, channels, height, width); they are kept as above.
     """
 
     inputs: Inputs
@@ -34,7 +33,6 @@ class Dataset:
     corrupted: NDArray[np.bool_] = field(default=None)  # type: ignore[arg-type]
     assigned: NDArray[np.bool_] = field(default=None)  # type: ignore[arg-type]
     index: NDArray[np.int64] = field(default=None)  # type: ignore[arg-type]
-    channels_first: bool = False
 
     def __post_init__(self) -> None:
         if self.true_labels is None:

@@ -12,7 +12,7 @@ from .dataset import Data
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 
 
-def read(path: Path, name: str, option: str | None = None) -> Data:
+def read(path: Path, name: str, option: str | None) -> Data:
     """Reads the archive; `arrays.assembled` says what the arrays may hold."""
     recipe = "write it with numpy.savez(path, x_train=..., y_train=..., x_test=..., y_test=...)"
     try:

@@ -73,14 +73,7 @@ def _checked_again(data: Data) -> Data:
     parts = []
     for name, part in (("train", data.train), ("test", data.test)):
         sound = checked(f"{name} set", _array(part.inputs), _array(part.labels), part.classes)
-        parts.append(
-            replace(
-                part,
-                inputs=sound.inputs,
-                labels=sound.labels,
-                channels_first=sound.channels_first or part.channels_first,
-            )
-        )
+        parts.append(replace(part, inputs=sound.inputs, labels=sound.labels))
     both = pair("data", *parts)
     return with_version(replace(data, train=both.train, test=both.test))
 
