@@ -1,16 +1,14 @@
 """A store that is read again and again: each file is parsed once, and once more when it has changed."""
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import ShatterlabError
 from ..row import Row
 from ..spec import Spec
 from .measurement import Measurement
 from .result import Result
-from .store import Store, _read_result, _written
+from .store import Store
 
 T = TypeVar("T")
 
@@ -34,14 +32,8 @@ class Reader(Store):
         """A finished measurement, see `Store.measured`."""
         return self._once(self.path / "measured" / f"{id}.json", lambda: super(Reader, self).measured(id))
 
-    def results(self) -> tuple[list[Result], list[ShatterlabError]]:
-        """All finished runs, see `Store.results`."""
-        read = [
-            self._once(path, partial(_attempt, path))
-            for path in sorted(filter(_written, self.path.glob("*/result.json")))
-        ]
-        results = [result for result in read if isinstance(result, Result)]
-        return results, [error for error in read if isinstance(error, ShatterlabError)]
+    def _read_result(self, path: Path) -> Result:
+        return self._once(path, lambda: super(Reader, self)._read_result(path))
 
     def _once(self, path: Path, read: Callable[[], T]) -> T:
         """Returns what `read` makes of the file, and keeps it until the file's time or size changes."""
@@ -55,11 +47,3 @@ class Reader(Store):
         if kept is None or kept[0] != state:
             kept = self._memory[path] = state, read()
         return kept[1]  # type: ignore[return-value]
-
-
-def _attempt(path: Path) -> Result | ShatterlabError:
-    """Reads a finished run, or says what is wrong with its file."""
-    try:
-        return _read_result(path)
-    except ShatterlabError as error:
-        return error

@@ -164,12 +164,7 @@ class Store:
                 {folder / "examples.npz": packed(sets) for folder, sets in zip(folders, examples, strict=True)},
                 also=[folder / "rows.jsonl" for folder in folders],
             )
-            write_all(
-                {
-                    folder / "result.json": result.model_dump_json(indent=1)
-                    for folder, result in zip(folders, results, strict=True)
-                }
-            )
+            write_all({self.folder(r.spec) / "result.json": r.model_dump_json(indent=1) for r in results})
 
     def result(self, spec: Spec) -> Result | None:
         """The finished run, or None.
@@ -178,7 +173,7 @@ class Store:
             ShatterlabError: the file is damaged.
         """
         path = self.folder(spec) / "result.json"
-        return _read_result(path) if _written(path) else None
+        return self._read_result(path) if _written(path) else None
 
     def examples(self, spec: Spec | Result) -> dict[str, Examples]:
         """What became of each example of a finished run, by the name of the set: train, test and perhaps validation.
@@ -207,7 +202,7 @@ class Store:
             if _written(path.parent / "result.json"):
                 continue
             try:
-                spec, rows = _spec(path), path.parent / "rows.jsonl"
+                spec, rows = Spec.model_validate_json(path.read_text(encoding="utf-8")), path.parent / "rows.jsonl"
                 seen = (rows if rows.exists() else path).stat().st_mtime
             except (ValueError, OSError):
                 continue  # of another version, or just being taken away
@@ -220,10 +215,25 @@ class Store:
         results, errors = [], []
         for path in sorted(filter(_written, self.path.glob("*/result.json"))):
             try:
-                results.append(_read_result(path))
+                results.append(self._read_result(path))
             except ShatterlabError as error:
                 errors.append(error)
         return results, errors
+
+    def _read_result(self, path: Path) -> Result:
+        try:
+            result = Result.model_validate_json(path.read_text(encoding="utf-8"))
+        except (ValueError, OSError):
+            raise ShatterlabError(
+                f"{path} is cut short, damaged or of another version; delete that file and run the same command again: "
+                "the run goes on from its checkpoint."
+            ) from None
+        if result.id != path.parent.name:
+            raise ShatterlabError(
+                f"{path.parent} was written by a version that named its runs otherwise; move the folder out of the "
+                f"store or rename it to {result.id}, which keeps the run."
+            )
+        return result
 
     def table(self) -> "pl.DataFrame":
         """A table with a line for each finished run: every dial of its spec, and the outcome of the last epoch.
@@ -273,19 +283,18 @@ class Store:
 
     def keep(self, measurement: Measurement) -> None:
         """Writes a finished measurement."""
-        with self.writing():
-            folder = self.path / "measured"
-            folder.mkdir(parents=True, exist_ok=True)
-            write_whole(folder / f"{measurement.id}.json", measurement.model_dump_json(indent=1))
+        self._write(self.path / "measured" / f"{measurement.id}.json", measurement)
 
     def ask(self, asked: Asked) -> None:
         """Remembers the runs of a study, in place of those that it asked for before at that scale and on that data."""
+        # The data may be a path, and so may the model, so they enter the file name as a hash.
+        data = hashlib.sha256((asked.data + (asked.model or "")).encode()).hexdigest()[:8]
+        self._write(self.path / "studies" / f"{asked.study}.{asked.scale}.{data}.json", asked)
+
+    def _write(self, path: Path, record: BaseModel) -> None:
         with self.writing():
-            folder = self.path / "studies"
-            folder.mkdir(parents=True, exist_ok=True)
-            # The data may be a path, and so may the model, so they enter the file name as a hash.
-            data = hashlib.sha256((asked.data + (asked.model or "")).encode()).hexdigest()[:8]
-            write_whole(folder / f"{asked.study}.{asked.scale}.{data}.json", asked.model_dump_json(indent=1))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, record.model_dump_json(indent=1))
 
     def asked(self) -> list[Asked]:
         """What studies have asked for, in the order of the file names."""
@@ -311,29 +320,9 @@ class Store:
             ) from None
 
 
-def _read_result(path: Path) -> Result:
-    try:
-        result = Result.model_validate_json(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError):
-        raise ShatterlabError(
-            f"{path} is cut short, damaged or of another version; delete that file and run the same command again: "
-            "the run goes on from its checkpoint."
-        ) from None
-    if result.id != path.parent.name:
-        raise ShatterlabError(
-            f"{path.parent} was written by a version that named its runs otherwise; move the folder out of the store "
-            f"or rename it to {result.id}, which keeps the run."
-        )
-    return result
-
-
 def _written(path: Path) -> bool:
     """Whether there is a file with content; a power cut may leave an empty one, which does not count."""
     try:
         return path.stat().st_size > 0
     except OSError:
         return False
-
-
-def _spec(path: Path) -> Spec:
-    return Spec.model_validate_json(path.read_text(encoding="utf-8"))
