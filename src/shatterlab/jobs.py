@@ -149,8 +149,7 @@ def do(
     Args:
         jobs: one job, or trainings with equal `training.stack_key`.
         store: where to keep what comes out.
-        device: `auto`, `cpu` or `cuda`; computations take the processor.
-        data_dir: looked in first for data.
+        device, data_dir: see `spine.run`; computations take the processor.
         tell: called when a computation begins and after each epoch of a training.
 
     Returns:

@@ -27,7 +27,6 @@ from .training.learner import Learner
 from .training.loop import predict
 from .training.precision import check_precision
 from .training.preflight import preflight
-from .training.preprocess import preprocess
 
 CHECKPOINT_SECONDS = 10
 """A kill loses at most these seconds of training; a run that goes on repeats them and comes to the same numbers."""
@@ -101,8 +100,7 @@ def run_together(
         store: where the runs are kept, a `Store` or a folder; by default `shatterlab-runs` in the current folder.
         model: the user's network whose content the specs name.
         data: the user's data whose content the specs name, or their address.
-        device: `auto`, `cpu` or `cuda`.
-        data_dir: the folder in which data are looked for first.
+        device, data_dir: see `run`.
         on_row: called after each epoch with the run and its row.
 
     Returns:
@@ -157,19 +155,10 @@ class _Run:
         if network is None:
             self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         else:
-            self._try_out(model_for(spec, self.data, network).to(device), device)
+            preflight(model_for(spec, self.data, network).to(device), spec, self.data.train)
         self.optimizer = OPTIMIZERS[spec.optimizer](self.model.parameters(), spec)
         self.start = 0
         self.rows: list[Row] = []
-
-    def _try_out(self, trial: torch.nn.Module, device: torch.device) -> None:
-        spec, train = self.spec, self.data.train
-        size = min(spec.batch_size, len(train))
-        inputs = preprocess(train.inputs[:size], spec.crop, spec.preprocessing, device)
-        if inputs.is_floating_point():
-            inputs = inputs.to(next((p.dtype for p in trial.parameters() if p.is_floating_point()), inputs.dtype))
-        labels = torch.from_numpy(np.array(train.labels[:size])).to(device)
-        preflight(trial, inputs, labels, train.classes, [size, len(train) % size or size])
 
     @cached_property
     def identity(self) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Estimates of time and memory: trainings are timed for a few steps, computations by earlier ones in the store."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -51,15 +52,21 @@ def estimate(
     Args:
         units: the trainings to be done, in stacks; one alone is a stack of one.
         threads: number of CPU threads that a stack will have.
-        device: `auto`, `cpu` or `cuda`.
-        data_dir: the folder in which data are looked for first.
+        device, data_dir: see `spine.run`.
     """
     target = pick_device(device)
+    with _threads(threads):
+        return _estimate(units, target, data_dir)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Gives torch so many threads for a block, in which freed memory is kept as in training."""
     keep_freed_memory()
     before = torch.get_num_threads()
-    torch.set_num_threads(threads)
+    torch.set_num_threads(count)
     try:
-        return _estimate(units, target, data_dir)
+        yield
     finally:
         torch.set_num_threads(before)
 
@@ -144,9 +151,8 @@ def stacks(
         trainings: the trainings, all of them different.
         workers: number of processes that will share the work; no stack is so large that a process has nothing to do.
         threads: number of CPU threads of each process; by default as many as torch has.
-        device: `auto`, `cpu` or `cuda`.
         memory: bytes of main memory that a process may take for a stack; a GPU gives `GPU_MEMORY_SHARE` of its own.
-        data_dir: the folder in which data are looked for first.
+        device, data_dir: see `spine.run`.
 
     Returns:
         The stacks, in the order of their first trainings; every training is in one of them.
@@ -157,18 +163,13 @@ def stacks(
         # Nobody can foresee what a user's code does, and Adam is not stacked: these trainings stand alone.
         alone = job.model is not None or job.spec.optimizer != "sgd"
         groups.setdefault(job.id if alone else stack_key(job.spec), []).append(job)
-    keep_freed_memory()
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
-    try:
+    with _threads(threads or torch.get_num_threads()):
         stacks = []
         for group in groups.values():
             size = _stack_size(group, workers, target, memory, data_dir) if len(group) > 1 else 1
             count = -(-len(group) // size)
             stacks += [group[i::count] for i in range(count)]
         return stacks
-    finally:
-        torch.set_num_threads(before)
 
 
 def _stack_size(

@@ -58,9 +58,7 @@ def do(
 
     Args:
         jobs: the jobs, in the order in which they are started.
-        store: the store that keeps the results.
-        device: `auto`, `cpu` or `cuda`.
-        data_dir: the folder in which data are looked for first.
+        store, device, data_dir: see `spine.run`.
         workers: number of processes at a time, each with its share of the cores; 1 stays in this process.
         units: the jobs in groups that are done at once, see `estimate.stacks`; by default each job is alone.
         tell: called in this process when a computation begins and after each epoch of a training.

@@ -1,28 +1,26 @@
 """A trial of a user's network with one batch before anything is trained: what does not fit ends in a sentence."""
 
-from collections.abc import Sequence
-
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..data.dataset import Dataset
 from ..errors import ShatterlabError
 from ..models.generators import seeded
+from ..spec import Spec
 from .alone import as_seen
+from .preprocess import preprocess
 
 OUT_OF_MEMORY = (torch.cuda.OutOfMemoryError, MemoryError)
 
 
-def preflight(trial: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, classes: int, sizes: Sequence[int]) -> None:
+def preflight(trial: nn.Module, spec: Spec, train: Dataset) -> None:
     """Takes a network through a forward and a backward pass, in training and in evaluation mode.
 
     Args:
-        trial: a user's network on the device of the inputs, built for this trial alone, since its running statistics
-            change.
-        inputs: some examples as training would hand them over, before channels are put first.
-        labels: the labels of the inputs, int64.
-        classes: the number of classes.
-        sizes: the sizes of the batches that training will have, the last and smaller one among them.
+        trial: a user's network, built for this trial alone, since its running statistics change.
+        spec: the dials of the training.
+        train: the training set; the batches that are tried are as large as those of an epoch, the last one included.
 
     Raises:
         ShatterlabError: the network fails, or what it returns are no logits of the shape (batch, classes). The message
@@ -31,36 +29,36 @@ def preflight(trial: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, clas
     name = type(trial).__name__
     if not any(parameter.requires_grad for parameter in trial.parameters()):
         raise ShatterlabError(f"{name} has no parameter that requires a gradient, so that there is nothing to train.")
+    first = next((p for p in trial.parameters() if p.is_floating_point()), next(trial.parameters()))
+    size = min(spec.batch_size, len(train))
+    inputs = preprocess(train.inputs[:size], spec.crop, spec.preprocessing, first.device)
+    if inputs.is_floating_point() and first.is_floating_point():
+        inputs = inputs.to(first.dtype)
+    labels = torch.from_numpy(train.labels[:size].copy()).to(first.device)
     with seeded(0):
-        for size in sorted(set(sizes), reverse=True):
-            batch, targets = inputs[:size], labels[:size]
-            _pass(trial.train(), batch, targets, classes, name)
+        for examples in sorted({size, len(train) % size or size}, reverse=True):
+            logits = _logits(trial.train(), inputs[:examples], train.classes)
+            if not logits.requires_grad:
+                raise ShatterlabError(
+                    f"the logits of {name} depend on no parameter that requires a gradient; leave out what cuts the "
+                    "graph (detach, argmax, torch.no_grad, numpy)."
+                )
+            try:
+                F.cross_entropy(logits.float(), labels[:examples]).backward()
+            except OUT_OF_MEMORY:
+                raise
+            except Exception as error:
+                raise ShatterlabError(
+                    f"the backward pass of {name} failed: {type(error).__name__}: {_short(error)}; operations that "
+                    "change a tensor in place before its gradient is taken are the usual cause."
+                ) from error
         with torch.no_grad():
-            _check(_applied(trial.eval(), inputs[:2], name), inputs[:2], classes, name)
+            _logits(trial.eval(), inputs[:2], train.classes)
 
 
-def _pass(trial: nn.Module, batch: torch.Tensor, targets: torch.Tensor, classes: int, name: str) -> None:
-    logits = _applied(trial, batch, name)
-    _check(logits, batch, classes, name)
-    if not logits.requires_grad:
-        raise ShatterlabError(
-            f"the logits of {name} depend on no parameter that requires a gradient; leave out what cuts the graph "
-            "(detach, argmax, torch.no_grad, numpy)."
-        )
-    try:
-        F.cross_entropy(logits.float(), targets).backward()
-    except OUT_OF_MEMORY:
-        raise
-    except Exception as error:
-        raise ShatterlabError(
-            f"the backward pass of {name} failed: {type(error).__name__}: {_short(error)}; operations that "
-            "change a tensor in place before its gradient is taken are the usual cause."
-        ) from error
-
-
-def _applied(trial: nn.Module, batch: torch.Tensor, name: str) -> torch.Tensor:
-    """What the network returns; an error inside it becomes a sentence."""
-    seen = as_seen(batch, own=True)
+def _logits(trial: nn.Module, batch: torch.Tensor, classes: int) -> torch.Tensor:
+    """What the network returns, if it is logits; an error inside it becomes a sentence."""
+    name, seen = type(trial).__name__, as_seen(batch, own=True)
     handed = f"a batch of shape {tuple(seen.shape)} and type {_type(seen)}"
     try:
         logits: torch.Tensor = trial(seen)
@@ -71,6 +69,7 @@ def _applied(trial: nn.Module, batch: torch.Tensor, name: str) -> torch.Tensor:
         raise ShatterlabError(
             f"{name} failed{where} on {handed}: {type(error).__name__}: {_short(error)}; {_help(error)}"
         ) from error
+    _check(logits, batch, classes, name)
     return logits
 
 
