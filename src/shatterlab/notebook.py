@@ -18,10 +18,6 @@ def notebook_line(spec: Spec) -> Callable[[Row], None]:
     handle = display({"text/plain": spec.title}, raw=True, display_id=True)
 
     def show(row: Row) -> None:
-        accuracy = row.online_accuracy if row.train_accuracy is None else row.train_accuracy
-        line = (
-            f"{spec.title}: epoch {row.epoch}/{spec.epochs}, loss {row.online_loss:.3f}, train {100 * accuracy:.1f} %"
-        )
-        handle.update({"text/plain": line}, raw=True)
+        handle.update({"text/plain": f"{spec.title}: {row.progress(spec.epochs)}"}, raw=True)
 
     return show

@@ -39,6 +39,11 @@ class Row(BaseModel):
     """Of training in this epoch, on a monotonic clock."""
     evaluation_seconds: float
 
+    def progress(self, epochs: int) -> str:
+        """The epoch out of all epochs of its run, the loss and the train accuracy (online where no other is known)."""
+        accuracy = self.online_accuracy if self.train_accuracy is None else self.train_accuracy
+        return f"epoch {self.epoch}/{epochs}, loss {self.online_loss:.3f}, train {100 * accuracy:.1f} %"
+
     @property
     def fitted(self) -> bool:
         """The training set is fitted: every example right, loss below `FIT_LOSS`."""

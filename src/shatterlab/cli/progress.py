@@ -53,9 +53,7 @@ class Progress:
             self.bars.advance(self.whole, before)
         if row is None:
             return
-        accuracy = row.online_accuracy if row.train_accuracy is None else row.train_accuracy
-        state = f"epoch {row.epoch}/{_steps(job)} loss {row.online_loss:.3f} train {100 * accuracy:.1f} %"
-        self.bars.update(self.going[job.id], completed=row.epoch, state=state)
+        self.bars.update(self.going[job.id], completed=row.epoch, state=row.progress(_steps(job)))
         self.bars.advance(self.whole)
 
     def end(self, job: Job) -> None:
