@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -51,50 +52,57 @@ def command(
     from ..jobs import Training
     from ..report import chart_library
     from ..studies import chosen, jobs_so_far
-    from .own import own_of
 
     if seeds < 1 or (jobs is not None and jobs < 1):
         raise ShatterlabError("--seeds and --jobs must be at least 1.")
     opened, own, data = Store(store), own_of(model), data and absolute(data)
     first = {name: jobs_so_far(each, scale, data or "cifar10", 1) for name, each in chosen(study).items()}
-    if model:
-        first = {name: asked for name, asked in first.items() if any(isinstance(job, Training) for job in asked)}
-        if not first:
-            raise ShatterlabError(f"{study} trains no network, so --model has no place in it; leave it out.")
-    studies = {name: each for name, each in chosen(study).items() if name in first}
-    every = [job for asked in first.values() for job in asked]
-    data = data or (available_data(scale, data_dir) if any(job.needs for job in every) else "cifar10")
-    adapted = _adapted(own, data, any(isinstance(job, Training) for job in every), data_dir)
-
-    def so_far(each: "Study", seeds: int) -> "list[Job]":
-        return jobs_so_far(each, scale, data, seeds, lambda job: job.kept(opened), adapted)
-
+    trains = {name for name, asked in first.items() if any(isinstance(job, Training) for job in asked)}
+    if model and not trains:
+        raise ShatterlabError(f"{study} trains no network, so --model has no place in it; leave it out.")
+    studies = {name: each for name, each in chosen(study).items() if name in trains or not model}
+    needed = any(job.needs for name in studies for job in first[name])
+    data = data or (available_data(scale, data_dir) if needed else "cifar10")
+    adapted = _adapted(own, data, bool(trains), data_dir)
     # Fewer seeds than last time are a part of the same study, whose other runs still belong to it.
     same = [asked for asked in opened.asked() if (asked.scale, asked.data, asked.model) == (scale, data, model)]
     most = {name: max([seeds, *(asked.seeds for asked in same if asked.study == name)]) for name in studies}
-    failures: dict[str, str] = {}
-    rounds = 0
-    while True:
-        for name, each in studies.items():
-            ids = _ids(so_far(each, most[name]))
+
+    def so_far(name: str, seeds: int) -> "list[Job]":
+        return jobs_so_far(studies[name], scale, data, seeds, lambda job: job.kept(opened), adapted)
+
+    def wanted() -> "list[Job]":
+        for name in studies:
+            ids = _ids(so_far(name, most[name]))
             opened.ask(Asked(study=name, scale=scale, data=data, model=model, seeds=most[name], **ids))
-        wanted = {job.id: job for each in studies.values() for job in so_far(each, seeds)}
-        unfinished = [job for job in wanted.values() if job.kept(opened) is None]
-        missing = [job for job in unfinished if job.id not in failures]
-        if missing or not rounds:
-            there = len(wanted) - len(unfinished)
-            print(f"{study} at scale {scale} on {data}: {_count(wanted.values())}, {there} already in {opened.path}.")
-        left_out = _left_out(missing, scale, data_dir)
-        failures |= left_out
-        if not (missing := [job for job in missing if job.id not in left_out]):
-            break
-        failures |= _do(missing, opened, device, jobs, data_dir)
-        rounds += 1
+        return list({job.id: job for name in studies for job in so_far(name, seeds)}.values())
+
+    failures = _do_all(wanted, f"{study} at scale {scale} on {data}", opened, scale, device, jobs, data_dir)
     for name, each in studies.items():
-        _print_outcome(name, each, opened, so_far(each, seeds))
+        _print_outcome(name, each, opened, so_far(name, seeds))
     chart_library()  # kept for `shatterlab report`, which then answers at once
     if errors := [error for error in failures.values() if error]:
         raise ShatterlabError(errors[0] + (f" ({len(errors) - 1} more failed.)" if len(errors) > 1 else ""))
+
+
+def own_of(model: str | None) -> "Own | None":
+    """Finds the network that takes the place of those of a study; None where none is named.
+
+    Raises:
+        ShatterlabError: there is no such model; the message says what to do.
+    """
+    from ..models import lookup
+    from ..studies.adapt import Own
+
+    if model is None:
+        return None
+    if ":" in model:
+        from ..models.own import own_model
+
+        network = own_model(model)
+        return Own(network.name, network)
+    lookup(model)
+    return Own(model)
 
 
 def _adapted(
@@ -171,22 +179,38 @@ def _refusal(data: str, scale: str, data_dir: Path | None) -> str:
     return ""
 
 
-def _do(
-    missing: "Sequence[Job]", store: Store, device: str, workers: int | None, data_dir: Path | None
+def _do_all(
+    wanted: "Callable[[], Sequence[Job]]",
+    title: str,
+    store: Store,
+    scale: str,
+    device: str,
+    workers: int | None,
+    data_dir: Path | None,
 ) -> dict[str, str]:
-    """Does jobs and shows their progress; returns the errors by the id of the job."""
+    """Does what is wanted, which may become more with each round, and shows the progress; returns errors by job id."""
     from ..engines import do
     from .progress import Progress
 
-    failures = {}
-    workers, units = _announce(missing, store, device, workers, data_dir)
-    with Progress(missing) as progress:
-        for ended in do(
-            missing, store, device=device, data_dir=data_dir, workers=workers, units=units, tell=progress.update
-        ):
-            progress.end(ended.job)
-            if ended.error:
-                failures[ended.job.id] = ended.error
+    failures: dict[str, str] = {}
+    for turn in count():
+        jobs = wanted()
+        unfinished = [job for job in jobs if job.kept(store) is None]
+        missing = [job for job in unfinished if job.id not in failures]
+        if missing or not turn:
+            print(f"{title}: {_count(jobs)}, {len(jobs) - len(unfinished)} already in {store.path}.")
+        left_out = _left_out(missing, scale, data_dir)
+        failures |= left_out
+        if not (missing := [job for job in missing if job.id not in left_out]):
+            break
+        processes, units = _announce(missing, store, device, workers, data_dir)
+        with Progress(missing) as progress:
+            for ended in do(
+                missing, store, device=device, data_dir=data_dir, workers=processes, units=units, tell=progress.update
+            ):
+                progress.end(ended.job)
+                if ended.error:
+                    failures[ended.job.id] = ended.error
     return failures
 
 
