@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from ..results.store import DEFAULT_STORE
-from .flags import StoreDir
+from ..results.store import DEFAULT_STORE, Store
+from .flags import StoreDir, unfinished
 
 
 def command(store: StoreDir = DEFAULT_STORE, out: Path | None = None) -> None:
@@ -17,3 +17,5 @@ def command(store: StoreDir = DEFAULT_STORE, out: Path | None = None) -> None:
     from ..report import write_report
 
     print(f"Report: {write_report(store, out).resolve()}")
+    if left := unfinished(Store(store)):
+        print(left)

@@ -8,7 +8,7 @@ import tyro
 
 from ..errors import ShatterlabError
 from ..results.store import DEFAULT_STORE, Store
-from .flags import Json, StoreDir, StudyName, print_json
+from .flags import Json, StoreDir, StudyName, print_json, unfinished
 
 if TYPE_CHECKING:
     import polars as pl
@@ -40,14 +40,16 @@ def command(
     results, errors = opened.results()
     names = [*STUDIES] if study in (None, "all") else [*chosen(study)]
     there = [(asked, *found_of(opened, asked, results)) for asked in asked_of(opened) if asked.study in names]
-    if study not in (None, "all"):
-        wanted = {id for asked, _, _ in there for id in asked.run_ids}
+    wanted = None if study in (None, "all") else {id for asked, _, _ in there for id in asked.run_ids}
+    if wanted is not None:
         results = [result for result in results if result.id in wanted]
+    left = unfinished(opened, wanted)
     measured = any(measurements for _, _, measurements in there)
     if not (results or errors or measured):
         what = f"runs of {study}" if study else "runs"
         raise ShatterlabError(
-            f"the store {store} holds no finished {what}; start with 'shatterlab run {study or 'learning-curves'}'."
+            f"the store {store} holds no finished {what}; "
+            + (left or f"start with 'shatterlab run {study or 'learning-curves'}'.")
         )
     if csv or json:
         # A study that only computes has records in place of runs.
@@ -61,6 +63,8 @@ def command(
             _print_runs(results)
         for asked, runs, measurements in there:
             _print_verdicts(opened, asked, runs, measurements)
+        if left:
+            print(f"\n{left}")
     if errors:
         raise errors[0]
 
@@ -80,12 +84,13 @@ def _records(there: "Sequence[tuple[Asked, list[Result], list[Measurement]]]") -
 
 
 def _print_runs(results: "Sequence[Result]") -> None:
+    from ..results.result import brief_table
     from ..results.table import RUN_ORDER
     from .terminal import print_records
 
     summaries = {result.id: result.summary() for result in results}
     ordered = sorted(results, key=lambda result: [summaries[result.id][column] for column in RUN_ORDER])
-    print_records([result.brief() for result in ordered])
+    print_records(brief_table(ordered))
 
 
 def _print_verdicts(store: Store, asked: "Asked", runs: "list[Result]", measured: "list[Measurement]") -> None:

@@ -9,6 +9,14 @@ from ..row import Row
 from ..spec import Spec
 from .provenance import Provenance
 
+APART = {
+    "version": "model_version",
+    "data version": "data_version",
+    "optimizer": "optimizer",
+    "learning rate": "learning_rate",
+}
+"""The headings and dials that tell runs of one model on the same data apart where a table for people would not."""
+
 
 class Result(BaseModel):
     """The result of a run. Its file `result.json` is written last: it exists if and only if the run is complete."""
@@ -123,9 +131,21 @@ class Result(BaseModel):
         )
 
 
+def brief_table(results: Sequence[Result]) -> list[dict[str, str | int]]:
+    """The runs as lines of a table for people, with a column for each dial of `APART` in which some runs differ."""
+    lines = [result.brief() for result in results]
+    things = [(result.spec.model, result.spec.data) for result in results]
+    for heading, dial in APART.items():
+        values = [getattr(result.spec, dial) for result in results]
+        if len(set(zip(things, values, strict=True))) > len(set(things)):
+            for line, value in zip(lines, values, strict=True):
+                line[heading] = "—" if value is None else f"{value:g}" if isinstance(value, float) else value[:8]
+    return [{name: line[name] for name in (*(name for name in line if name != "run"), "run")} for line in lines]
+
+
 def html_table(results: Sequence[Result]) -> str:
     """Finished runs as an HTML table with one line for each; names that users chose are escaped."""
-    lines = [result.brief() for result in results]
+    lines = brief_table(results)
     rows = [[f"{cell:,}" if isinstance(cell, int) else escape(cell) for cell in line.values()] for line in lines]
     head = "".join(f"<th>{escape(name)}</th>" for name in lines[0])
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)

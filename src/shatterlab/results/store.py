@@ -195,12 +195,14 @@ class Store:
         except ValueError:
             raise ShatterlabError(f"{path} is damaged; the run's result and rows are not touched by that.") from None
 
+    def begun(self) -> list[Path]:
+        """The spec files of the runs that have begun and not ended."""
+        return [path for path in sorted(self.path.glob("*/spec.json")) if not _written(path.parent / "result.json")]
+
     def unfinished(self) -> list[tuple[Spec, list[Row], float]]:
         """The runs that have begun and not ended: spec, epochs so far, and seconds since the last one was written."""
         unfinished = []
-        for path in sorted(self.path.glob("*/spec.json")):
-            if _written(path.parent / "result.json"):
-                continue
+        for path in self.begun():
             try:
                 spec, rows = Spec.model_validate_json(path.read_text(encoding="utf-8")), path.parent / "rows.jsonl"
                 seen = (rows if rows.exists() else path).stat().st_mtime
