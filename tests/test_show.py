@@ -1,4 +1,4 @@
-"""What tells runs apart, and what is said of those that are unfinished."""
+"""What is said of runs: what tells them apart, which are unfinished, taken up again or done already."""
 
 from pathlib import Path
 
@@ -72,3 +72,24 @@ def test_unfinished_runs_are_counted_by_show_and_report(tmp_path: Path, capsys) 
     assert line not in said(capsys, "show", "--csv", *store)
     run(SPEC.on(seed=1), tmp_path)
     assert "unfinished" not in said(capsys, "show", *store)
+
+
+def test_a_run_that_goes_on_and_one_that_is_done_say_so(tmp_path: Path, capsys, monkeypatch) -> None:
+    monkeypatch.setattr("shatterlab.spine.CHECKPOINT_SECONDS", -1)
+    spec, flags = SPEC.on(epochs=3), ["--model", "mlp-1x4", "--data", "digits", "--n", "40", "--n-test", "20", "--epochs", "3"]
+
+    def stop(row) -> None:
+        if row.epoch == 2:
+            raise Kill
+
+    def train(store: Path) -> None:
+        main(["train", *flags, "--store", str(store)])
+
+    for again, store in ((lambda store: run(spec, store), tmp_path / "a"), (train, tmp_path / "b")):
+        with pytest.raises(Kill):
+            run(spec, store, on_row=stop)
+        assert capsys.readouterr().err == ""
+        again(store)
+        assert f"{spec.title} goes on after epoch 1\n" in capsys.readouterr().err
+        again(store)
+        assert f"{spec.title} is already done, run {spec.id}\n" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """The spine: a spec loads data, corrupts it, fits a model, leaves a result."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from .data import Data, as_data
 from .errors import ShatterlabError
 from .machine import processor
 from .models.own import OwnModel
-from .notebook import notebook_line
+from .notebook import shown
 from .own import on_own
 from .preparation import model_for, pick_device, prepare, version_of
 from .results import Examples, Provenance, Result, Store, commit, versions
@@ -56,7 +57,8 @@ def run(
             `'csv:PATH?label=COLUMN'`, `'parquet:...'`, `'folder:PATH'` (see `data.as_data`), or a name in `DATASETS`.
         device: `auto`, `cpu` or `cuda`.
         data_dir: the folder in which data are looked for first.
-        on_row: called after each epoch; by default it prints a line of progress in a notebook and nothing elsewhere.
+        on_row: called after each epoch. By default progress is shown in a notebook, and a line on stderr says that a
+            run was taken up or was there already.
 
     Returns:
         The finished run.
@@ -72,13 +74,22 @@ def run(
     (60, 18)
     """
     spec, network, given = on_own(spec, model, data, data_dir)
-    told = on_row or notebook_line(spec)
+    kept = _opened(store)
+    if on_row is None and kept.result(spec):
+        print(f"{spec.title} is already done, run {spec.id}", file=sys.stderr)
+    told = on_row or shown(spec)
     (done,) = run_together(
-        [spec], store, model=network, data=given, device=device, data_dir=data_dir, on_row=lambda _, row: told(row)
+        [spec], kept, model=network, data=given, device=device, data_dir=data_dir, on_row=lambda _, row: told(row)
     )
     if isinstance(done, ShatterlabError):
         raise done
     return done
+
+
+def _opened(store: Store | Path | str | None) -> Store:
+    if not isinstance(store, Store | Path | str | None):
+        raise ShatterlabError(f"a store is a folder or a Store, got {type(store).__name__}; write run(spec, 'runs').")
+    return store if isinstance(store, Store) else Store() if store is None else Store(store)
 
 
 def run_together(
@@ -109,9 +120,7 @@ def run_together(
     Raises:
         ShatterlabError: none of the runs can be done; the message says what to do.
     """
-    if not isinstance(store, Store | Path | str | None):
-        raise ShatterlabError(f"a store is a folder or a Store, got {type(store).__name__}; write run(spec, 'runs').")
-    store = store if isinstance(store, Store) else Store() if store is None else Store(store)
+    store = _opened(store)
     given = None if data is None else as_data(data)
     for spec in specs:
         if spec.data_version != (given and given.version):

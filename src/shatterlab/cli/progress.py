@@ -51,6 +51,8 @@ class Progress:
             total = _steps(job) if row else None  # a computation does not say how far it is
             self.going[job.id] = self.bars.add_task(job.title, total=total, completed=before, state="")
             self.bars.advance(self.whole, before)
+            if before:
+                self.console.print(f"{job.title} goes on after epoch {before}", markup=False, soft_wrap=True)
         if row is None:
             return
         self.bars.update(self.going[job.id], completed=row.epoch, state=row.progress(_steps(job)))

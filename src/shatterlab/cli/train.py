@@ -1,5 +1,6 @@
 """`shatterlab train`: one training, every dial of it a flag."""
 
+import sys
 from dataclasses import field, make_dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -49,11 +50,14 @@ def command(
 
     # Dials at their defaults are left out, so that they can be filled in for a user's own network and data.
     job = Training(make_spec(**{k: v for k, v in vars(dials).items() if v != Spec.model_fields[k].default})).pinned()
+    opened = Store(store)
+    if job.kept(opened):
+        print(f"{job.title} is already done, run {job.id}", file=sys.stderr)
     try:
         with Progress([job], quiet=json) as progress:
             result = run(
                 job.spec,
-                Store(store),
+                opened,
                 model=job.model,
                 data=job.data,
                 device=device,
