@@ -147,6 +147,12 @@ def test_a_missing_label_is_named(labels) -> None:
         map_labels("mine", labels)
 
 
+@pytest.mark.parametrize(("labels", "shown"), [([0] * 6, "0"), (["ill"] * 6, "'ill'"), ([True] * 6, "True")])
+def test_a_single_class_is_refused(labels, shown: str) -> None:
+    with pytest.raises(ShatterlabError, match=f"mine has the label {shown} at every example; a classifier has nothing"):
+        map_labels("mine", labels)
+
+
 def test_pandas_frames_and_labels_are_read() -> None:
     pd = pytest.importorskip("pandas")
     table = pd.DataFrame({f"leaf {i}": X[ORDER, i] for i in range(4)}).assign(species=pd.Categorical(SPECIES[ORDER]))
@@ -246,6 +252,24 @@ def test_tables_take_numbers_booleans_and_few_texts(tmp_path: Path, capsys) -> N
     assert (whole.shape, whole.dtype, data.name) == ((20, 4), np.float32, "csv:patients.csv")
     assert whole.sum(axis=0).tolist() == [1100, 10, 10, 10]
     assert "column 'sex' of texts became 2 columns of 0 and 1." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (["01", "1"], ("01", "1")),
+        (["01", "02"], ("01", "02")),
+        (["1", "2"], ("1", "2")),
+        (["0", "1"], ()),
+        (["1.0", "2.0"], ("1", "2")),
+        (["true", "false"], ("False", "True")),
+    ],
+)
+def test_labels_of_a_csv_are_numbers_only_if_they_are_written_as_such(tmp_path: Path, labels, names) -> None:
+    lines = [f"{i},{label}" for i in range(10) for label in labels]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b", *lines]))
+    data = as_data(f"csv:{tmp_path / 't.csv'}?label=b")
+    assert (data.names, data.train.classes) == (names, 2)
 
 
 @pytest.mark.parametrize(

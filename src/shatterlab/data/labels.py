@@ -26,7 +26,7 @@ def map_labels(name: str, train: Any, test: Any = None) -> Mapped:
         train, test: (n,) or (n, 1) integers, booleans, texts or whole floats, or one-hot rows (n, classes).
 
     Raises:
-        ShatterlabError: labels are missing, are fractions, or nearly as many as there are examples.
+        ShatterlabError: labels are missing, are fractions, all the same, or nearly as many as there are examples.
     """
     given = [np.asarray(part) for part in (train, test) if part is not None]
     uniques = [np.unique(_plain(name, part), return_inverse=True) for part in given]
@@ -35,6 +35,11 @@ def map_labels(name: str, train: Any, test: Any = None) -> Mapped:
         raise ShatterlabError(f"{name} has texts and numbers as labels; make them one kind.")
     width = max(map(_one_hot_width, given))
     ordered = list(range(width)) if width else sorted(values)
+    if len(ordered) < 2:
+        raise ShatterlabError(
+            f"{name} has the label {ordered[0]!r} at every example; a classifier has nothing to tell apart, give it at "
+            "least two classes."
+        )
     if len(ordered) > max(2, len(given[0]) // 2):
         raise ShatterlabError(
             f"{name} has {len(ordered):,} classes in {len(given[0]):,} training examples, as if each had its own; "

@@ -1,6 +1,7 @@
 """`csv:PATH?label=COLUMN`, `parquet:PATH?label=COLUMN` and frames in memory: columns become features."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ MOST_TEXTS = 20
 def read(path: Path, name: str, label: str | None) -> Data:
     """Reads a table whose column `label` holds the classes."""
     try:
-        frame = pl.read_parquet(path) if name.startswith("parquet:") else _read_csv(path)
+        frame = pl.read_parquet(path) if name.startswith("parquet:") else _read_csv(path, label)
     except (pl.exceptions.PolarsError, OSError, UnicodeError) as error:
         first = str(error).strip().splitlines()[0]
         raise ShatterlabError(f"{path} cannot be read as a table ({first}); give it a line of column names.") from None
@@ -77,10 +78,16 @@ def as_polars(frame: Any) -> pl.DataFrame:
     )
 
 
-def _read_csv(path: Path) -> pl.DataFrame:
+def _read_csv(path: Path, label: str | None) -> pl.DataFrame:
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         separator = max(",;\t", key=file.readline().count)
-    return pl.read_csv(path, separator=separator, infer_schema_length=None, null_values=MISSING)
+    read = partial(pl.read_csv, path, separator=separator, infer_schema_length=None, null_values=MISSING)
+    frame = read()
+    if label in frame.columns and frame[label].dtype.is_integer():
+        texts = read(columns=[label], schema_overrides={label: pl.String})[label]
+        if not texts.equals(frame[label].cast(pl.String)):  # "01" is not the class "1"
+            frame = frame.with_columns(texts)
+    return frame
 
 
 def _numbers(name: str, column: pl.Series) -> np.ndarray:
