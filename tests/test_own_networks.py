@@ -276,6 +276,19 @@ def test_batch_normalization_on_a_last_batch_of_one_says_what_helps(tmp_path: Pa
         run(make_spec(epochs=1, batch_size=20), tmp_path, model=net, data=(x[:41], y[:41], x_test, y_test))
 
 
+def test_outputs_that_are_probabilities_are_told_once(tmp_path: Path, capsys) -> None:
+    def soft(shape, classes):
+        return nn.Sequential(nn.Linear(*shape, classes), nn.Softmax(1))
+
+    def plain(shape, classes):
+        return nn.Sequential(nn.Linear(*shape, classes), nn.Sigmoid())
+
+    for model in (plain, soft):
+        for seed in range(2):
+            run(make_spec(epochs=1, seed=seed), tmp_path, model=model, data=table())
+    assert capsys.readouterr().err.count("look like probabilities") == 1
+
+
 # ruff: noqa: NPY002
 def test_the_callers_random_state_is_as_it_was(tmp_path: Path) -> None:
     random.seed(1), np.random.seed(1), torch.manual_seed(1)

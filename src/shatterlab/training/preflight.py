@@ -1,5 +1,8 @@
 """A trial of a user's network with one batch before anything is trained: what does not fit ends in a sentence."""
 
+import sys
+from functools import cache
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -42,6 +45,11 @@ def preflight(trial: nn.Module, spec: Spec, train: Dataset) -> None:
                 raise ShatterlabError(
                     f"the logits of {name} depend on no parameter that requires a gradient; leave out what cuts the "
                     "graph (detach, argmax, torch.no_grad, numpy)."
+                )
+            if len(logits) > 1 and _are_probabilities(logits):
+                _warn(
+                    f"the outputs of {name} look like probabilities, as each row sums to 1; cross-entropy expects "
+                    "logits: leave the softmax out."
                 )
             try:
                 F.cross_entropy(logits.float(), labels[:examples]).backward()
@@ -93,6 +101,17 @@ def _check(logits: object, seen: torch.Tensor, classes: int, name: str) -> None:
             f"{name} returned its logits on {logits.device} for inputs on {seen.device}; make new tensors where the "
             "input is, as in torch.zeros(n, device=x.device), and register constants as buffers."
         )
+
+
+def _are_probabilities(logits: torch.Tensor) -> bool:
+    inside = bool(((logits >= 0) & (logits <= 1)).all())
+    return inside and torch.allclose(logits.sum(1).float(), torch.ones(len(logits), device=logits.device), atol=1e-3)
+
+
+@cache
+def _warn(sentence: str) -> None:
+    """Prints a sentence on stderr, once in a process, since a study trains one network many times."""
+    print(sentence, file=sys.stderr)
 
 
 def _help(error: Exception) -> str:
