@@ -121,6 +121,8 @@ def test_show_and_report_follow_a_run(capsys, tmp_path: Path) -> None:
             ["train", "--data", "digits", "--model", "inception", "--n", "1", "--crop", "1", "--epochs", "1"],
             "inception true-labels seed 0 failed: ",
         ),
+        (["train", "--lr", "0.1"], "there is no flag --lr; did you mean --learning-rate?"),
+        (["train", "--n-train=5"], "there is no flag --n-train; did you mean --n?"),
         (["show", "--csv", "--json"], "--csv and --json exclude each other; choose one."),
         (["data", "verify", "cifar"], "unknown data set 'cifar'; did you mean 'cifar10'?"),
     ],

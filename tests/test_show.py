@@ -76,7 +76,10 @@ def test_unfinished_runs_are_counted_by_show_and_report(tmp_path: Path, capsys) 
 
 def test_a_run_that_goes_on_and_one_that_is_done_say_so(tmp_path: Path, capsys, monkeypatch) -> None:
     monkeypatch.setattr("shatterlab.spine.CHECKPOINT_SECONDS", -1)
-    spec, flags = SPEC.on(epochs=3), ["--model", "mlp-1x4", "--data", "digits", "--n", "40", "--n-test", "20", "--epochs", "3"]
+    spec, flags = (
+        SPEC.on(epochs=3),
+        ["--model", "mlp-1x4", "--data", "digits", "--n", "40", "--n-test", "20", "--epochs", "3"],
+    )
 
     def stop(row) -> None:
         if row.epoch == 2:

@@ -68,3 +68,14 @@ def test_a_wrong_dial_is_one_sentence(dials: dict, message: str) -> None:
     with pytest.raises(ShatterlabError) as error:
         make_spec(**dials)
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize("make", [Spec, make_spec, Spec().on], ids=["Spec", "make_spec", "on"])
+def test_the_word_of_another_tool_is_answered_with_ours(make) -> None:
+    with pytest.raises(ShatterlabError, match="there is no dial 'lr'; did you mean 'learning_rate'?"):
+        make(lr=0.1)
+
+
+def test_a_file_with_an_unknown_dial_is_of_another_version() -> None:
+    with pytest.raises(ValueError, match="Extra inputs are not permitted"):
+        Spec.model_validate_json('{"lr": 0.1}')

@@ -17,6 +17,7 @@ from pydantic import (
     ModelWrapValidatorHandler,
     StrictStr,
     ValidationError,
+    ValidationInfo,
     model_validator,
 )
 
@@ -179,9 +180,13 @@ class Spec(BaseModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _fill_in(cls, given: Any, validate: ModelWrapValidatorHandler["Spec"]) -> "Spec":
+    def _fill_in(cls, given: Any, validate: ModelWrapValidatorHandler["Spec"], info: ValidationInfo) -> "Spec":
         if not isinstance(given, dict):
             return validate(given)
+        if info.mode == "python":  # a file may be of another version, which pydantic's own error says
+            for name in given:
+                if name not in cls.model_fields:
+                    raise _unknown_dial(name)
         # numpy's integers are no Python integers, and pydantic would round large ones through a float.
         given = {k: index(v) if hasattr(v, "__index__") and not isinstance(v, bool) else v for k, v in given.items()}
         full = {name: field.default for name, field in cls.model_fields.items()} | given
@@ -291,6 +296,12 @@ class Spec(BaseModel):
         return f"{self.model} {self.corruption}{share}{regularizers}{optimizer}{precision} {seeds}"
 
 
+def _unknown_dial(name: str) -> ShatterlabError:
+    near = [ALIASES.get(name.lower()), *get_close_matches(name, Spec.model_fields, n=1, cutoff=0.5)]
+    hint = next((f"did you mean '{word}'?" for word in near if word), "'shatterlab train --help' lists all.")
+    return ShatterlabError(f"there is no dial '{name}'; {hint}")
+
+
 def make_spec(**dials: Any) -> Spec:
     """Makes a `Spec` and turns what is wrong with its dials into one sentence.
 
@@ -303,11 +314,6 @@ def make_spec(**dials: Any) -> Spec:
                 f"{name} is a name in a spec, got {type(dials[name]).__name__}; hand the thing itself to "
                 f"run(spec, {name}=...)."
             )
-    for name in dials:
-        if name not in Spec.model_fields:
-            near = [ALIASES.get(name.lower()), *get_close_matches(name, Spec.model_fields, n=1, cutoff=0.5)]
-            hint = next((f"did you mean '{word}'?" for word in near if word), "'shatterlab train --help' lists all.")
-            raise ShatterlabError(f"there is no dial '{name}'; {hint}")
     try:
         return Spec(**dials)
     except ValidationError as error:

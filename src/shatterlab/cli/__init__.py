@@ -10,6 +10,7 @@ import tyro
 
 from ..errors import ShatterlabError
 from ..results.store import DEFAULT_STORE
+from ..spec import ALIASES
 from . import data, figures, listing, report, run, show, train, watch
 
 QUESTION = "Does this network memorize or does it generalize, and why?"
@@ -52,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name, command in COMMANDS.items():
         app.command(name=name)(command)
     try:
+        if given[0] == "train":
+            _refuse_aliases(given)
         app.cli(
             prog="shatterlab",
             description=f"{QUESTION} Start with: shatterlab run all",
@@ -67,6 +70,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         sys.stderr.close()  # the reader, such as `head`, has all that it wanted
         sys.exit(0)
+
+
+def _refuse_aliases(flags: Sequence[str]) -> None:
+    """Answers a flag that is another tool's word for a dial with ours, which is spelt too differently to be guessed."""
+    for flag in flags:
+        name = flag.partition("=")[0]
+        if name.startswith("--") and (dial := ALIASES.get(name[2:].replace("-", "_"))):
+            raise ShatterlabError(f"there is no flag {name}; did you mean --{dial.replace('_', '-')}?")
 
 
 def _print_next() -> None:
