@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch import nn
 
 from shatterlab import Store, make_spec, run
 from shatterlab.report import sections
@@ -105,6 +106,26 @@ def test_a_store_of_single_runs_opens_with_your_networks_and_says_what_is_missin
         "Loss in the last epoch: " in text and "random-labels " in text and "(mean of 1 run)" in text for text in said
     )
     assert any("train accuracy" in text for text in said)
+
+
+def test_versions_of_a_network_have_titles_of_their_own_and_no_chart_of_memory_without_corruption(tmp_path) -> None:
+    def first(shape, classes):
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, classes))
+
+    def edited(shape, classes):
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, 3), nn.Linear(3, classes))
+
+    edited.__name__ = first.__name__
+    store, dials = Store(tmp_path), {"data": "digits", "n": 30, "n_test": 20, "epochs": 2}
+    run(make_spec(**dials), store, model=first)
+    run(make_spec(**dials, corruption="random-pixels"), store, model=edited)
+    parts = sections(store, store.results()[0])
+    groups = [part for part in parts if part.id.startswith("your-networks-")]
+    titles = [re.search(r"<h3[^>]*>(.*?)</h3>", group.html)[1] for group in groups]  # type: ignore[index]
+    assert len({*titles}) == 2
+    assert all(title.startswith("first on digits, n = 30 (model ") for title in titles)
+    assert sorted(len(group.charts) for group in groups) == [1, 2]
+    assert ["memorized" in group.html for group in groups] == [len(group.charts) == 2 for group in groups]
 
 
 def test_runs_of_a_study_are_not_your_networks(small_store: Store) -> None:

@@ -48,7 +48,11 @@ def network_section(store: Store, runs: Sequence[Result]) -> Section:
     losses = dict(found.epochs.group_by("run_id").agg("online_loss").iter_rows())
     answer = judge([run | {"losses": losses[run["run_id"]]} for run in found.runs.to_dicts()])
     spec = runs[0].spec
-    versions = {"model": spec.model_version, "data": spec.data_version}
+    versions = ", ".join(
+        f"{what} {version[:8]}"
+        for what, version in (("model", spec.model_version), ("data", spec.data_version))
+        if version
+    )
     id = "your-networks-" + hashlib.sha256(_group(runs[0]).encode()).hexdigest()[:8]
     conditions = {run["run_id"]: condition_of(run) for run in found.runs.to_dicts()}
     epochs = found.epochs.with_columns(condition=pl.col("run_id").replace_strict(conditions))
@@ -57,12 +61,10 @@ def network_section(store: Store, runs: Sequence[Result]) -> Section:
     subtitle = f"{spec.data}, n = {runs[0].n:,}, {seeds} seed{'s' * (seeds > 1)}"
     if len(set(conditions.values())) == 1:  # which no legend tells
         subtitle = f"{conditions[runs[0].id]}, {subtitle}"
-    charts = {
-        f"{id}-loss": losses_by("condition", epochs, title=f"Training loss of {spec.model}", subtitle=subtitle),
-        f"{id}-timeline": memorization_timeline(
-            epochs, title=f"What {spec.model} has memorized, and what it gets right", subtitle=subtitle
-        ),
-    }
+    charts = {f"{id}-loss": losses_by("condition", epochs, title=f"Training loss of {spec.model}", subtitle=subtitle)}
+    if set(conditions.values()) != {"true-labels"}:
+        title = f"What {spec.model} has memorized, and what it gets right"
+        charts[f"{id}-timeline"] = memorization_timeline(epochs, title=title, subtitle=subtitle)
     last = epochs.group_by("run_id", maintain_order=True).last().group_by("condition", maintain_order=True)
     losses_at_end = [
         f"{condition} {loss:.3f} (mean of {count} run{'s' * (count > 1)})"
@@ -76,8 +78,7 @@ def network_section(store: Store, runs: Sequence[Result]) -> Section:
         id,
         "own_network",
         charts={name: chart.to_dict() for name, chart in charts.items()},
-        title=f"{spec.model} on {spec.data}, n = {runs[0].n:,}",
-        version=", ".join(f"{what} {version[:8]}" for what, version in versions.items() if version),
+        title=f"{spec.model} on {spec.data}, n = {runs[0].n:,}" + (f" ({versions})" if versions else ""),
         dials={k: v for k, v in departures(spec).items() if k not in (*BESIDE_THE_GROUP, *IDENTITY)},
         parameters=runs[0].parameters,
         answer=answer,
