@@ -13,7 +13,7 @@ MOST_PICTURES = 10
 PICTURE_SIDE = 48
 """Pictures are shown at most this high and wide, in pixels, so that a strip stays below 60 kB."""
 MOST_NAMES = 20
-"""Of more classes only the first names are listed."""
+"""At most this many names of classes are listed, the first ones."""
 
 
 def departures(spec: Any) -> dict[str, Any]:
@@ -42,8 +42,8 @@ def data_face(parts: Mapping[str, Any], inputs: np.ndarray, names: Sequence[str]
 
     Args:
         parts: the sets by name, each with `shape`, `classes`, `labels` and `corrupted`.
-        inputs: of the training set; images are (n, height, width, 1 or 3), uint8 or float32 in [0, 1].
-        names: of the classes; empty where these are numbers.
+        inputs: the inputs of the training set; images are (n, height, width, 1 or 3), uint8 or float32 in [0, 1].
+        names: the names of the classes; empty where these are numbers.
     """
     lines = {
         name: f"{len(part.labels):,} examples of shape {' x '.join(map(str, part.shape))}, {part.classes} classes, "

@@ -1,4 +1,4 @@
-"""Writing files whole: after a crash or a power cut a reader finds the old content or the new one, never a part.
+"""Files are written whole: after a crash or a power cut a reader finds the old content or the new one, never a part.
 
 A file system may keep what was written in memory for half a minute. So content is forced onto the disk before the
 file takes its name, and then the folder, which holds the name, is forced there too.

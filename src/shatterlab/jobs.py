@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .models.own import OwnModel
 
 Kept = Result | Measurement
-"""What a finished job leaves in the store."""
+"""A finished job leaves one of these in the store."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Training:
 
     @property
     def id(self) -> str:
-        """The spec's."""
+        """The id of the spec."""
         return self.spec.id
 
     @property
@@ -56,11 +56,11 @@ class Training:
         return self.spec.data if self.data is None and self.spec.data in DATASETS else None
 
     def kept(self, store: Store) -> Result | None:
-        """What the store holds of it, None while it is unfinished."""
+        """Returns what the store holds of the job, None while it is unfinished."""
         return store.result(self.spec)
 
     def lock(self, store: Store) -> Path:
-        """The file whose lock is held while it is done."""
+        """Returns the file whose lock is held while the job is done."""
         return store.folder(self.spec) / "lock"
 
     def pinned(self) -> "Training":
@@ -85,7 +85,7 @@ class Computation:
             replaced by the data set.
         compute: returns records of JSON values. A function at the top level of a module, so that it can travel.
         data: a user's data, or the address that they are read from; None for a data set of the house.
-        memory: bytes it takes at its peak, about, where that is more than one expects of a process.
+        memory: the bytes that it takes at its peak, about, where that is more than one expects of a process.
     """
 
     study: str
@@ -107,11 +107,11 @@ class Computation:
         return name if self.data is None and name in DATASETS else None
 
     def kept(self, store: Store) -> Measurement | None:
-        """What the store holds of it, None while it is unfinished."""
+        """Returns what the store holds of the job, None while it is unfinished."""
         return store.measured(self.id)
 
     def lock(self, store: Store) -> Path:
-        """The file whose lock is held while it is done."""
+        """Returns the file whose lock is held while the job is done."""
         return store.path / "measured" / f"{self.id}.lock"
 
     def pinned(self) -> "Computation":
@@ -128,7 +128,7 @@ class Computation:
 Job = Training | Computation
 
 Tell = Callable[[Job, Row | None], None]
-"""Called with None when a computation begins, and with a row after each epoch of a training."""
+"""Such a function is called with None when a computation begins, and with a row after each epoch of a training."""
 
 
 def specs_of(jobs: Sequence[Job]) -> list[Spec]:
@@ -148,7 +148,7 @@ def do(
 
     Args:
         jobs: one job, or trainings with equal `training.stack_key`.
-        store: where to keep what comes out.
+        store: the store that keeps what comes out.
         device, data_dir: see `spine.run`; computations take the processor.
         tell: called when a computation begins and after each epoch of a training.
 
@@ -210,7 +210,7 @@ def _compute(job: Computation, store: Store, data_dir: Path | None) -> Measureme
 
 
 def _threads() -> int:
-    """Threads that numpy's libraries may use here."""
+    """The number of threads that numpy's libraries may use here."""
     from threadpoolctl import threadpool_info
 
     return max((pool["num_threads"] for pool in threadpool_info()), default=1)

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
-"""Where Linux tells what a container may use; version 2 of the interface, then version 1."""
+"""Linux tells in this folder what a container may use, by version 2 of the interface or version 1."""
 
 
 @cache
@@ -25,7 +25,7 @@ def vendor() -> str:
 
 
 def cores() -> int:
-    """Cores that this process may use: those of its affinity, and no more than its container's share of time."""
+    """The number of cores that this process may use, by its affinity and its container's share of time."""
     mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     share = _words(CGROUP / "cpu.max") or _words(CGROUP / "cpu/cpu.cfs_quota_us", CGROUP / "cpu/cpu.cfs_period_us")
     if len(share) == 2 and all(word.isdigit() for word in share):
@@ -34,7 +34,7 @@ def cores() -> int:
 
 
 def free_memory() -> float:
-    """Bytes that this process can still be given: of the machine, and of its container; infinite where unknown."""
+    """The bytes that this process can still be given by the machine and by its container; infinite where unknown."""
     free = _kilobytes(Path("/proc/meminfo"), "MemAvailable")
     left = [float("inf") if free is None else free]
     for limit, used, stat in (
@@ -52,9 +52,9 @@ def free_memory() -> float:
 
 @contextmanager
 def peak_memory() -> Iterator[Callable[[], float | None]]:
-    """Hands out a function that tells the peak resident memory of this process since the block began.
+    """Hands out a function that tells the peak resident memory of this process since the block began, in bytes.
 
-    In bytes, and None where the system (any but Linux) does not tell.
+    It returns None where the system (any but Linux) does not tell.
     """
     try:
         Path("/proc/self/clear_refs").write_text("5")  # resets the peak, see proc(5)

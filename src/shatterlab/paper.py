@@ -11,8 +11,8 @@ from typing import Any, Literal
 from .spec import AUGMENTATIONS, LEARNING_RATES, PAPER_TRAINING_SIZE, WEIGHT_DECAY
 
 Certainty = Literal["paper", "lecture", "transcription", "reproduction", "unverified"]
-"""Read in the paper's text; stated in the lecture on it; read in a transcription; measured by
-somebody else's independent reproduction; from memory."""
+"""A number was read in the paper's text, stated in the lecture on it, read in a transcription, measured in somebody
+else's independent reproduction, or remembered."""
 
 
 @dataclass(frozen=True)
@@ -215,10 +215,10 @@ TARGETS: tuple[Target, ...] = (*_table_1(), *_table_4(), *_figure_1a())
 """Every number a run can be held against today. Each applies to runs that match its `where`, and to no others."""
 
 FIGURE_1A_ORDER = ("true-labels", "shuffled-pixels", "gaussian-pixels", "random-pixels", "random-labels")
-"""Fastest to slowest to fit, as in figure 1a."""
+"""The conditions from the fastest to the slowest to fit, as in figure 1a."""
 
 FIGURE_1B_SLOWDOWN = 4.0
-"""Time to overfit random labels over that for true labels, about, figure 1b [transcription]."""
+"""The time to overfit random labels is about so many times that for true labels, figure 1b [transcription]."""
 
 
 def targets_for(run: Mapping[str, object]) -> list[Target]:
@@ -253,4 +253,4 @@ SECTION_5: tuple[KernelResult, ...] = (
 """Section 5 [paper]: n = 60,000 of MNIST, n = 50,000 of CIFAR-10, 32,000 random filters."""
 
 MNIST_GAMMA = 0.02
-"""Of exp(-gamma |x - x'|²) on pixels / 255, the first author's own recipe for MNIST, which gives him 1.22 %."""
+"""This gamma of exp(-gamma |x - x'|²) on pixels / 255 is the first author's own recipe for MNIST, with 1.22 % error."""

@@ -1,4 +1,4 @@
-"""What an epoch leaves behind: one line of `rows.jsonl`."""
+"""The row that an epoch leaves: one line of `rows.jsonl`."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -15,28 +15,28 @@ class Row(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     epoch: int
-    """Finished epochs, from 1."""
+    """The number of finished epochs, from 1."""
     step: int
-    """Finished updates of the weights."""
+    """The number of finished updates of the weights."""
     learning_rate: float
-    """In the last step."""
+    """The learning rate of the last step."""
     online_loss: float
-    """Over the batches of this epoch as they were trained on, each before its update."""
+    """The mean loss over the batches of this epoch as they were trained on, each before its update."""
     online_accuracy: float
     train_loss: float | None = None
-    """Over the whole training set (labels as trained on) in evaluation mode, after the epoch."""
+    """The loss over the whole training set (labels as trained on) in evaluation mode, after the epoch."""
     train_accuracy: float | None = None
     corrupted_fitted: float | None = None
-    """Share of the corrupted training examples predicted as they are (mis)labelled: memorization.
+    """The share of the corrupted training examples that are predicted as they are (mis)labelled, which is memorization;
     None where nothing is corrupted."""
     validation_loss: float | None = None
-    """Over the examples held out of the training set, whose labels are as corrupted as its own."""
+    """The loss over the examples held out of the training set, whose labels are as corrupted as its own."""
     validation_accuracy: float | None = None
     test_loss: float | None = None
-    """Over the test set, whose labels are the true ones."""
+    """The loss over the test set, whose labels are the true ones."""
     test_accuracy: float | None = None
     seconds: float
-    """Of training in this epoch, on a monotonic clock."""
+    """The time of training in this epoch, on a monotonic clock."""
     evaluation_seconds: float
 
     def progress(self, epochs: int) -> str:
@@ -46,5 +46,5 @@ class Row(BaseModel):
 
     @property
     def fitted(self) -> bool:
-        """The training set is fitted: every example right, loss below `FIT_LOSS`."""
+        """Whether the training set is fitted: every example is right and the loss is below `FIT_LOSS`."""
         return self.train_accuracy == 1.0 and self.train_loss is not None and self.train_loss < FIT_LOSS

@@ -20,7 +20,7 @@ def checked(name: str, inputs: np.ndarray, labels: np.ndarray, classes: int) -> 
     """A `Dataset` whose labels are integers in 0..classes-1.
 
     Args:
-        name: of the file or array, for messages.
+        name: the name of the file or array, for messages.
         inputs: see `checked_inputs`.
         labels: (n,) or (n, 1).
         classes: number of classes.
@@ -42,10 +42,10 @@ def assembled(
     """A user's arrays as data: labels of any kind are mapped, and a missing test set is split off.
 
     Args:
-        name: short, for people and messages.
+        name: a short name for people and messages.
         x_train, x_test: see `checked_inputs`.
         y_train, y_test: see `labels.map_labels`.
-        notes: on what was done to the arrays before.
+        notes: sentences on what was done to the arrays before.
     """
     x_train = checked_inputs(f"{name}: x_train", x_train)
     _one_label_each(f"{name}: x_train", x_train, y_train)
@@ -83,7 +83,7 @@ def checked_inputs(name: str, inputs: np.ndarray) -> Inputs:
     """Inputs in one of the types of `Dataset`, images with channels last, without a copy where that is possible.
 
     Args:
-        name: of the file or array, for messages.
+        name: the name of the file or array, for messages.
         inputs: numbers or booleans, one row an example. Integers (n, length) that are not uint8 are token ids, other
             integers are pixels in 0..255. Images may have their channels first.
     """

@@ -1,4 +1,4 @@
-"""Inputs and labels as plain arrays, train and test together."""
+"""A data set is inputs and labels as plain arrays; training and test set travel together."""
 
 import hashlib
 from dataclasses import dataclass, field, fields, replace
@@ -101,9 +101,9 @@ class Data:
 
     Args:
         train, test: the two sets.
-        validation: held out of the training set by `hold_out`, after corruption, and None before.
-        names: of the classes, from 0; empty where the classes are their numbers.
-        name: short, for people: `cifar10`, `npz:mine.npz`, `arrays`.
+        validation: the set that `hold_out` takes out of the training set after corruption, and None before.
+        names: the names of the classes, from 0; empty where the classes are their numbers.
+        name: a short name for people: `cifar10`, `npz:mine.npz`, `arrays`.
         version: the beginning of the SHA-256 of a user's data; None for the data sets of the house.
         notes: sentences on what was done to a user's data to make these of them.
         address: what a user's data were read from, such as `csv:/home/me/mine.csv?label=ill`; None for arrays.

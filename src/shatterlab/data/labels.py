@@ -9,7 +9,7 @@ from ..errors import ShatterlabError
 
 
 class Mapped(NamedTuple):
-    """Labels as integers from 0; names of the classes unless they were such integers before; what was done."""
+    """Labels as integers from 0, the names of the classes unless they were such integers before, and what was done."""
 
     train: NDArray[np.int64]
     test: NDArray[np.int64] | None
@@ -22,7 +22,7 @@ def map_labels(name: str, train: Any, test: Any = None) -> Mapped:
     """Maps the labels of a training and a test set together, in the order of their values.
 
     Args:
-        name: of the data, for messages.
+        name: the name of the data, for messages.
         train, test: (n,) or (n, 1) integers, booleans, texts or whole floats, or one-hot rows (n, classes).
 
     Raises:

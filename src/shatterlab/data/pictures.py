@@ -18,7 +18,7 @@ def read(path: Path, name: str, side: str | None) -> Data:
 
     Args:
         path: the folder.
-        name: short, for people.
+        name: a short name for people.
         side: if given, every picture is cut to its central square and resized to that many pixels each way.
     """
     test = next((path / sub for sub in TESTS if (path / sub).is_dir()), None) if (path / "train").is_dir() else None

@@ -22,7 +22,7 @@ class Source:
     other_files: tuple[Download, ...] = ()
     """Published files that are read where present but not fetched."""
     names: tuple[str, ...] = ()
-    """Of the classes, from 0; empty where the classes are numbers."""
+    """The names of the classes, from 0; empty where the classes are numbers."""
 
 
 DATASETS = {

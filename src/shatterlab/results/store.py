@@ -86,7 +86,7 @@ class Store:
 
     @contextmanager
     def hold(self, path: Path, what: str) -> Iterator[None]:
-        """Holds a lock while the block runs; fails where another process, which is doing `what`, holds it.
+        """Holds a lock while the block runs; waits where another process, which is doing `what`, holds it.
 
         The lock is the operating system's, so that a killed process leaves none behind.
         """
