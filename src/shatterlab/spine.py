@@ -202,40 +202,40 @@ def _train(
     errors: dict[str, ShatterlabError] = {}
     going = [run for run in runs if not run.ended]
 
-    def finish(ended: Sequence[_Run], predicted: Sequence[Mapping[str, np.ndarray]]) -> None:
-        store.save({run.spec: run.checkpoint() for run in ended})
+    def finish(ended: Sequence[tuple[_Run, Mapping[str, np.ndarray]]]) -> None:
+        store.save({run.spec: run.checkpoint() for run, _ in ended})
         store.finish(
-            [_result(run, started=started, resumed_from=start, together=max(len(going), 1)) for run in ended],
-            [_examples(run.data, classes) for run, classes in zip(ended, predicted, strict=True)],
+            [_result(run, started=started, resumed_from=start, together=max(len(going), 1)) for run, _ in ended],
+            [_examples(run.data, predicted) for run, predicted in ended],
         )
 
     for run in runs:
         if run.ended:
-            finish([run], predict([run.spec], [run.data], _learner([run])))
+            (predicted,) = predict([run.spec], [run.data], _learner([run]))
+            finish([(run, predicted)])
     if not going:
         return {}
     stack = _learner(going)
     for ends in train_together([run.spec for run in going], [run.data for run in going], stack, start=start):
-        ended: list[_Run] = []
+        ended: list[tuple[_Run, Mapping[str, np.ndarray]]] = []
         here: list[_Run] = []
-        predicted = []
         for i, end in ends.items():
+            run = going[i]
             if isinstance(end, ShatterlabError):
-                errors[going[i].spec.id] = end
+                errors[run.spec.id] = end
                 continue
-            store.append(going[i].spec, end.row)
-            going[i].rows.append(end.row)
-            on_row(going[i].spec, end.row)
+            store.append(run.spec, end.row)
+            run.rows.append(end.row)
+            on_row(run.spec, end.row)
             if end.predicted is None:
-                here.append(going[i])
+                here.append(run)
             else:
-                ended.append(going[i])
-                predicted.append(end.predicted)
+                ended.append((run, end.predicted))
         due = monotonic() - saved > CHECKPOINT_SECONDS
         if due or ended:
             stack.write_back()
         if ended:
-            finish(ended, predicted)
+            finish(ended)
         if due:
             store.save({run.spec: run.checkpoint() for run in here})
             saved = monotonic()

@@ -71,19 +71,14 @@ def _plain(name: str, labels: np.ndarray) -> np.ndarray:
     missing = next(lacking, None) if labels.dtype.kind in "fO" else None
     if missing is not None:
         raise ShatterlabError(f"{name} lacks the label of example {missing}; leave such examples out.")
-    if labels.dtype.kind == "O":
+    if labels.dtype.kind in "OS":
         numbers = all(isinstance(value, int | float | np.number | np.bool_) for value in labels)
         texts = (v.decode(errors="replace") if isinstance(v, bytes) else str(v) for v in labels)
         labels = np.array(labels.tolist() if numbers else list(texts))
-    if labels.dtype.kind in "US":
-        labels = np.asarray(np.char.decode(labels, errors="replace") if labels.dtype.kind == "S" else labels)
+    if labels.dtype.kind == "U":
         # Classes called 1, 2, ..., 10 are in the order of their numbers.
-        unique = np.unique(labels)
-        return (
-            labels.astype(np.int64)
-            if all(v.isdecimal() and len(v) < 10 and str(int(v)) == v for v in unique.tolist())
-            else labels
-        )
+        numbers = all(v.isdecimal() and len(v) < 10 and str(int(v)) == v for v in np.unique(labels).tolist())
+        return labels.astype(np.int64) if numbers else labels
     if labels.dtype.kind == "f":
         if (labels % 1 != 0).any():
             raise ShatterlabError(
