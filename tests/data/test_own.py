@@ -131,14 +131,14 @@ def test_a_missing_test_set_is_split_off_for_every_seed_alike(tmp_path: Path, ca
 )
 def test_labels_of_any_kind_become_numbers_from_zero(labels, expected: list[int], names: tuple[str, ...]) -> None:
     mapped = map_labels("mine", labels)
-    assert (mapped.train.tolist(), mapped.names) == (expected, names)
-    assert mapped.train.dtype == np.int64
+    assert (mapped.labels[0].tolist(), mapped.names) == (expected, names)
+    assert mapped.labels[0].dtype == np.int64
     assert bool(mapped.notes) == bool(names)
 
 
 def test_training_and_test_labels_are_mapped_together() -> None:
     mapped = map_labels("mine", ["b", "c"] * 4, ["a", "c"])
-    assert (mapped.train[:2].tolist(), mapped.test.tolist(), mapped.classes) == ([1, 2], [0, 2], 3)
+    assert (mapped.labels[0][:2].tolist(), mapped.labels[1].tolist(), mapped.classes) == ([1, 2], [0, 2], 3)
 
 
 @pytest.mark.parametrize("labels", [["a", None] * 3, [1.0, np.nan] * 3, np.array([1, None] * 3, object)])

@@ -1,5 +1,6 @@
 """Arrays of unknown origin become data, or end in a sentence that says what is wrong with them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -36,25 +37,27 @@ def checked(name: str, inputs: np.ndarray, labels: np.ndarray, classes: int) -> 
     return Dataset(inputs, labels.astype(np.int64), classes)
 
 
-def assembled(
-    name: str, x_train: Any, y_train: Any, x_test: Any = None, y_test: Any = None, *, notes: tuple[str, ...] = ()
-) -> Data:
+def assembled(name: str, x: Sequence[Any], y: Sequence[Any], notes: tuple[str, ...] = ()) -> Data:
     """A user's arrays as data: labels of any kind are mapped, and a missing test set is split off.
 
     Args:
         name: a short name for people and messages.
-        x_train, x_test: see `checked_inputs`.
-        y_train, y_test: see `labels.map_labels`.
+        x: the inputs of the training set, and those of the test set if there is one, see `checked_inputs`.
+        y: the labels of each, see `labels.map_labels`.
         notes: sentences on what was done to the arrays before.
     """
-    x_train = checked_inputs(f"{name}: x_train", x_train)
-    _one_label_each(f"{name}: x_train", x_train, y_train)
-    mapped = map_labels(name, y_train, y_test)
-    train = Dataset(x_train, mapped.train, mapped.classes)
+    inputs = []
+    for what, given, labels in zip(("x_train", "x_test"), x, y, strict=False):
+        inputs.append(checked_inputs(f"{name}: {what}", given))
+        _one_label_each(f"{name}: {what}", inputs[-1], labels)
+    mapped = map_labels(name, *y)
+    train, *test = (Dataset(part, labels, mapped.classes) for part, labels in zip(inputs, mapped.labels, strict=True))
     notes += mapped.notes
     if train.are_tokens:
         notes += ("rows of integers are taken for token ids; make them floats if they are measurements.",)
-    if x_test is None:
+    if test:
+        data = pair(name, train, *test)
+    else:
         n = len(train)
         size = min(n // TEST_SHARE, MOST_TEST)
         if not size:
@@ -62,11 +65,6 @@ def assembled(
         order = stream(0, "own data", "test set").permutation(n)
         data = Data(train.take(order[size:]), train.take(order[:size]))
         notes += (f"{size:,} of {n:,} examples were split off as the test set, the same ones for every seed.",)
-    else:
-        x_test = checked_inputs(f"{name}: x_test", x_test)
-        assert mapped.test is not None
-        _one_label_each(f"{name}: x_test", x_test, y_test)
-        data = pair(name, train, Dataset(x_test, mapped.test, mapped.classes))
     return with_version(replace(data, name=name, names=mapped.names, notes=notes))
 
 

@@ -9,26 +9,25 @@ from ..errors import ShatterlabError
 
 
 class Mapped(NamedTuple):
-    """Labels as integers from 0, the names of the classes unless they were such integers before, and what was done."""
+    """Labels of each set as integers from 0, names of the classes unless they were such before, and what was done."""
 
-    train: NDArray[np.int64]
-    test: NDArray[np.int64] | None
+    labels: list[NDArray[np.int64]]
     classes: int
     names: tuple[str, ...]
     notes: tuple[str, ...]
 
 
-def map_labels(name: str, train: Any, test: Any = None) -> Mapped:
-    """Maps the labels of a training and a test set together, in the order of their values.
+def map_labels(name: str, *sets: Any) -> Mapped:
+    """Maps the labels of a training set, and those of a test set, together, in the order of their values.
 
     Args:
         name: the name of the data, for messages.
-        train, test: (n,) or (n, 1) integers, booleans, texts or whole floats, or one-hot rows (n, classes).
+        sets: (n,) or (n, 1) integers, booleans, texts or whole floats, or one-hot rows (n, classes).
 
     Raises:
         ShatterlabError: labels are missing, are fractions, all the same, or nearly as many as there are examples.
     """
-    given = [np.asarray(part) for part in (train, test) if part is not None]
+    given = list(map(np.asarray, sets))
     uniques = [np.unique(_plain(name, part), return_inverse=True) for part in given]
     values = {value for unique, _ in uniques for value in unique.tolist()}
     if len({isinstance(value, str) for value in values}) > 1:
@@ -53,7 +52,7 @@ def map_labels(name: str, train: Any, test: Any = None) -> Mapped:
     if type(ordered[0]) is bool or ordered != list(range(len(ordered))):
         names = tuple(map(str, ordered))
         notes = (f"labels {_few(list(map(repr, ordered)))} became {_few(list(map(str, place.values())))}.",)
-    return Mapped(mapped[0], mapped[1] if len(mapped) > 1 else None, len(ordered), names, notes)
+    return Mapped(mapped, len(ordered), names, notes)
 
 
 def _plain(name: str, labels: np.ndarray) -> np.ndarray:

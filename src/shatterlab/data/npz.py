@@ -23,7 +23,7 @@ def read(path: Path, name: str, option: str | None) -> Data:
     wanted = ARRAYS if "x_test" in arrays or "y_test" in arrays else ARRAYS[:2]
     if missing := [key for key in wanted if key not in arrays]:
         raise ShatterlabError(f"{path} lacks the array {missing[0]}; {recipe}.")
-    return assembled(name, *(arrays[key] for key in wanted))
+    return assembled(name, [arrays[key] for key in wanted[::2]], [arrays[key] for key in wanted[1::2]])
 
 
 def _array(archive: zipfile.ZipFile, key: str) -> np.ndarray:

@@ -60,12 +60,12 @@ def _of_several(given: tuple[Any, ...]) -> Data:
     if len(given) not in (2, 4) or any(isinstance(part, str) or part is None for part in given):
         kinds = ", ".join(type(part).__name__ for part in given)
         raise ShatterlabError(f"{ACCEPTED}; got ({kinds}).")
-    x, notes, y = list(map(_array, given[::2])), (), map(_array, given[1::2])
+    x, y, notes = list(map(_array, given[::2])), list(map(_array, given[1::2])), ()
     if all(map(_is_frame, given[::2])):
         from .tables import features
 
         x, notes = features("frame", given[::2])
-    return assembled("arrays", *(array for pair in zip(x, y, strict=True) for array in pair), notes=notes)
+    return assembled("arrays", x, y, notes)
 
 
 def _checked_again(data: Data) -> Data:

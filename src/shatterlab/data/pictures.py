@@ -25,9 +25,8 @@ def read(path: Path, name: str, side: str | None) -> Data:
     roots = [path / "train", test] if test else [path / "train" if (path / "train").is_dir() else path]
     files = [_files(root) for root in roots]
     pictures = _read_all([file for part in files for file, _ in part], _whole(side))
-    n = len(files[0])
     labels = [np.array([label for _, label in part]) for part in files]
-    return assembled(name, pictures[:n], labels[0], *((pictures[n:], labels[1]) if test else ()))
+    return assembled(name, np.split(pictures, [len(files[0])])[: len(files)], labels)
 
 
 def _files(root: Path) -> list[tuple[Path, str]]:

@@ -42,8 +42,7 @@ def from_frames(name: str, frames: Sequence[Any], label: str | None) -> Data:
         if label not in part.columns:
             raise unknown("column", label, part.columns)
     x, notes = features(name, [part.drop(label) for part in parts])
-    pairs = zip(x, (part[label].to_numpy() for part in parts), strict=True)
-    return assembled(name, *(array for pair in pairs for array in pair), notes=notes)
+    return assembled(name, x, [part[label].to_numpy() for part in parts], notes)
 
 
 def features(name: str, frames: Sequence[Any]) -> tuple[list[np.ndarray], tuple[str, ...]]:

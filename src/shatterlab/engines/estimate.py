@@ -13,7 +13,7 @@ import torch
 from ..data import Data, as_data, load
 from ..errors import ShatterlabError
 from ..jobs import Computation, Training
-from ..preparation import model_for, pick_device
+from ..preparation import model_for, pick_device, shape_for
 from ..results import Store
 from ..spec import AUGMENTATIONS, Spec
 from ..training import OPTIMIZERS, Batch, evaluation_interval, learner_for, stack_key
@@ -21,7 +21,7 @@ from ..training.allocator import keep_freed_memory
 from ..training.augment import augment, check, draw
 from ..training.captured import WARM_UP
 from ..training.precision import arithmetic, steady_shapes
-from ..training.preprocess import crop_box, preprocess
+from ..training.preprocess import preprocess
 from ..training.sets import BATCH
 
 PROCESS_MEMORY = 0.35e9
@@ -114,8 +114,7 @@ def _memory_of_run(job: Training, data: Data, device: torch.device, runs: int) -
     spec = job.spec
     images = sum(_sizes(spec, data)) + spec.n_validation
     stored = images * data.train.inputs[0].nbytes
-    box = crop_box(data.train.shape, spec.crop)
-    seen = images * prod([*(span.stop - span.start for span in box), *data.train.shape[2:]]) * 4
+    seen = images * prod(shape_for(spec, data, own=job.model is not None)) * 4
     _, _, step, parameters = _timed(job, 1, data, device)
     # These are weights, velocities and gradients; a stack holds the first two beside those of each run.
     weights = (3 if runs == 1 else 5) * parameters * 4
