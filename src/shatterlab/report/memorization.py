@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
+from ..studies.statistics import falling
 
 FITTED = 0.99
 """A condition counts as fitted from this share of its labels on."""
@@ -81,25 +81,6 @@ def judge(records: Sequence[Mapping[str, Any]]) -> Answer:
             words = _accuracies(runs)
         sentences.append(f"{name[0].upper()}{name[1:]}: {words}{_slowdown(runs, true)}.")
     return Answer(state, sentences)
-
-
-def falling(losses: Sequence[float]) -> bool | None:
-    """Whether a loss was still falling over the last quarter of its epochs, at least four.
-
-    A straight line is fitted to the quarter. The loss is falling if the line falls by more than three of its standard
-    errors, and by more than a thousandth of the loss, as a learning rate that dies leaves a fall without an end.
-
-    Returns:
-        None where there are fewer than four epochs, or losses that are not finite.
-    """
-    tail = np.array(losses[-max(4, -(-len(losses) // 4)) :], dtype=float)
-    if len(tail) < 4 or not np.isfinite(tail).all():
-        return None
-    time = np.linspace(-0.5, 0.5, len(tail))
-    slope = float(time @ tail / (time @ time))
-    residuals = tail - tail.mean() - slope * time
-    error = math.sqrt(float(residuals @ residuals) / (len(tail) - 2) / float(time @ time))
-    return -slope > max(3 * error, 1e-3 * float(tail.mean()))
 
 
 def condition_of(run: Mapping[str, Any]) -> str:

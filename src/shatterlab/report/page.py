@@ -91,7 +91,7 @@ def sections(store: Store, results: Sequence[Result], kept: dict[str, Any] | Non
     made = {}
     for one in shown:
 
-        def judged(one: Shown = one) -> tuple[Section, dict[Claim, Outcome | None]]:
+        def judged(one: Shown = one) -> tuple[Section, dict[Claim, Outcome]]:
             found = tables(store, one.runs, one.measured)
             return study_section(one, found), {claim: checked(claim, found, one) for claim in one.study.claims}
 

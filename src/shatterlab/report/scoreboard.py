@@ -3,52 +3,57 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..studies import STUDIES, TAKEAWAYS, Claim, Outcome, Tables
+from ..studies import STATES, STUDIES, TAKEAWAYS, Claim, Outcome, Tables, cannot_tell
 from .study import Shown
 
+NOT_RUN = "not yet run here"
+"""The state of a claim whose study has not been asked for."""
 
-def checked(claim: Claim, found: Tables, one: Shown) -> Outcome | None:
-    """The outcome of a claim; it is confirmed only when no run is missing, as a missing run may contradict it."""
+EVERY_STATE = (*STATES, NOT_RUN)
+
+
+def checked(claim: Claim, found: Tables, one: Shown) -> Outcome:
+    """The outcome of a claim; unfinished runs decide none, as those that are missing may say otherwise."""
     outcome = claim.check(found)
-    return None if outcome and outcome.confirmed and one.missing else outcome
+    if not one.missing or outcome.state == "cannot tell":
+        return outcome
+    whole = len(one.asked.run_ids) + len(one.asked.measurement_ids)
+    return cannot_tell(f"{one.missing} of {whole} runs are unfinished", "finish", outcome.numbers)
 
 
-def scoreboard(shown: Sequence[Shown], outcomes: Mapping[str, Mapping[Claim, Outcome | None]]) -> list[dict[str, Any]]:
+def scoreboard(shown: Sequence[Shown], outcomes: Mapping[str, Mapping[Claim, Outcome]]) -> list[dict[str, Any]]:
     """A line for each claim, with the outcome of the largest runs first and then those of the others."""
-    board: list[dict[str, Any]] = [
-        {
-            "study": name,
-            "statement": claim.statement,
-            "rule": claim.rule,
-            "outcomes": [
-                {"one": one, "outcome": outcome, "scaled": one.scaled}
-                for one in shown
-                if one.asked.study == name and not one.asked.model and (outcome := outcomes[one.id][claim])
-            ],
-            "asked": any(one.asked.study == name for one in shown),
-        }
-        for name, study in STUDIES.items()
-        for claim in study.claims
-    ]
-    return [line | {"state": state(line)} for line in board]
-
-
-def state(line: Mapping[str, Any]) -> str:
-    """The state of a claim on the page, which the largest runs decide."""
-    if line["outcomes"]:
-        return "confirmed" if line["outcomes"][0]["outcome"].confirmed else "not confirmed"
-    return "cannot tell" if line["asked"] else "not yet run here"
+    board: list[dict[str, Any]] = []
+    for name, study in STUDIES.items():
+        here = [one for one in shown if one.asked.study == name and not one.asked.model]
+        for claim in study.claims:
+            judged = [
+                {"one": one, "outcome": (outcome := outcomes[one.id][claim]), "command": one.command(outcome.remedy)}
+                for one in here
+            ]
+            # Runs that can tell come before larger ones that cannot.
+            judged.sort(key=lambda line: line["outcome"].state == "cannot tell")
+            state = judged[0]["outcome"].state if judged else NOT_RUN
+            board.append(
+                {"study": name, "statement": claim.statement, "rule": claim.rule, "outcomes": judged, "state": state}
+            )
+    return board
 
 
 def counts(board: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """The number of claims in each state."""
     states = [line["state"] for line in board]
-    return {name: states.count(name) for name in ("confirmed", "not confirmed", "cannot tell", "not yet run here")}
+    return {name: states.count(name) for name in EVERY_STATE}
 
 
 def takeaways(board: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The lecture's conclusions, each with the states of the claims that bear it out."""
-    return [
-        {"sentence": sentence, "studies": studies, **counts([line for line in board if line["study"] in studies])}
-        for sentence, studies in TAKEAWAYS.items()
-    ]
+    """The lecture's conclusions, each with the states of the claims that bear it out, and the state that they add up
+    to: one contradicted claim contradicts it, and all must be confirmed to confirm it.
+    """
+    lines = []
+    for sentence, studies in TAKEAWAYS.items():
+        number = counts([line for line in board if line["study"] in studies])
+        order = ("contradicted", "not shown", "cannot tell", NOT_RUN, "confirmed")
+        state = next((name for name in order if number[name]), NOT_RUN)
+        lines.append({"sentence": sentence, "studies": studies, "counts": number, "state": state})
+    return lines

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from ..row import Row
 from ..spec import Spec
+from .examples import Examples
 from .measurement import Measurement
 from .result import Result
 from .store import Store
@@ -27,6 +28,11 @@ class Reader(Store):
     def rows(self, spec: Spec) -> list[Row]:
         """The epochs recorded so far, see `Store.rows`."""
         return self._once(self.folder(spec) / "rows.jsonl", lambda: super(Reader, self).rows(spec))
+
+    def examples(self, spec: Spec | Result) -> dict[str, Examples]:
+        """What became of each example of a finished run, see `Store.examples`."""
+        run = spec.spec if isinstance(spec, Result) else spec
+        return self._once(self.folder(run) / "examples.npz", lambda: super(Reader, self).examples(run))
 
     def measured(self, id: str) -> Measurement | None:
         """A finished measurement, see `Store.measured`."""

@@ -17,11 +17,11 @@ from . import (
     random_labels_regularized,
     table1,
 )
+from .outcome import STATES, Outcome, Remedy, State, cannot_tell
 from .study import (
     CHAPTERS,
     TAKEAWAYS,
     Claim,
-    Outcome,
     Scale,
     Study,
     Tables,
@@ -34,15 +34,19 @@ from .study import (
 
 __all__ = [
     "CHAPTERS",
+    "STATES",
     "STUDIES",
     "TAKEAWAYS",
     "Claim",
     "Outcome",
+    "Remedy",
     "Scale",
+    "State",
     "Study",
     "Tables",
     "asked_of",
     "at_full_size",
+    "cannot_tell",
     "chosen",
     "found_of",
     "jobs_so_far",

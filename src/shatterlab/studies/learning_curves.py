@@ -1,6 +1,7 @@
 """Figure 1a: the loss on the training set falls to zero whatever the labels and the pixels are."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -11,10 +12,12 @@ from ..figures.pictures import picture_strip
 from ..jobs import Computation, Job, Training
 from ..paper import FIGURE_1A_ORDER
 from ..spec import make_spec
+from .outcome import Outcome, all_of, cannot_tell
 from .recipes import for_data
-from .rules import FITS
-from .sentences import mean_of, percent, setting
-from .study import OVERFIT_LOSS, Claim, Outcome, Scale, Study, Tables
+from .rules import FEWEST, FITS
+from .sentences import count_of, display, mean_of, percent, sentence, setting
+from .statistics import falling, share
+from .study import OVERFIT_LOSS, Claim, Scale, Study, Tables
 
 CONDITIONS = ("true-labels", "partial-labels", "random-labels", "shuffled-pixels", "random-pixels", "gaussian-pixels")
 
@@ -103,7 +106,7 @@ def draw(tables: Tables) -> Mapping[str, Any]:
     return charts | {
         model: loss_curves(
             tables.epochs.filter(pl.col("model") == model),
-            title=f"Training loss of {model} under each condition",
+            title=f"Training loss of {display(model)} under each condition",
             subtitle=setting(tables.runs.filter(pl.col("model") == model)),
         )
         for model in models
@@ -115,25 +118,23 @@ def verdict(tables: Tables) -> list[str]:
     if tables.runs.is_empty():
         return ["No run is finished yet."]
     sentences = []
-    for model in tables.runs["model"].unique(maintain_order=True):
-        runs = tables.runs.filter(pl.col("model") == model)
-        fits = fits_random_labels(model, runs)
-        sentences += [*([fits] if fits else []), order_of_conditions(model, runs)]
+    for model, runs in tables.runs.group_by("model", maintain_order=True):
+        random = runs.filter(pl.col("corruption") == "random-labels")
+        sentences += [fits_random_labels(random)] if len(random) else []
+        sentences.append(order_of_conditions(str(model[0]), runs))
     return sentences
 
 
-def fits_random_labels(model: str, runs: pl.DataFrame) -> str | None:
-    """The paper's central finding in one sentence, or None without a run on random labels."""
-    random = runs.filter(pl.col("corruption") == "random-labels")
-    if random.is_empty():
-        return None
-    train, test = random["train_accuracy"].to_list(), random["test_accuracy"].to_list()
-    fits = sum(train) / len(train) >= FITS
+def fits_random_labels(random: pl.DataFrame) -> str:
+    """The paper's central finding in one sentence, from one model's runs on random labels."""
+    line = random.row(0, named=True)
+    fits = min(random["train_accuracy"]) >= FITS
     budget = "" if fits else f" within {max(random['epochs'].to_list()):,} epochs"
-    return (
-        f"{model} {'fits' if fits else 'does not fit'} random labels{budget}: {mean_of(train, percent)} train, "
-        f"{mean_of(test, percent)} test, "
-        f"chance {100 / random['classes'][0]:.0f} %."
+    return sentence(
+        f"{display(line['model'])} {'fits' if fits else 'does not fit'} random labels at n = {line['n']:,}{budget}:",
+        f"train accuracy {mean_of(random['train_accuracy'].to_list(), percent)}",
+        compared=f"test accuracy {mean_of(random['test_accuracy'].to_list(), percent)}, where guessing has "
+        f"{percent(1 / line['classes'])}",
     )
 
 
@@ -144,12 +145,15 @@ def order_of_conditions(model: str, runs: pl.DataFrame) -> str:
     )
     unfinished = sorted(means.filter("unfinished")["corruption"].to_list())
     ended = means.filter(~pl.col("unfinished")).sort("overfit_step", "corruption")
+    name = display(model)
     if ended.is_empty():
-        return f"{model}: no condition reached a training loss of {OVERFIT_LOSS:g} within the epochs given."
+        return f"{name}: no condition reached a training loss of {OVERFIT_LOSS:g} within the epochs given."
     steps = dict(ended.select("corruption", "overfit_step").iter_rows())
-    listed = ", ".join(f"{name} {step:,.0f}" for name, step in steps.items())
-    rest = f" (not yet: {', '.join(unfinished)})" if unfinished else ""
-    return f"{model}, steps to a training loss of {OVERFIT_LOSS:g}: {listed}{rest}{_against_the_paper(steps)}."
+    listed = ", ".join(f"{condition.replace('-', ' ')} {step:,.0f}" for condition, step in steps.items())
+    rest = f" (not yet: {', '.join(unfinished).replace('-', ' ')})" if unfinished else ""
+    seeds = runs["seed"].n_unique()
+    where = f"in steps, means of {seeds} seeds" if seeds > 1 else "in steps"
+    return f"{name} reaches a training loss of {OVERFIT_LOSS:g} ({where}): {listed}{rest}{_against_the_paper(steps)}."
 
 
 def _against_the_paper(steps: Mapping[str, float]) -> str:
@@ -173,25 +177,64 @@ def _against_the_paper(steps: Mapping[str, float]) -> str:
     return "".join(f"; {claim}" for claim in claims)
 
 
-def _fit(conditions: tuple[str, ...]) -> Callable[[Tables], Outcome | None]:
-    """Makes the check whether every model fits the training set under each of these conditions, in every seed."""
+FROM_CHANCE = 3
+"""A test accuracy after training on what carries no pattern lies within this many standard errors of 1 / K."""
 
-    def check(tables: Tables) -> Outcome | None:
-        if tables.runs.is_empty():
-            return None
-        runs = tables.runs.filter(pl.col("corruption").is_in(conditions))
-        if set(runs["corruption"]) != set(conditions):
-            return None
-        parts = [
-            f"{model} {name} {percent(worst)} train at n = {n:,}"
-            for model, name, n, worst in runs.group_by("model", "corruption", "n", maintain_order=True)
-            .agg(pl.col("train_accuracy").min())
-            .iter_rows()
-        ]
-        worst = min(runs["train_accuracy"])
-        return Outcome(worst >= FITS, f"{', '.join(parts)} (least of {runs['seed'].n_unique()} seeds)")
+LABELS_OFF = 4
+"""The share of wrong labels among random ones lies within this many standard errors of 1 - 1 / K."""
+
+
+def _fit(conditions: tuple[str, ...]) -> Callable[[Tables], Outcome]:
+    """Makes the check whether every network fits its training set under each of these conditions, in every seed."""
+
+    def check(tables: Tables) -> Outcome:
+        runs = tables.runs
+        return all_of(
+            _fitted(tables, runs.filter(pl.col("model") == model), condition)
+            for model in ([] if runs.is_empty() else runs["model"].unique(maintain_order=True))
+            for condition in conditions
+        )
 
     return check
+
+
+def _fitted(tables: Tables, of_model: pl.DataFrame, condition: str) -> Outcome:
+    """What the runs of one network under one condition show: the worst seed decides."""
+    runs = of_model.filter(pl.col("corruption") == condition)
+    name = f"{display(of_model['model'][0])} on {condition.replace('-', ' ')}"
+    if runs.is_empty():
+        return cannot_tell(f"{name} has not been trained", "finish")
+    seeds = f", least of {len(runs)} seeds" if len(runs) > 1 else ""
+    numbers = f"{name} {percent(min(runs['train_accuracy']))} train{seeds}, n = {runs['n'][0]:,}"
+    parts = [_of_run(tables, of_model, run, name) for run in runs.iter_rows(named=True)]
+    return replace(all_of(parts), numbers=numbers)
+
+
+def _of_run(tables: Tables, of_model: pl.DataFrame, run: Mapping[str, Any], name: str) -> Outcome:
+    train, test, chance = run["train_accuracy"], run["test_accuracy"], 1 / run["classes"]
+    if run["n"] < FEWEST:
+        return cannot_tell(f"{count_of(run['n'], 'example')} can be fitted by chance", "scale")
+    if run["corruption"] == "random-labels":
+        expected = 1 - chance
+        off = abs(run["wrong_labels"] - expected) / (expected * chance / run["n"]) ** 0.5
+        if off > LABELS_OFF:
+            return cannot_tell(
+                f"{percent(run['wrong_labels'])} of the labels are wrong, not the {percent(expected)} of random ones"
+            )
+    if train < FITS:
+        true = of_model.filter((pl.col("corruption") == "true-labels") & (pl.col("seed") == run["seed"]))
+        trains = len(true) > 0 and min(true["train_accuracy"]) >= FITS
+        losses = tables.epochs.filter(pl.col("run_id") == run["run_id"])["online_loss"].to_list()
+        if trains and falling(losses) is False:
+            return Outcome("contradicted", "")
+        why = "its loss was still falling" if trains else "true labels are not fitted either"
+        return cannot_tell(f"{name} reached {percent(train)} within {run['epochs']:,} epochs, and {why}", "scale")
+    if run["corruption"] == "random-labels" and abs(test - chance) > FROM_CHANCE * share(chance, run["n_test"]).error:
+        return cannot_tell(
+            f"{name} has a test accuracy of {percent(test)}, away from the {percent(chance)} of labels without any "
+            "pattern"
+        )
+    return Outcome("confirmed", "")
 
 
 STUDY = Study(
@@ -204,12 +247,17 @@ STUDY = Study(
     claims=(
         Claim(
             "Deep neural networks easily fit random labels.",
-            f"every network has a train accuracy of at least {percent(FITS)} on random labels, in every seed",
+            f"Confirmed if every network has a train accuracy of at least {percent(FITS)} on at least {FEWEST} random "
+            f"labels in every seed, where the share of wrong labels lies within {LABELS_OFF} standard errors of "
+            f"1 - 1/K and the test accuracy within {FROM_CHANCE} of 1/K. Contradicted if a network that fits true "
+            "labels does not fit random ones and its loss has stopped falling.",
             _fit(("random-labels",)),
         ),
         Claim(
             "They fit shuffled pixels, random pixels and Gaussian noise as well.",
-            f"every network has a train accuracy of at least {percent(FITS)} under all three, in every seed",
+            f"Confirmed if every network has a train accuracy of at least {percent(FITS)} on at least {FEWEST} "
+            "examples under each of the three, in every seed. Contradicted if a network that fits true labels does not "
+            "and its loss has stopped falling.",
             _fit(("shuffled-pixels", "random-pixels", "gaussian-pixels")),
         ),
     ),

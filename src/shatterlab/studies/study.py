@@ -6,10 +6,12 @@ from typing import Any, Literal, get_args
 
 import polars as pl
 
+from ..errors import ShatterlabError
 from ..jobs import Job, Kept
-from ..results import Asked, Measurement, Result, Store
+from ..results import Asked, Examples, Measurement, Result, Store
 from ..results.table import epoch_table, run_table
 from ..row import Row
+from .outcome import Outcome
 
 Scale = Literal["demo", "cpu", "paper"]
 Jobs = Sequence[Job] | Generator[Sequence[Job], Any, None]
@@ -28,11 +30,20 @@ Cells = dict[str, str | int | float | None]
 
 @dataclass(frozen=True)
 class Tables:
-    """A study's outcome: a line for each finished run, a line for each epoch, and the records of its computations."""
+    """The evidence of a study.
+
+    Args:
+        runs: a line for each finished run.
+        epochs: a line for each epoch of each of them.
+        records: the records of its finished computations.
+        examples: takes a run's id and returns what became of its examples by the name of the set, or None where the
+            run has not kept them.
+    """
 
     runs: pl.DataFrame
     epochs: pl.DataFrame
     records: Sequence[dict[str, Any]] = ()
+    examples: Callable[[str], Mapping[str, Examples] | None] = field(default=lambda id: None, repr=False)
 
 
 CHAPTERS = {
@@ -70,31 +81,19 @@ TAKEAWAYS = {
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """The evidence of some runs about a claim.
-
-    Args:
-        confirmed: whether the claim's rule holds.
-        numbers: the numbers that decided the claim, in words for people.
-    """
-
-    confirmed: bool
-    numbers: str
-
-
-@dataclass(frozen=True)
 class Claim:
     """A statement of the paper, the lecture or a work that it cites, which runs can confirm or contradict.
 
     Args:
         statement: the statement in one sentence.
-        rule: the condition under which runs confirm the statement, in words; the very rule that `check` applies.
-        check: takes the finished runs of a study and returns the outcome, or None where the runs cannot decide.
+        rule: what confirms the statement, what contradicts it, and its premises, in words; the rule that `check`
+            applies.
+        check: takes the evidence of a study, which may be empty, and returns the outcome.
     """
 
     statement: str
     rule: str
-    check: Callable[[Tables], Outcome | None] = field(repr=False)
+    check: Callable[[Tables], Outcome] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -189,7 +188,15 @@ def tables(store: Store, results: Sequence[Result], measured: Sequence[Measureme
     rows = [store.rows(result.spec) for result in results]
     overfit = pl.Series("overfit_step", [overfit_step(epochs) for epochs in rows], pl.Int64)
     lines = [line for measurement in measured for line in measurement.lines()]
-    return Tables(run_table(results).with_columns(overfit), epoch_table(store, results, rows), lines)
+    by_id = {result.id: result for result in results}
+
+    def examples(id: str) -> Mapping[str, Examples] | None:
+        try:
+            return store.examples(by_id[id])
+        except (KeyError, ShatterlabError):  # runs of earlier versions have not kept them
+            return None
+
+    return Tables(run_table(results).with_columns(overfit), epoch_table(store, results, rows), lines, examples)
 
 
 def found_of(store: Store, asked: Asked, results: Sequence[Result]) -> tuple[list[Result], list[Measurement]]:

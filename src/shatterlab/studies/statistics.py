@@ -1,0 +1,147 @@
+"""Means with errors: differences of accuracies on a shared test set, over seeds, and the tests that rules apply."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .outcome import State
+
+LEVEL = 0.95
+"""Claims of a gain or a loss need the whole of the two-sided interval of this level on one side."""
+
+EQUIVALENCE_LEVEL = 0.90
+"""Claims of no gain need the upper end of the two-sided interval of this level below a stated margin."""
+
+SEED_SPREAD = 0.01
+"""The standard deviation of a test accuracy over seeds that a single seed is assumed to have (see `ASSUMPTIONS`)."""
+
+
+class Estimate(NamedTuple):
+    """An estimated number with its standard error."""
+
+    value: float
+    error: float
+    """The standard error; infinite where it is not known."""
+    degrees: float = np.inf
+    """Degrees of freedom of the t distribution; infinite for a normal one."""
+    seeds: int = 1
+
+    def interval(self, level: float = LEVEL) -> tuple[float, float]:
+        """The two-sided confidence interval of a level in (0, 1), by the t quantile."""
+        from scipy.stats import t
+
+        reach = float(t.ppf((1 + level) / 2, self.degrees)) * self.error if self.error else 0.0
+        return self.value - reach, self.value + reach
+
+
+def over_seeds(values: Sequence[float]) -> Estimate:
+    """The mean over seeds, with SD / sqrt(s) as its error and s - 1 degrees of freedom; one seed has no known error."""
+    s = len(values)
+    if s < 2:
+        return Estimate(float(values[0]), np.inf, seeds=1)
+    return Estimate(float(np.mean(values)), float(np.std(values, ddof=1)) / s**0.5, s - 1, s)
+
+
+def share(value: float, n: int) -> Estimate:
+    """A share of n independent examples, with the binomial standard error sqrt(p (1 - p) / n).
+
+    Where the share is 0 or 1 the error would be 0; it is taken at (x + 1) / (n + 2) instead.
+    """
+    p = (value * n + 1) / (n + 2) if value in (0, 1) else value
+    return Estimate(value, (p * (1 - p) / n) ** 0.5)
+
+
+def paired_difference(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Estimate:
+    """The accuracy of the first models less that of the second, on one test set that all of them share.
+
+    Args:
+        first, second: bool (s, n), whether the model of each seed predicts each test example correctly; the seeds of
+            both stand in the same order.
+
+    Returns:
+        The mean difference, in shares. With one seed its error is sqrt(b + c - (b - c)² / n) / n, where b and c count
+        the examples that only the first, only the second model gets right; the spread over seeds is not in it. With
+        several seeds the squared error is the variance of the seeds' differences over s plus that of the examples'
+        differences over n, which is the variance of a bootstrap that resamples seeds and examples together, without
+        its bias by (s - 1) / s; the degrees of freedom are Satterthwaite's.
+    """
+    difference = first.astype(np.int8) - second.astype(np.int8)
+    s, n = difference.shape
+    value = float(difference.mean())
+    if s == 1:
+        b, c = int((difference > 0).sum()), int((difference < 0).sum())
+        # Where no prediction differs, the error is that of one discordant example.
+        return Estimate(value, max(b + c - (b - c) ** 2 / n, 1.0) ** 0.5 / n, n - 1)
+    of_seeds = float(difference.mean(axis=1).var(ddof=1)) / s
+    of_examples = float(difference.mean(axis=0).var(ddof=1)) / n
+    return _combined(value, of_seeds, s, of_examples, n)
+
+
+def unpaired_difference(first: Sequence[float], second: Sequence[float], n: int) -> Estimate:
+    """The same from accuracies alone, where it is not known which examples were right: with larger errors.
+
+    Args:
+        first, second: shares in [0, 1] for each seed, in the same order.
+        n: the number of test examples behind each.
+    """
+    differences = np.subtract(first, second)
+    s = len(differences)
+    of_examples = sum(share(float(np.mean(values)), n).error ** 2 for values in (first, second))
+    if s == 1:
+        return Estimate(float(differences[0]), of_examples**0.5)
+    return _combined(float(differences.mean()), float(differences.var(ddof=1)) / s, s, of_examples, n)
+
+
+def _combined(value: float, of_seeds: float, s: int, of_examples: float, n: int) -> Estimate:
+    total = of_seeds + of_examples
+    spread = of_seeds**2 / (s - 1) + of_examples**2 / (n - 1)
+    return Estimate(value, total**0.5, total**2 / spread if spread else float(s - 1), s)
+
+
+def with_seed_spread(estimate: Estimate) -> Estimate:
+    """Adds to a difference of one seed the `SEED_SPREAD` that both of its models are assumed to have."""
+    if estimate.seeds > 1:
+        return estimate
+    return estimate._replace(error=(estimate.error**2 + 2 * SEED_SPREAD**2) ** 0.5)
+
+
+def above(estimate: Estimate, threshold: float) -> State:
+    """Whether a number lies above a threshold, beyond its error."""
+    low, high = estimate.interval()
+    return "confirmed" if low > threshold else "contradicted" if high < threshold else "not shown"
+
+
+def below(estimate: Estimate, threshold: float) -> State:
+    """Whether a number lies below a threshold, beyond its error."""
+    return above(estimate._replace(value=-estimate.value), -threshold)
+
+
+def no_gain(estimate: Estimate, margin: float) -> State:
+    """An equivalence test: whether a gain is smaller than a margin, both in the same unit.
+
+    It is contradicted where the whole interval lies above the margin.
+    """
+    if estimate.interval(EQUIVALENCE_LEVEL)[1] < margin:
+        return "confirmed"
+    return "contradicted" if estimate.interval()[0] > margin else "not shown"
+
+
+def falling(losses: Sequence[float]) -> bool | None:
+    """Whether a loss was still falling over the last quarter of its epochs, at least four.
+
+    A straight line is fitted to the quarter. The loss is falling if the line falls by more than three of its standard
+    errors, and by more than a thousandth of the loss, as a learning rate that dies leaves a fall without an end.
+
+    Returns:
+        None where there are fewer than four epochs, or losses that are not finite.
+    """
+    tail = np.array(losses[-max(4, -(-len(losses) // 4)) :], dtype=float)
+    if len(tail) < 4 or not np.isfinite(tail).all():
+        return None
+    time = np.linspace(-0.5, 0.5, len(tail))
+    slope = float(time @ tail / (time @ time))
+    residuals = tail - tail.mean() - slope * time
+    error = (float(residuals @ residuals) / (len(tail) - 2) / float(time @ time)) ** 0.5
+    return -slope > max(3 * error, 1e-3 * float(tail.mean()))
