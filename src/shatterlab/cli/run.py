@@ -79,7 +79,9 @@ def command(
 
     failures = _do_all(wanted, f"{study} at scale {scale} on {data}", opened, scale, device, jobs, data_dir)
     for name, each in studies.items():
-        _print_outcome(name, each, opened, so_far(name, seeds))
+        of_study = so_far(name, seeds)
+        asked = Asked(study=name, scale=scale, data=data, model=model, seeds=seeds, **_ids(of_study))
+        _print_outcome(each, opened, asked, of_study)
     chart_library()  # kept for `shatterlab report`, which then answers at once
     if errors := [error for error in failures.values() if error]:
         raise ShatterlabError(errors[0] + (f" ({len(errors) - 1} more failed.)" if len(errors) > 1 else ""))
@@ -272,15 +274,16 @@ def _announce_trainings(
     return wanted, units
 
 
-def _print_outcome(name: str, study: "Study", store: Store, jobs: "Sequence[Job]") -> None:
+def _print_outcome(study: "Study", store: Store, asked: Asked, jobs: "Sequence[Job]") -> None:
     from ..results import Measurement, Result
     from ..studies import tables
     from .terminal import print_study
 
     kept = [outcome for job in jobs if (outcome := job.kept(store))]
-    print(f"\n{name}  {study.question}")
+    print(f"\n{asked.study}  {study.question}")
     if not kept:
         print("  none of its runs is finished")
         return
     runs = [outcome for outcome in kept if isinstance(outcome, Result)]
-    print_study(study, tables(store, runs, [outcome for outcome in kept if isinstance(outcome, Measurement)]))
+    measured = [outcome for outcome in kept if isinstance(outcome, Measurement)]
+    print_study(study, asked, tables(store, runs, measured), len(jobs) - len(kept))

@@ -104,4 +104,4 @@ def _print_verdicts(store: Store, asked: "Asked", runs: "list[Result]", measured
     note = f", {missing} of {whole} runs missing" if missing else ""
     model = f", {asked.model}" if asked.model else ""
     print(f"\n{asked.study} ({asked.scale}, {asked.data}{model}{note})")
-    print_study(STUDIES[asked.study], tables(store, runs, measured))
+    print_study(STUDIES[asked.study], asked, tables(store, runs, measured), missing)

@@ -7,7 +7,8 @@ from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
-from ..studies import Study, Tables
+from ..results import Asked
+from ..studies import Study, Tables, command_of, judge
 
 MOST_COLUMNS = 130
 """A table is as wide as it needs up to this: lines that the terminal folds are easier to read than folded cells."""
@@ -37,10 +38,26 @@ def _shown(cell: str | float | None) -> str:
     return escape(cell) if isinstance(cell, str) else f"{cell:,}" if isinstance(cell, int) else f"{cell:,.6g}"
 
 
-def print_study(study: Study, tables: Tables) -> None:
-    """Prints the verdicts of a study, one in each line, then its table if it has one."""
+def print_study(study: Study, asked: Asked, tables: Tables, missing: int) -> None:
+    """Prints what a study found: its verdicts, one in each line, the state of its claims, and its table if it has one.
+
+    Args:
+        study: the study.
+        asked: the request.
+        tables: the evidence of the runs that are finished.
+        missing: how many are not.
+    """
     for sentence in study.verdict(tables):
         print(f"  {sentence}")
+    # The claims are about the studies' own networks.
+    judged = {} if asked.model else judge(study, asked, tables, missing)
+    if judged:
+        print()
+    for claim, outcome in judged.items():
+        print(f"  {outcome.state:<12}  {claim.statement}")
+        if outcome.reason:
+            command = command_of(asked, outcome.remedy)
+            print(f"{'':16}{outcome.reason}{f': {command}' if outcome.remedy and command else '.'}")
     if study.table:
         print()
         print_records(study.table(tables))

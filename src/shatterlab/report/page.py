@@ -13,11 +13,11 @@ from ..assumptions import ASSUMPTIONS
 from ..errors import ShatterlabError
 from ..results import Reader, Result, Store
 from ..results.table import RUN_ORDER, run_table
-from ..studies import CHAPTERS, STUDIES, Claim, Outcome, asked_of, found_of, tables
+from ..studies import CHAPTERS, STUDIES, Claim, Outcome, asked_of, found_of, judge, tables
 from .library import chart_library
 from .own_networks import MOST_GROUPS, network_section, own_networks
 from .render import Section, as_json, environment, render, slug
-from .scoreboard import checked, counts, scoreboard, takeaways
+from .scoreboard import counts, scoreboard, takeaways
 from .study import Shown, study_section
 
 T = TypeVar("T")
@@ -93,7 +93,7 @@ def sections(store: Store, results: Sequence[Result], kept: dict[str, Any] | Non
 
         def judged(one: Shown = one) -> tuple[Section, dict[Claim, Outcome]]:
             found = tables(store, one.runs, one.measured)
-            return study_section(one, found), {claim: checked(claim, found, one) for claim in one.study.claims}
+            return study_section(one, found), judge(one.study, one.asked, found, one.missing)
 
         made[one.id] = _remembered(kept, one.asked.model_dump_json(), [*one.runs, *one.measured], judged)
     outcomes = {id: checked for id, (_, checked) in made.items()}

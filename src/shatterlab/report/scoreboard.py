@@ -3,22 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..studies import STATES, STUDIES, TAKEAWAYS, Claim, Outcome, Tables, cannot_tell
+from ..studies import STATES, STUDIES, TAKEAWAYS, Claim, Outcome, command_of
 from .study import Shown
 
 NOT_RUN = "not yet run here"
 """The state of a claim whose study has not been asked for."""
 
 EVERY_STATE = (*STATES, NOT_RUN)
-
-
-def checked(claim: Claim, found: Tables, one: Shown) -> Outcome:
-    """The outcome of a claim; unfinished runs decide none, as those that are missing may say otherwise."""
-    outcome = claim.check(found)
-    if not one.missing or outcome.state == "cannot tell":
-        return outcome
-    whole = len(one.asked.run_ids) + len(one.asked.measurement_ids)
-    return cannot_tell(f"{one.missing} of {whole} runs are unfinished", "finish", outcome.numbers)
 
 
 def scoreboard(shown: Sequence[Shown], outcomes: Mapping[str, Mapping[Claim, Outcome]]) -> list[dict[str, Any]]:
@@ -28,7 +19,11 @@ def scoreboard(shown: Sequence[Shown], outcomes: Mapping[str, Mapping[Claim, Out
         here = [one for one in shown if one.asked.study == name and not one.asked.model]
         for claim in study.claims:
             judged = [
-                {"one": one, "outcome": (outcome := outcomes[one.id][claim]), "command": one.command(outcome.remedy)}
+                {
+                    "one": one,
+                    "outcome": (outcome := outcomes[one.id][claim]),
+                    "command": command_of(one.asked, outcome.remedy),
+                }
                 for one in here
             ]
             # Runs that can tell come before larger ones that cannot.

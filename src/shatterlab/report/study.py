@@ -1,18 +1,14 @@
 """The section about one request to a study (a scale and data): verdicts, charts, table, comparisons, provenance."""
 
 import hashlib
-import shlex
 from dataclasses import dataclass
 
 from ..assumptions import ASSUMPTIONS
 from ..results import Asked, Measurement, Result
 from ..spec import PAPER_TRAINING_SIZE
-from ..studies import Remedy, Study, Tables, at_full_size
+from ..studies import Study, Tables, at_full_size, command_of
 from .provenance import comparisons, provenance
 from .render import Section, heading_of, render
-
-LARGER = {"demo": "cpu", "cpu": "paper"}
-"""The next larger scale of each scale."""
 
 
 @dataclass(frozen=True)
@@ -43,23 +39,6 @@ class Shown:
             return self.asked.scale != "paper" or any(size != PAPER_TRAINING_SIZE for size in sizes)
         return not at_full_size(self.study, self.asked)
 
-    def command(self, remedy: Remedy = "") -> str:
-        """The command that made this request, or the one that applies a remedy to it.
-
-        Larger scales and more seeds go on from the runs that are there. At the paper's scale there is no larger one,
-        so that its remedy is an empty command.
-        """
-        asked = self.asked
-        scale, seeds = asked.scale, asked.seeds
-        if remedy == "scale":
-            if (scale := LARGER.get(asked.scale, "")) == "":
-                return ""
-        elif remedy == "seeds":
-            seeds = max(3, seeds + 1)
-        rest = ["--model", asked.model] if asked.model else []
-        rest += ["--seeds", str(seeds)] if seeds > 1 else []
-        return shlex.join(["shatterlab", "run", asked.study, "--scale", scale, "--data", asked.data, *rest])
-
     @property
     def data(self) -> str:
         """The name of the data, for people; empty for studies that need no data."""
@@ -80,7 +59,7 @@ def study_section(one: Shown, found: Tables) -> Section:
         asked=asked,
         scaled=one.scaled,
         data=one.data,
-        command=one.command(),
+        command=command_of(asked),
         missing=one.missing,
         whole=len(asked.run_ids) + len(asked.measurement_ids),
         verdicts=verdicts,

@@ -17,6 +17,7 @@ from . import (
     random_labels_regularized,
     table1,
 )
+from .judging import command_of, judge
 from .outcome import STATES, Outcome, Remedy, State, cannot_tell
 from .study import (
     CHAPTERS,
@@ -48,8 +49,10 @@ __all__ = [
     "at_full_size",
     "cannot_tell",
     "chosen",
+    "command_of",
     "found_of",
     "jobs_so_far",
+    "judge",
     "tables",
 ]
 
