@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 import pytest
 from helpers import found, train_all
 
 from shatterlab import ShatterlabError, Store, make_spec, run
 from shatterlab.assumptions import ASSUMPTIONS
 from shatterlab.report import sections, write, write_figures
+from shatterlab.report.glossary import GLOSSARY, glossed
+from shatterlab.report.scoreboard import scoreboard, takeaways
+from shatterlab.report.study import Shown
 from shatterlab.results import Asked
-from shatterlab.studies import CHAPTERS, STUDIES, TAKEAWAYS, Tables
+from shatterlab.studies import CHAPTERS, STUDIES, TAKEAWAYS, Outcome, cannot_tell, command_of, judge
 
 CHROMIUM = shutil.which("chromium")
 
@@ -66,96 +68,8 @@ def test_every_study_has_a_chapter_claims_and_known_assumptions() -> None:
         assert set(study.assumptions) <= ASSUMPTIONS.keys()
         for claim in study.claims:
             assert claim.statement.endswith(".")
-            assert not claim.rule.endswith(".")
+            assert claim.rule.startswith("Confirmed if ") and claim.rule.endswith(".")
     assert {name for names in TAKEAWAYS.values() for name in names} <= STUDIES.keys()
-
-
-def records(**changes: Any) -> Callable[[Tables], Tables]:
-    """The same tables with some entries of every record replaced, where a record has them."""
-    return lambda found: Tables(
-        found.runs, found.epochs, [{k: changes.get(k, v) for k, v in r.items()} for r in found.records]
-    )
-
-
-def runs(**changes: Any) -> Callable[[Tables], Tables]:
-    """The same tables with some columns of the runs replaced."""
-    return lambda found: Tables(
-        found.runs.with_columns(**{k: pl.lit(v) if not isinstance(v, pl.Expr) else v for k, v in changes.items()}),
-        found.epochs,
-        found.records,
-    )
-
-
-def kernel_errors(pixels: float, gabor: float) -> Callable[[Tables], Tables]:
-    norms = {"pixels": 1.0, "gabor": 2.0}
-    return lambda found: Tables(
-        found.runs,
-        found.epochs,
-        [
-            r | {"test_error": gabor if r["features"] == "gabor" else pixels, "norm": norms.get(r["features"], 1.0)}
-            | {"train_error": 0.0, "tested": 10_000}
-            for r in found.records
-        ],
-    )  # fmt: skip
-
-
-NOISE = pl.col("amount")
-GOOD = {"train_accuracy": 1.0, "test_accuracy": 0.5, "n_test": 10_000, "overfit_step": 10}
-# For each claim: what makes it hold, and what contradicts it.
-CONTRARIES: dict[str, list[tuple[Callable[[Tables], Tables], Callable[[Tables], Tables]]]] = {
-    "bias-variance": [(lambda t: Tables(t.runs, t.epochs, [r | {"total": (r["degree"] - 2) ** 2} for r in t.records]),
-                       lambda t: Tables(t.runs, t.epochs, [r | {"total": r["degree"]} for r in t.records]))],
-    "overparameterization": [(records(parameters=10**8), records(parameters=10))],
-    "learning-curves": [(runs(**GOOD), runs(train_accuracy=0.9))] * 2,
-    "label-noise": [
-        (runs(overfit_step=10), runs(overfit_step=pl.when(NOISE == 0).then(10).otherwise(500))),
-        (runs(train_accuracy=1.0, test_accuracy=0.9 - NOISE / 2, n_test=10_000),
-         runs(train_accuracy=1.0, test_accuracy=0.1 + NOISE / 2, n_test=10_000)),
-    ],
-    "precision": [
-        (runs(train_accuracy=pl.when(pl.col("precision") == "bf16").then(0.98).otherwise(1.0)), runs(train_accuracy=1.0))
-    ],
-    "expressivity": [(records(), records(max_error=1.0)), (records(), records(width=10_000))],
-    "table1": [
-        (runs(**GOOD), runs(**GOOD | {"test_accuracy": 0.1})),
-        (runs(**GOOD), runs(test_accuracy=pl.when(pl.col("weight_decay") > 0).then(0.9).otherwise(0.2))),
-    ],
-    "random-labels-regularized": [(runs(train_accuracy=1.0, online_accuracy=1.0), runs(train_accuracy=0.5))],
-    "implicit": [
-        (runs(**GOOD, validation_test_accuracy=0.5), runs(**GOOD, validation_test_accuracy=0.6)),
-        (runs(**GOOD), runs(**GOOD | {"train_accuracy": 0.6})),
-    ],
-    "minimum-norm": [
-        (records(to_limit=0.001, span_angle=1e-9), records(to_limit=0.5)),
-        (records(curvature_difference=1e-9), records(curvature_difference=0.1)),
-    ],
-    "kernels": [(kernel_errors(0.1, 0.05), kernel_errors(0.895, 0.895)), (kernel_errors(0.1, 0.05), kernel_errors(0.1, 0.2))],
-    "matrix-factorization": [
-        (lambda t: Tables(t.runs, t.epochs, [r | {"error": 2.0 if (r["start"] or 0) > 1 else 0.001, "nuclear_norm": 1.0}
-                                             for r in t.records]), records(error=0.5)),
-    ],
-    "gradient-descent": [(records(reached=100, r2=0.999, worst_incoherence=1.0), records(reached=None))],
-    "double-descent": [
-        (lambda t: Tables(t.runs, t.epochs, [
-            r | {"test_loss": 1.0 if r["kind"] == "best ridge" else 9.0 if r["features"] == r["n"] else 2.0,
-                 "test_error": 0.9 if r["features"] == r["n"] else 0.2} for r in t.records]),
-         lambda t: Tables(t.runs, t.epochs, [r | {"test_loss": r["features"]} for r in t.records])),
-    ],
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("name", "number"), [(name, i) for name, study in STUDIES.items() for i in range(len(study.claims))]
-)
-def test_a_claim_is_confirmed_by_its_rule_and_by_nothing_else(small_store: Store, name: str, number: int) -> None:
-    claim, (good, bad) = STUDIES[name].claims[number], CONTRARIES[name][number]
-    whole = found(small_store, name)
-    confirmed, refuted = claim.check(good(whole)), claim.check(bad(whole))
-    assert confirmed is not None
-    assert refuted is not None
-    assert (confirmed.confirmed, refuted.confirmed) == (True, False)
-    assert "nan" not in confirmed.numbers
-    assert claim.check(Tables(whole.runs.clear(), whole.epochs.clear())) is None
 
 
 def test_a_claim_is_not_confirmed_while_runs_are_missing(small_store: Store, tmp_path: Path) -> None:
@@ -167,10 +81,48 @@ def test_a_claim_is_not_confirmed_while_runs_are_missing(small_store: Store, tmp
         asked = Asked.model_validate_json(file.read_text())
         store.ask(asked.model_copy(update={"run_ids": [*asked.run_ids, "0" * 12]}))
     unfinished = sections(store, results)[0].html
-    yes, no = '<span class="state confirmed">confirmed</span>', '<span class="state not-confirmed">not confirmed</span>'
-    assert yes in board
-    assert yes not in unfinished
-    assert unfinished.count(no) == board.count(no) > 0
+    assert '<span class="state confirmed">confirmed</span>' in board
+    assert '<span class="state confirmed">' not in unfinished
+    assert '<span class="state contradicted">' not in unfinished
+    assert "runs are unfinished." in unfinished
+
+
+def test_runs_that_cannot_tell_say_why_and_name_the_command_that_would(small_store: Store) -> None:
+    for one in small_store.asked():
+        study, tables_found = STUDIES[one.study], found(small_store, one.study)
+        for outcome in judge(study, one, tables_found, 0).values():
+            if outcome.state == "cannot tell" and outcome.remedy:
+                command = command_of(one, outcome.remedy)
+                assert command.startswith(
+                    f"shatterlab run {one.study} --scale {'cpu' if outcome.remedy == 'scale' else 'demo'}"
+                )
+    paper = Asked(study="table1", scale="paper", data="cifar10", seeds=1, run_ids=[])
+    assert command_of(paper, "scale") == ""
+    assert command_of(paper, "seeds") == "shatterlab run table1 --scale paper --data cifar10 --seeds 3"
+
+
+def test_a_takeaway_wears_the_state_of_its_claims() -> None:
+    studies = next(iter(TAKEAWAYS.values()))
+    lines = [{"study": name, "state": "confirmed"} for name in studies]
+    assert takeaways(lines)[0]["state"] == "confirmed"
+    for state in ("cannot tell", "not shown", "contradicted"):
+        lines.append({"study": studies[0], "state": state})
+        assert takeaways(lines)[0]["state"] == state
+    assert takeaways([])[0]["state"] == "not yet run here"
+
+
+def test_runs_that_can_tell_decide_before_larger_ones_that_cannot(small_store: Store) -> None:
+    (asked,) = [one for one in small_store.asked() if one.study == "label-noise"]
+    study = STUDIES["label-noise"]
+    large, small = (Shown(asked.model_copy(update={"scale": scale}), study, [], []) for scale in ("cpu", "demo"))
+    outcomes = {
+        large.id: dict.fromkeys(study.claims, cannot_tell("unfitted", "scale")),
+        small.id: dict.fromkeys(study.claims, Outcome("confirmed", "12")),
+    }
+    line = next(line for line in scoreboard([large, small], outcomes) if line["study"] == "label-noise")
+    assert line["state"] == "confirmed"
+    assert [judged["outcome"].state for judged in line["outcomes"]] == ["confirmed", "cannot tell"]
+    assert line["outcomes"][1]["command"].startswith("shatterlab run label-noise --scale paper")
 
 
 def test_the_command_of_a_section_can_be_pasted_into_a_shell(small_store: Store, tmp_path: Path) -> None:
@@ -314,3 +266,11 @@ def test_a_planted_script_never_runs(browser: Any, hostile_store: Store, tmp_pat
     assert HOSTILE in page.locator("main").inner_text()
     assert alerts == []
     page.close()
+
+
+def test_a_term_is_explained_once_and_whatever_else_stands_there_is_escaped() -> None:
+    html = str(glossed("<b>chance</b> is 10 %, the chances; chance & SE of random labels"))
+    assert html.count("<abbr") == 3
+    assert html.startswith('&lt;b&gt;<abbr title="The accuracy of guessing')
+    assert "the chances; chance &amp; " in html
+    assert list(GLOSSARY) == sorted(GLOSSARY, key=str.lower)

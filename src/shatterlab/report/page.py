@@ -14,6 +14,7 @@ from ..errors import ShatterlabError
 from ..results import Reader, Result, Store
 from ..results.table import RUN_ORDER, run_table
 from ..studies import CHAPTERS, STUDIES, Claim, Outcome, asked_of, found_of, judge, tables
+from .glossary import GLOSSARY
 from .library import chart_library
 from .own_networks import MOST_GROUPS, network_section, own_networks
 from .render import Section, as_json, environment, render, slug
@@ -111,7 +112,7 @@ def sections(store: Store, results: Sequence[Result], kept: dict[str, Any] | Non
         parts += [made[one.id][0] for name in names for one in here[name]]
     parts.append(render("takeaways", "takeaways", takeaways=takeaways(board)))
     parts.append(_remembered(kept, "runs", results, lambda: _runs(results)))
-    parts.append(render("assumptions", "assumptions", assumptions=ASSUMPTIONS))
+    parts.append(render("assumptions", "assumptions", assumptions=ASSUMPTIONS, glossary=GLOSSARY))
     return parts
 
 

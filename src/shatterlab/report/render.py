@@ -10,6 +10,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
+from .glossary import glossed
+
 
 @dataclass(frozen=True)
 class Section:
@@ -34,6 +36,7 @@ def environment() -> Environment:
     )
     environment.filters["percent"] = lambda share: "—" if share is None else f"{100 * share:.2f}"
     environment.filters["count"] = lambda number: "—" if number is None else f"{number:,}"
+    environment.filters["glossed"] = glossed
     environment.filters["number_like"] = lambda cell: not isinstance(cell, str) or cell[:1] in "0123456789+-—"
     return environment
 
