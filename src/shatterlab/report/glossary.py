@@ -21,7 +21,7 @@ GLOSSARY = {
     "least norm": "Of all solutions that fit, the one whose weights have the smallest Euclidean length.",
     "nuclear norm": "The sum of the singular values of a matrix; matrices of low rank have a small one.",
     "random crop": "Training on a window of each image whose place is drawn anew in every epoch.",
-    "random labels": "Labels drawn uniformly from all classes, whatever the image shows; of K classes 1 / K stay right.",
+    "random labels": "Labels drawn uniformly from all K classes, whatever the image shows; 1 / K of them stay right.",
     "ridge": "A penalty on the squared norm of the weights.",
     "SD": "Standard deviation: the spread of single values, here mostly of seeds.",
     "SE": "Standard error: the spread of a mean or a difference, were the whole experiment repeated.",
