@@ -26,6 +26,7 @@ class Target:
         source: table or figure.
         certainty: how we know.
         tolerance: absolute distance up to which a measured number counts as agreeing.
+        epochs: a run that has not fitted its training set is held against it from this many epochs on.
     """
 
     quantity: str
@@ -34,6 +35,7 @@ class Target:
     source: str
     certainty: Certainty
     tolerance: float
+    epochs: int
 
 
 # The recipe of appendix A; a run that departs from it in any of these is not compared.
@@ -61,6 +63,21 @@ TABLE_4_DECAY = 0.999
 def _recipe(model: str, corruption: str) -> dict[str, object]:
     rate = LEARNING_RATES.get(model, 0.01)
     return RECIPE | {"model": model, "corruption": corruption, "learning_rate": rate}
+
+
+SCHEDULES = {
+    "inception": (100, 100),
+    "inception-no-bn": (100, 100),
+    "alexnet": (100, 100),
+    "mlp-3x512": (40, 50),
+    "mlp-1x512": (60, 90),
+}
+"""Epochs of our runs at the paper's size, on true and on random labels, which may end earlier, when they are fitted: an
+assumption, see `ASSUMPTIONS`."""
+
+LONGER = 4
+"""Table 4's crop and augmentation runs take this many times the epochs, as every epoch shows other images: an
+assumption, the paper only says "longer"."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +146,7 @@ TABLE_4: tuple[Table4Row, ...] = (
 TABLE_4_CHANGES: dict[str, dict[str, Any]] = {
     "weight decay": {"weight_decay": WEIGHT_DECAY},
     "random crop": {"random_crop": True, "decay": TABLE_4_DECAY},
-    "augmentation": {"flip": 0.5, "rotation": 25, "decay": TABLE_4_DECAY},
+    "augmentation": {"flip": 0.5, "rotation": 25.0, "decay": TABLE_4_DECAY},
 }
 """By the paper's name of the regularizer: the dials it turns; rotation in degrees [transcription]."""
 
@@ -161,6 +178,9 @@ IMAGENET_TRAINING_SIZE = 1_281_167
 FIGURE_2B_BN_GAIN = (0.03, 0.04)
 """What batch normalization adds to Inception's test accuracy, and early stopping adds nothing [paper]."""
 
+TRAIN_TOLERANCE, TEST_TOLERANCE = 0.005, 0.025
+"""Measured accuracies this near the paper's agree with it: an assumption, as the paper gives no spread over seeds."""
+
 
 def _table_1() -> list[Target]:
     targets = []
@@ -169,8 +189,12 @@ def _table_1() -> list[Target]:
             "random_crop": row.crop,
             "weight_decay": WEIGHT_DECAY if row.weight_decay else 0.0,
         }
-        for quantity, percent, tolerance in (("train_accuracy", row.train, 0.005), ("test_accuracy", row.test, 0.025)):
-            targets.append(Target(quantity, percent / 100, where, "Table 1", "lecture", tolerance))
+        epochs = SCHEDULES[row.model][row.random_labels]
+        for quantity, percent, tolerance in (
+            ("train_accuracy", row.train, TRAIN_TOLERANCE),
+            ("test_accuracy", row.test, TEST_TOLERANCE),
+        ):
+            targets.append(Target(quantity, percent / 100, where, "Table 1", "lecture", tolerance, epochs))
     return targets
 
 
@@ -182,48 +206,47 @@ def _table_4() -> list[Target]:
             _recipe(row.model, "random-labels") | TABLE_4_CHANGES[row.regularizer],
             "Table 4",
             "transcription",
-            0.005,
+            TRAIN_TOLERANCE,
+            SCHEDULES[row.model][True] * (1 if row.regularizer == "weight decay" else LONGER),
         )
         for row in TABLE_4
         if row.train is not None
     ]
 
 
-def _figure_1a() -> list[Target]:
-    """Steps to an online loss of 0.1, Inception, batch 128, one seed, read off an independent reproduction."""
-    steps = {
-        "true-labels": 4_000,
-        "shuffled-pixels": 5_600,
-        "gaussian-pixels": 8_800,
-        "random-pixels": 11_900,
-        "random-labels": 16_600,
-    }
-    return [
-        Target(
-            "overfit_step",
-            value,
-            _recipe("inception", name) | {"batch_size": 128},
-            "Figure 1a",
-            "reproduction",
-            0.25 * value,
-        )
-        for name, value in steps.items()
-    ]
-
-
-TARGETS: tuple[Target, ...] = (*_table_1(), *_table_4(), *_figure_1a())
+TARGETS: tuple[Target, ...] = (*_table_1(), *_table_4())
 """Every number a run can be held against today. Each applies to runs that match its `where`, and to no others."""
 
-FIGURE_1A_ORDER = ("true-labels", "shuffled-pixels", "gaussian-pixels", "random-pixels", "random-labels")
+FIGURE_1A_STEPS = {
+    "true-labels": 4_000,
+    "shuffled-pixels": 5_600,
+    "gaussian-pixels": 8_800,
+    "random-pixels": 11_900,
+    "random-labels": 16_600,
+}
+"""Steps to a training loss of 0.1 in an independent reproduction of figure 1a, smoothed curves of one seed of an
+Inception with 1,651,114 parameters at batch 128 [reproduction]. No tolerance can be read off them, so that no run is
+held against them."""
+
+FIGURE_1A_ORDER = tuple(FIGURE_1A_STEPS)
 """The conditions from the fastest to the slowest to fit, as in figure 1a."""
 
 FIGURE_1B_SLOWDOWN = 4.0
 """The time to overfit random labels is about so many times that for true labels, figure 1b [transcription]."""
 
+# Figure 1c's test error without any corruption, about 0.11 [unverified], is not kept: it contradicts table 1, where
+# Inception without regularizers has 14.25 %.
 
-def targets_for(run: Mapping[str, object]) -> list[Target]:
+
+def targets_of(run: Mapping[str, object]) -> list[Target]:
     """The targets whose setting a run (a line of the table of runs) matches in every field named."""
     return [target for target in TARGETS if all(run.get(key) == value for key, value in target.where.items())]
+
+
+def targets_for(run: Mapping[str, object]) -> list[Target]:
+    """The targets a run can be held against: those of its setting, if it was fitted or trained for all their epochs."""
+    fitted, epochs = run.get("fit_step") is not None, run.get("epochs")
+    return [target for target in targets_of(run) if fitted or (isinstance(epochs, int) and epochs >= target.epochs)]
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,7 @@ def run(**changes: Any) -> dict[str, Any]:
     """A line of the table of runs: dials as in `make_spec`, columns of `OUTCOME`, and, for `tables_of`,
 
     `right`: bool (n_test,), which test examples the run gets right, which decides its test accuracy;
+    `places`: int (n_test,), which examples of the data set these are, for runs with test sets of their own;
     `losses`: the online loss of each epoch.
     """
     dials = {name: value for name, value in changes.items() if name in Spec.model_fields and name not in OUTCOME}
@@ -67,7 +68,7 @@ def tables_of(runs: Sequence[Mapping[str, Any]] = (), records: Sequence[dict[str
     lines, epochs, kept = [], [], {}
     for number, line in enumerate(runs):
         id = f"{number:012}"
-        extra = {name: line[name] for name in ("right", "losses") if name in line}
+        extra = {name: line[name] for name in ("right", "places", "losses") if name in line}
         lines.append({"run_id": id} | {name: value for name, value in line.items() if name not in extra})
         named = {name: line[name] for name in ("model", "data", "corruption", "amount", "regularizers", "seed", "n")}
         epochs += [
@@ -77,7 +78,8 @@ def tables_of(runs: Sequence[Mapping[str, Any]] = (), records: Sequence[dict[str
         if "right" in extra:
             right = np.asarray(extra["right"], dtype=bool)
             zeros = np.zeros(len(right), dtype=np.int64)
-            kept[id] = {"test": Examples(np.arange(len(right)), zeros, zeros, right < 0, np.where(right, 0, 1))}
+            places = np.asarray(extra.get("places", np.arange(len(right))))
+            kept[id] = {"test": Examples(places, zeros, zeros, right < 0, np.where(right, 0, 1))}
     return Tables(
         pl.DataFrame(lines, infer_schema_length=None),
         pl.DataFrame(epochs, schema=None if epochs else {"run_id": pl.String, "online_loss": pl.Float64}),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..paper import Table1Row
+from ..paper import SCHEDULES, Table1Row
 from ..spec import WEIGHT_DECAY, Spec, make_spec
 from .study import Scale
 
@@ -32,11 +32,8 @@ TABLE_1_DIALS: dict[Scale, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
         "mlp-1x512": ({"batch_size": 64, "epochs": 60}, {"epochs": 90}),
     },
     "paper": {
-        "inception": ({"epochs": 100}, {"epochs": 100}),
-        "inception-no-bn": ({"epochs": 100}, {"epochs": 100}),
-        "alexnet": ({"epochs": 100}, {"epochs": 100}),
-        "mlp-3x512": ({"epochs": 40}, {"epochs": 50}),
-        "mlp-1x512": ({"batch_size": 64, "epochs": 60}, {"epochs": 90}),
+        model: (({"batch_size": 64} if model == "mlp-1x512" else {}) | {"epochs": true}, {"epochs": random})
+        for model, (true, random) in SCHEDULES.items()
     },
 }  # fmt: skip
 

@@ -78,11 +78,6 @@ def mean_of(values: Sequence[float], form: Callable[[float], str]) -> str:
     return f"{form(mean)} (SD {form(deviation).removeprefix('+').removesuffix(' %')}, {len(values)} seeds)"
 
 
-def gain(runs: pl.DataFrame, base: pl.DataFrame, column: str = "test_accuracy") -> str:  # goes with its last user
-    pairs = runs.join(base, on="seed", suffix="_base")
-    return mean_of((100 * (pairs[column] - pairs[f"{column}_base"])).to_list(), "{:+.2f}".format)
-
-
 TRAINING_DIALS = {
     "learning_rate": "learning rates",
     "decay_every": "images between decays",
@@ -92,11 +87,11 @@ TRAINING_DIALS = {
 
 
 def unlike(runs: pl.DataFrame, base: pl.DataFrame) -> str:
-    """A reservation where two groups of runs that are compared were not trained alike."""
+    """A caveat where two groups of runs that are compared were not trained alike, else an empty string."""
     pairs = {text: (runs[dial][0], base[dial][0]) for dial, text in TRAINING_DIALS.items()}
     pairs["epochs"] = max(runs["epochs"].to_list()), max(base["epochs"].to_list())
     apart = [f"{text} {ours:,g} and {theirs:,g}" for text, (ours, theirs) in pairs.items() if ours != theirs]
-    return f", not trained alike: {', '.join(apart)}" if apart else ""
+    return f"not trained alike: {', '.join(apart)}" if apart else ""
 
 
 def points(values: pl.Series) -> str:

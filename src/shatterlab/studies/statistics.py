@@ -100,11 +100,29 @@ def _combined(value: float, of_seeds: float, s: int, of_examples: float, n: int)
     return Estimate(value, total**0.5, total**2 / spread if spread else float(s - 1), s)
 
 
-def with_seed_spread(estimate: Estimate) -> Estimate:
-    """Adds to a difference of one seed the `SEED_SPREAD` that both of its models are assumed to have."""
+def with_seed_spread(estimate: Estimate, models: int = 2) -> Estimate:
+    """Adds to an estimate from one seed the `SEED_SPREAD` that each of its models is assumed to have.
+
+    Args:
+        estimate: an accuracy, or a difference of accuracies.
+        models: how many models it is made of: two for a difference.
+    """
     if estimate.seeds > 1:
         return estimate
-    return estimate._replace(error=(estimate.error**2 + 2 * SEED_SPREAD**2) ** 0.5)
+    return estimate._replace(error=(estimate.error**2 + models * SEED_SPREAD**2) ** 0.5)
+
+
+def plus(first: Estimate, second: Estimate, factor: float) -> Estimate:
+    """The first estimate plus a multiple of the second.
+
+    Their standard errors are added up, as both may come from the same runs and test examples; this is never too small.
+    """
+    return Estimate(
+        first.value + factor * second.value,
+        first.error + abs(factor) * second.error,
+        min(first.degrees, second.degrees),
+        min(first.seeds, second.seeds),
+    )
 
 
 def above(estimate: Estimate, threshold: float) -> State:
