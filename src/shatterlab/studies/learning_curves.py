@@ -10,14 +10,14 @@ from ..data import DATASETS
 from ..figures.curves import loss_curves
 from ..figures.pictures import picture_strip
 from ..jobs import Computation, Job, Training
-from ..paper import FIGURE_1A_ORDER
-from ..spec import make_spec
+from ..paper import FIGURE_1A_ORDER, FIGURE_1A_STEPS
+from ..spec import PAPER_TRAINING_SIZE, make_spec
 from .outcome import Outcome, all_of, cannot_tell
 from .recipes import for_data
 from .rules import FEWEST, FITS
-from .sentences import count_of, display, mean_of, percent, sentence, setting
+from .sentences import count_of, display, mean_of, percent, points, sentence, setting
 from .statistics import falling, share
-from .study import OVERFIT_LOSS, Claim, Scale, Study, Tables
+from .study import OVERFIT_LOSS, Cells, Claim, Scale, Study, Tables
 
 CONDITIONS = ("true-labels", "partial-labels", "random-labels", "shuffled-pixels", "random-pixels", "gaussian-pixels")
 
@@ -111,6 +111,38 @@ def draw(tables: Tables) -> Mapping[str, Any]:
         )
         for model in models
     }
+
+
+def table(tables: Tables) -> list[Cells]:
+    """A line for each network and condition; at the paper's size beside the steps of a reproduction of figure 1a."""
+    if tables.runs.is_empty():
+        return []
+    return [
+        {
+            "network": display(str(model)),
+            "condition": str(condition).replace("-", " "),
+            "n": runs["n"][0],
+            "seeds": len(runs),
+            "train %": points(runs["train_accuracy"]),
+            "test %": points(runs["test_accuracy"]),
+            f"steps to a loss of {OVERFIT_LOSS:g}": mean_of(runs["overfit_step"].to_list(), "{:,.0f}".format)
+            if runs["overfit_step"].is_not_null().all()
+            else "not reached",
+            "steps, reproduction of figure 1a": f"{FIGURE_1A_STEPS[str(condition)]:,}"
+            if condition in FIGURE_1A_STEPS and _as_in_figure_1a(runs.row(0, named=True))
+            else "—",
+        }
+        for (model, condition), runs in tables.runs.group_by("model", "corruption", maintain_order=True)
+    ]
+
+
+def _as_in_figure_1a(run: Mapping[str, Any]) -> bool:
+    return (run["model"], run["data"], run["n"], run["batch_size"]) == (
+        "inception",
+        "cifar10",
+        PAPER_TRAINING_SIZE,
+        128,
+    )
 
 
 def verdict(tables: Tables) -> list[str]:
@@ -244,6 +276,7 @@ STUDY = Study(
     jobs=jobs,
     draw=draw,
     verdict=verdict,
+    table=table,
     claims=(
         Claim(
             "Deep neural networks easily fit random labels.",
