@@ -4,6 +4,8 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import check_estimator
 
@@ -19,7 +21,10 @@ ESTIMATORS = {
     "gaussian, ridge": KernelInterpolator(ridge=0.01),
     "laplace": KernelInterpolator("laplace"),
     "linear": KernelInterpolator("linear"),
+    "linear, ridge": KernelInterpolator("linear", ridge=0.1),
     "gaussian by conjugate gradients": KernelInterpolator(solver="cg"),
+    "gaussian in float32": KernelInterpolator(dtype="float32"),
+    "laplace in float32": KernelInterpolator("laplace", dtype="float32"),
 }
 every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS.values(), ids=ESTIMATORS)
 
@@ -75,3 +80,43 @@ def test_one_point_is_fitted(estimator) -> None:
     if getattr(estimator, "ridge", 0):
         pytest.skip("a ridge shrinks")
     assert clone(estimator).fit([[1.0, 2.0]], [3]).predict([[1.0, 2.0]]) == pytest.approx(3)
+
+
+@every_estimator
+@settings(max_examples=12, deadline=None)
+@given(of_points=st.integers(-300, 300), of_targets=st.integers(-300, 300))
+def test_points_and_targets_times_powers_of_two_give_the_same_answers(estimator, of_points, of_targets) -> None:
+    X, y = points()
+    new = points(seed=1)[0]
+    if getattr(estimator, "dtype", "") == "float32":
+        X, new, of_points = X.astype(np.float32), new.astype(np.float32), of_points // 3  # its range is up to 2^128
+    if getattr(estimator, "task", "auto") == "classification":
+        of_targets = 0  # classes have no scale
+    before, after = clone(estimator), clone(estimator)
+    linear = isinstance(estimator, MinimumNormRegressor) or getattr(estimator, "kernel", "") == "linear"
+    if linear:
+        after.set_params(ridge=np.ldexp(estimator.ridge, 2 * of_points))  # in units of the squared points
+    before.fit(X, y)
+    after.fit(np.ldexp(X, of_points), np.ldexp(y.astype(float), of_targets) if of_targets else y)
+    same = {"rtol": 1e-9, "atol": 1e-9}
+    found = after.predict(np.ldexp(new, of_points))
+    np.testing.assert_allclose(np.ldexp(found, -of_targets) if of_targets else found, before.predict(new), **same)
+    if hasattr(before, "norm_"):
+        of_norm = of_targets - of_points * linear
+        assert np.ldexp(after.norm_, -of_norm) == pytest.approx(before.norm_, rel=1e-6)
+
+
+@every_estimator
+@pytest.mark.parametrize("size", [1e-155, 1e155])
+def test_points_and_targets_whose_squares_are_no_numbers_are_fitted(estimator, size: float) -> None:
+    if getattr(estimator, "ridge", 0):
+        pytest.skip("a ridge shrinks")
+    if getattr(estimator, "dtype", "") == "float32":
+        size **= 1 / 5
+    X, y = points()
+    predicted = clone(estimator).fit(X * size, y).predict(X * size)
+    np.testing.assert_allclose(predicted, y, atol=1e-3)
+    if getattr(estimator, "task", "auto") != "classification":
+        model = clone(estimator).fit(X, y * size)
+        np.testing.assert_allclose(model.predict(X) / size, y, atol=1e-3)
+        assert not hasattr(model, "norm_") or 0 < model.norm_ < np.inf

@@ -102,6 +102,18 @@ def test_filters_that_cannot_be_are_refused(shape, count: int, message: str) -> 
         random_filters(np.zeros(shape, np.uint8), count)
 
 
+def test_images_of_other_integers_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"images must be uint8 or floats in \[0, 1\], got int64"):
+        random_filters(images().astype(np.int64), 2)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e300])
+def test_the_ridge_path_of_features_of_any_size_is_the_pseudoinverse(size: float) -> None:
+    rng = np.random.default_rng(0)
+    F, y = rng.standard_normal((10, 20)), rng.standard_normal((10, 1))
+    np.testing.assert_allclose(ridge_path(F * size, y, [0.0])[0] * size, np.linalg.pinv(F) @ y, rtol=1e-9)
+
+
 def test_the_ridge_path_equals_scikit_learns_ridge_and_the_pseudoinverse() -> None:
     rng = np.random.default_rng(0)
     F, y = random_relu_features(rng.standard_normal((30, 8)), 50), rng.standard_normal((30, 2))

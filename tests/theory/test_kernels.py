@@ -62,6 +62,44 @@ def test_without_a_ridge_every_point_is_fitted_and_the_norm_is_that_of_the_solut
     assert model.residual_ < 1e-8
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("far", [2_000.0, 1e9])
+@pytest.mark.parametrize("kernel", ["gaussian", "laplace"])
+def test_clusters_far_from_each_other_are_fitted_as_if_they_were_near(dtype, far: float, kernel: str) -> None:
+    X, y, new = some(60)
+    # Coordinates on a grid of 64 survive the shift by `far` in float32 and float64 alike.
+    grid = 64.0
+    X, new = np.rint(X * 4) * grid, np.rint(new * 4) * grid
+    X, index = np.unique(X, axis=0, return_index=True)
+    y = y[index]
+    shift = np.rint(far) * grid * 4
+    both, twice = np.concatenate([X, X + shift]), np.concatenate([y, -y])
+    gamma = (1 / (4 * grid)) ** (2 if kernel == "gaussian" else 1)
+    model = KernelInterpolator(kernel, gamma, dtype=dtype).fit(both, twice)
+    alone = KernelInterpolator(kernel, gamma).fit(X, y)
+    tolerance = 1e-3 if dtype == "float32" else 1e-7
+    np.testing.assert_allclose(model.predict(both), twice, atol=tolerance)
+    np.testing.assert_allclose(model.predict(new), alone.predict(new), atol=tolerance)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("spread", [0.0, 1e-3, 1.0, 100.0])
+@pytest.mark.parametrize("gamma", [1e-30, 0.05, 1e4, 1e300])
+def test_the_kernels_have_a_diagonal_of_one_and_few_roundings_elsewhere(dtype, spread: float, gamma: float) -> None:
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.standard_normal((40, 3)), rng.standard_normal((40, 3)) * 1e-2 + spread]).astype(dtype)
+    squared = ((X[:, None].astype(np.float64) - X.astype(np.float64)[None]) ** 2).sum(axis=2)
+    with np.errstate(over="ignore", under="ignore"):
+        expected = {"gaussian": np.exp(-gamma * squared), "laplace": np.exp(-np.sqrt(gamma * squared))}
+    for name, values in {
+        "gaussian": kernels.gaussian(X, X, gamma),
+        "laplace": kernels.laplace(X, X, np.sqrt(gamma)),
+    }.items():
+        assert values.dtype == dtype
+        assert (np.diagonal(values) == 1).all()
+        np.testing.assert_allclose(values, expected[name], atol=100 * np.finfo(dtype).eps)
+
+
 def test_a_function_and_its_gram_matrix_give_what_the_name_gives() -> None:
     X, y, new = some()
 
@@ -146,6 +184,8 @@ def test_what_is_no_gram_matrix_is_refused(gram, message: str) -> None:
     ("dials", "message"),
     [
         ({"ridge": None}, "ridge must be a finite number of at least 0, got None"),
+        ({"tolerance": np.nan}, "tolerance must be a number in \\[0, 1\\), got nan"),
+        ({"max_iterations": 0}, "max_iterations must be a whole number of at least 1, got 0"),
         ({"gamma": "scale"}, "gamma must be a positive finite number or None, got 'scale'"),
         ({"kernel": lambda X, Z: np.full((len(X), len(Z)), np.nan)}, "the kernel must return finite numbers"),
         ({"kernel": lambda X, Z: np.ones(3)}, "it returned shape"),

@@ -47,8 +47,8 @@ def test_zeros_are_solved_by_zero() -> None:
     np.testing.assert_array_equal(model.coef_, [0, 0])
 
 
-@pytest.mark.parametrize("ridge", [-1.0, np.nan, np.inf])
-def test_a_ridge_below_zero_is_refused(ridge: float) -> None:
+@pytest.mark.parametrize("ridge", [-1.0, np.nan, np.inf, "1"])
+def test_a_ridge_below_zero_is_refused(ridge) -> None:
     with pytest.raises(ValueError, match="ridge must be a finite number of at least 0"):
         MinimumNormRegressor(ridge=ridge).fit([[1.0]], [1.0])
 
@@ -118,3 +118,39 @@ def test_a_small_ridge_loses_no_digits(n: int, d: int, ridge: float) -> None:
 
 def test_points_at_the_origin_move_nothing() -> None:
     assert [w.tolist() for w in descend(np.zeros((3, 2)), [1.0, 2.0, 3.0], steps=2)] == [[0.0, 0.0]] * 2
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-155, 1e155, 1e300])
+def test_points_of_any_size_give_the_pseudoinverse(size: float) -> None:
+    X, y = wide()
+    expected = np.linalg.pinv(X) @ y
+    model = MinimumNormRegressor().fit(X * size, y)
+    np.testing.assert_allclose(model.coef_ * size, expected, rtol=1e-9)
+    assert model.norm_ * size == pytest.approx(np.linalg.norm(expected))
+    np.testing.assert_allclose(MinimumNormRegressor().fit(X, y * size).norm_ / size, np.linalg.norm(expected))
+    *_, last = descend(X * size, y, steps=2_000)
+    np.testing.assert_allclose(last * size, expected, rtol=1e-6)
+    assert span_angle(X * size, last) < 1e-6
+    assert span_angle(X, expected * size) < 1e-6
+
+
+def test_points_of_any_size_have_the_curvature_of_their_scale() -> None:
+    X, _ = wide()
+    for exponent in (-500, 500):
+        np.testing.assert_allclose(np.ldexp(curvature(np.ldexp(X, exponent)), -2 * exponent), curvature(X))
+
+
+def test_a_learning_rate_is_in_the_units_of_the_data() -> None:
+    X, y = wide()
+    X *= 1_000
+    *_, w = descend(X, y, np.ones(60), steps=3, learning_rate=1e-8)
+    expected = np.ones(60)
+    for _ in range(3):
+        expected = expected - 1e-8 / len(X) * (X.T @ (X @ expected - y))
+    np.testing.assert_allclose(w, expected)
+
+
+@pytest.mark.parametrize("w", [np.zeros(60), np.full(60, np.nan), np.ones(3)])
+def test_zero_has_no_angle(w) -> None:
+    with pytest.raises(ValueError, match="w must be 60 finite numbers that are not all zero"):
+        span_angle(wide()[0], w)

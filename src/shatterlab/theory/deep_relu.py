@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_array, check_X_y
 
-from .relu_interpolation import project, sorted_line
+from .ramps import sum_of_ramps
+from .relu_interpolation import project, slopes_between, sorted_line
 from .targets import numbers
 
 if TYPE_CHECKING:
@@ -62,15 +63,15 @@ class DeepReLU:
         return count
 
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
-        """The output, layer by layer: (n,) or (n, outputs) float64."""
+        """The output, layer by layer: (n,) or (n, outputs) float64; a layer's ramps are added up by prefix sums."""
         X = check_array(X, dtype=np.float64)
         if X.shape[1] != len(self.a):
             raise ValueError(f"X has {X.shape[1]} features, but the network was built for {len(self.a)}.")
-        z = project(X, self.a)[:, None]
-        total = np.maximum(z - self.b[0], 0) @ self.w[0]
+        z = project(X, self.a)
+        total = sum_of_ramps(z, self.b[0], self.w[0])
         passed = np.maximum(z - self.start, 0)
         for b, w in zip(self.b[1:], self.w[1:], strict=True):
-            total = total + np.maximum(passed - (b - self.start), 0) @ w
+            total = total + sum_of_ramps(passed, b - self.start, w)
         return total[:, 0] if self.one_output else total
 
     def to_torch(self) -> "torch.nn.Module":
@@ -81,7 +82,7 @@ class DeepReLU:
 
 
 def deep_relu_interpolator(X: ArrayLike, y: ArrayLike, depth: int, *, random_state: int | None = 0) -> DeepReLU:
-    """A network of a given depth that fits n points exactly.
+    """A network of a given depth that fits n points.
 
     Args:
         X: (n, d) finite numbers; equal rows with equal targets are merged.
@@ -96,28 +97,32 @@ def deep_relu_interpolator(X: ArrayLike, y: ArrayLike, depth: int, *, random_sta
     small as the targets however steep the slopes are.
 
     Raises:
-        ValueError: the depth is below 2, equal rows have different targets, or float64 cannot tell some rows apart.
+        ValueError: the depth is below 2, equal rows have different targets, float64 cannot tell some rows apart, or the
+            slope between two targets overflows.
 
     Source: Zhang et al. (2017), corollary 1, which leaves the construction of the layers open.
 
     >>> net = deep_relu_interpolator([[0.0], [1.0], [3.0], [4.0]], [5, -1, 2, 2], depth=3)
-    >>> net.predict([[1.0], [3.0], [0.0]]), net.depth
+    >>> net.predict([[1.0], [3.0], [0.0]]).round(12), net.depth
     (array([-1.,  2.,  5.]), 3)
     """
     if not isinstance(depth, int | np.integer) or depth < 2:
         raise ValueError(f"depth counts layers of weights and must be at least 2, got {depth}.")
     X, y = check_X_y(X, y, dtype=np.float64, multi_output=True, y_numeric=True)
     line = sorted_line(X, numbers(y), random_state)
-    knots, slopes = line.knots, line.slopes
+    knots, outputs = line.knots, line.y.shape[1]
+    # After the first layer the projection has been passed on, less its start: its rounding moves the knots a little.
+    first_slopes, later_slopes = slopes_between(knots, line.y), slopes_between(knots - knots[0], line.y)
     bounds = np.linspace(0, len(line.z), min(depth - 1, len(line.z)) + 1).round().astype(int)
     b, w = [], []
     for first, end in pairwise(bounds):
-        closing = [] if end == len(line.z) else [np.zeros((1, slopes.shape[1]))]
+        slopes = later_slopes if first else first_slopes
+        closing = [] if end == len(line.z) else [np.zeros((1, outputs))]
         changes = np.diff(np.concatenate([slopes[first:end], *closing]), axis=0, prepend=0.0)
         w.append(changes)
         b.append(knots[first : first + len(changes)])
     # A network deeper than it has points passes its sums through layers without ramps.
     empty = depth - 1 - len(b)
     b += [np.zeros(0)] * empty
-    w += [np.zeros((0, slopes.shape[1]))] * empty
+    w += [np.zeros((0, outputs))] * empty
     return DeepReLU(line.a, float(knots[0]), tuple(b), tuple(w), y.ndim == 1)

@@ -14,6 +14,7 @@ from typing import Literal, Self
 
 import numpy as np
 import scipy.linalg
+import scipy.spatial
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
@@ -22,6 +23,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ..machine import free_memory
 from .cholesky import factor_in_place, multiply_upper, numbers_beside, solve_factored
 from .conjugate_gradients import conjugate_gradients, nystrom
+from .scales import exponent_of, times_power
 from .targets import AnyTarget, Task, numbers
 
 Kernel = Callable[[NDArray, NDArray], NDArray]
@@ -43,6 +45,10 @@ UNSOLVED = 1e-2
 """Above this residual, relative to the targets, a factor is taken for that of a singular matrix."""
 SYMMETRIC = 1e-5
 """If a given Gram matrix differs from its transpose by at most this share of its largest entry, it is rounding."""
+CANCELLED = 1 / 64
+"""A squared distance below this share of |x|² + |z|² is computed anew from x - z: a product leaves too few digits."""
+MANY = 1 / 16
+"""If more than this share of a block's distances are computed anew, all are, as that is faster then."""
 REFINEMENTS = 5
 """At most this many refinements are tried; each has to halve the residual."""
 
@@ -66,12 +72,36 @@ def linear(X: NDArray, Z: NDArray) -> NDArray:
 
 
 def scaled_distances(X: NDArray, Z: NDArray, scale: float) -> NDArray:
-    """scale |x - z|², (n, m), for a negative scale; rounding never makes it positive."""
+    """scale |x - z|², (n, m), for a negative scale: exactly 0 for equal points, and each with most of its digits.
+
+    |x|² + |z|² - 2 x'z is one matrix product, but leaves few digits of a distance that is small beside the points. Such
+    distances are computed anew, so that every entry of a Gaussian or Laplace kernel has an error of about 40
+    roundings at most, however far from each other the clusters of points lie.
+    """
+    sizes, others = (np.einsum("ij,ij->i", points, points) for points in (X, Z))
+    largest = np.finfo(X.dtype).max / 16
+    if -scale * max(1.0, float(sizes.max(initial=0) + others.max(initial=0))) > largest:
+        return _exact_distances(X, Z, scale)
     # One matrix product of [x, |x|², 1] and scale [-2 z, 1, |z|²]: a pass over the result saved is worth the copies.
-    X = np.column_stack([X, np.einsum("ij,ij->i", X, X), np.ones(len(X), X.dtype)])
-    Z = np.column_stack([-2 * Z, np.ones(len(Z), Z.dtype), np.einsum("ij,ij->i", Z, Z)]) * Z.dtype.type(scale)
-    distances = X @ Z.T
-    return np.minimum(distances, 0, out=distances)
+    distances = (
+        np.column_stack([X, sizes, np.ones_like(sizes)])
+        @ (np.column_stack([-2 * Z, np.ones_like(others), others]) * Z.dtype.type(scale)).T
+    )
+    factor = X.dtype.type(scale * CANCELLED)
+    near = np.flatnonzero(distances >= np.add.outer(factor * sizes, factor * others))
+    if len(near) > MANY * distances.size:
+        return _exact_distances(X, Z, scale)
+    for start in range(0, len(near), BLOCK):
+        rows, columns = np.divmod(near[start : start + BLOCK], len(Z))
+        apart = X[rows] - Z[columns]
+        distances[rows, columns] = scale * np.einsum("ij,ij->i", apart, apart)
+    return distances
+
+
+def _exact_distances(X: NDArray, Z: NDArray, scale: float) -> NDArray:
+    """scale |x - z|² from the differences themselves, in float64."""
+    with np.errstate(over="ignore"):
+        return (scale * scipy.spatial.distance.cdist(X, Z, "sqeuclidean")).astype(X.dtype)
 
 
 KERNELS: dict[str, tuple[Callable[..., NDArray], bool]] = {
@@ -115,14 +145,14 @@ class KernelInterpolator(AnyTarget):
         max_iterations: the most iterations of "cg".
 
     Attributes:
-        dual_coef_: alpha, (n,) or (n, outputs).
+        dual_coef_: alpha, (n,) or (n, outputs); infinite or zero where float64 holds no such number.
         norm_: sqrt(sum alpha * K alpha), the norm of f in the kernel's space; several outputs are summed under the
             root. Where f fits exactly this is sqrt(sum alpha * y).
         residual_: the error of the solve, the largest |f(x_i) + ridge alpha_i - y_i|.
         route_: "cholesky", "eigenvectors" (for a singular Gram matrix, where f is the least-squares solution of least
             norm) or "cg".
         iterations_: number of steps of "cg", or of refinements of "direct".
-        gamma_: the gamma that was used.
+        gamma_: the gamma that was used, likewise.
         classes_: sorted classes, or None for numbers.
         X_fit_: the training points.
 
@@ -185,16 +215,21 @@ class KernelInterpolator(AnyTarget):
         self.classes_ = self._classes_of(y)
         targets = numbers(y) if self.classes_ is None else (y.reshape(-1, 1) == self.classes_).astype(np.float64)
         self.X_fit_ = X
-        # Distances between centred points are the same, and lose fewer digits as the points lie near zero.
-        self._centre = X.mean(axis=0, dtype=np.float64).astype(dtype) if self._of_distances else None
-        self.gamma_ = self._width(self.X_fit_)
+        self._place(X)
         self._announce(n, X.shape[1], targets.shape[1])
+        # Targets near one keep alpha inside the range of the dtype.
+        size = exponent_of(targets)
+        targets = times_power(targets, -size)
         solve = self._direct if self.solver == "direct" else self._iterative
         alpha, fitted = solve(targets)
-        if np.abs(targets - fitted - self.ridge * alpha).max() > UNSOLVED * np.abs(targets).max():
+        if np.abs(targets - fitted - self._ridge * alpha).max() > UNSOLVED * np.abs(targets).max():
             warnings.warn(self._unsolved(), ConvergenceWarning, stacklevel=2)
-        self.residual_ = float(np.abs(targets - fitted - self.ridge * alpha).max())
-        self.norm_ = float(np.sqrt(max(0.0, float((alpha * fitted).sum()))))
+        self.residual_ = float(times_power(np.abs(targets - fitted - self._ridge * alpha).max(), size))
+        norm = np.sqrt(max(0.0, float((alpha * fitted).sum())))
+        self.norm_ = float(times_power(norm, size - self._products))
+        # Predictions use these, as float64 may not hold alpha itself.
+        self._alpha, self._size = alpha.astype(self.dtype), size
+        alpha = times_power(alpha, size - 2 * self._products)
         self._one_output = y.ndim == 1 and self.classes_ is None
         self.dual_coef_ = alpha[:, 0] if self._one_output else alpha
         return self
@@ -209,12 +244,11 @@ class KernelInterpolator(AnyTarget):
     def _evaluate(self, X: ArrayLike) -> NDArray[np.float64]:
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.dtype(self.dtype).type, reset=False)
-        alpha = self.dual_coef_.reshape(len(self.X_fit_), -1)
-        values = np.zeros((len(X), alpha.shape[1]))
+        values = np.zeros((len(X), self._alpha.shape[1]))
         for rows in blocks(len(X)):
             for columns in blocks(len(self.X_fit_)):
-                values[rows] += self._k(X[rows], columns) @ alpha[columns].astype(self.dtype)
-        return values
+                values[rows] += self._k(X[rows], columns) @ self._alpha[columns]
+        return times_power(values, self._size)
 
     def _check(self) -> None:
         if self.dtype not in ("float32", "float64"):
@@ -223,6 +257,10 @@ class KernelInterpolator(AnyTarget):
             raise ValueError(f"solver must be 'direct' or 'cg', got {self.solver!r}.")
         if not (isinstance(self.ridge, Real) and np.isfinite(self.ridge) and self.ridge >= 0):
             raise ValueError(f"ridge must be a finite number of at least 0, got {self.ridge!r}.")
+        if not (isinstance(self.tolerance, Real) and 0 <= self.tolerance < 1):
+            raise ValueError(f"tolerance must be a number in [0, 1), got {self.tolerance!r}.")
+        if not (isinstance(self.max_iterations, int | np.integer) and self.max_iterations >= 1):
+            raise ValueError(f"max_iterations must be a whole number of at least 1, got {self.max_iterations!r}.")
         if self.gamma is not None and not (isinstance(self.gamma, Real) and np.isfinite(self.gamma) and self.gamma > 0):
             raise ValueError(f"gamma must be a positive finite number or None, got {self.gamma!r}.")
         if not callable(self.kernel) and self.kernel not in (*KERNELS, "precomputed"):
@@ -232,16 +270,38 @@ class KernelInterpolator(AnyTarget):
     def _of_distances(self) -> bool:
         return isinstance(self.kernel, str) and self.kernel in KERNELS and KERNELS[self.kernel][1]
 
-    def _width(self, X: NDArray) -> float:
+    def _place(self, X: NDArray) -> None:
+        """Chooses the power of two and the centre by which points are scaled and shifted, gamma and the ridge.
+
+        A kernel of distances is computed on (x / 2^e - centre) with gamma 4^e, a linear one on x / 2^e, which divides
+        it by 4^e; the ridge and alpha follow. Distances between centred points are the same, and lose fewer digits as
+        the points lie near zero.
+        """
+        exponent = exponent_of(X) if isinstance(self.kernel, str) and self.kernel in KERNELS else 0
+        if self.ridge and exponent and not self._of_distances:
+            exponent = max(exponent, (int(np.frexp(self.ridge)[1]) + 1) // 2)
+        widest = np.finfo(X.dtype).maxexp - 2  # the type may hold 2^e, but not 2^-e
+        exponent = min(max(exponent, -widest), widest)
+        self._scale = X.dtype.type(2.0**-exponent)
+        self._products = 0 if self._of_distances else exponent
+        self._ridge = float(times_power(np.float64(self.ridge), -2 * self._products))
+        self._centre, self.gamma_, self._gamma = np.zeros(X.shape[1], X.dtype), 1.0, 1.0
+        if not self._of_distances:
+            return
+        mean = np.sum([(X[rows] * self._scale).sum(axis=0, dtype=np.float64) for rows in blocks(len(X))], axis=0) / len(
+            X
+        )
+        self._centre = mean.astype(X.dtype)
+        middle = mean.mean()
+        variance = sum(float(((X[rows] * self._scale - middle) ** 2).sum()) for rows in blocks(len(X))) / X.size
+        power = 2 if self.kernel == "gaussian" else 1
         if self.gamma is not None:
-            return float(self.gamma)
-        squared_length = X.shape[1] * float(np.var(X, dtype=np.float64)) if self._of_distances else 0.0
-        if not squared_length > 0:
-            return 1.0
-        width = 1 / squared_length if self.kernel == "gaussian" else squared_length**-0.5
-        if not width < np.finfo(self.dtype).max:
-            raise ValueError(f"the points of X lie too near to zero for {self.dtype}; multiply X by a large number.")
-        return width
+            self.gamma_ = float(self.gamma)
+            largest = float(np.finfo(np.float64).max) ** (power / 2)  # as the Laplace kernel squares it
+            self._gamma = min(float(times_power(np.float64(self.gamma), power * exponent)), largest)
+        elif variance > 0:
+            self._gamma = (X.shape[1] * variance) ** (-power / 2)
+            self.gamma_ = float(times_power(np.float64(self._gamma), -power * exponent))
 
     def _k(self, X: NDArray, columns: slice) -> NDArray:
         """The kernel between the points X and some of the training points."""
@@ -256,10 +316,9 @@ class KernelInterpolator(AnyTarget):
                 )
             return values
         kernel, distances = KERNELS[self.kernel]
-        if not distances:
-            return kernel(X, self.X_fit_[columns])
-        # Block by block, as a centred copy of all points would take as much memory as the points.
-        return kernel(X - self._centre, self.X_fit_[columns] - self._centre, self.gamma_)
+        # Block by block, as a scaled copy of all points would take as much memory as the points.
+        X, Z = X * self._scale, self.X_fit_[columns] * self._scale
+        return kernel(X - self._centre, Z - self._centre, self._gamma) if distances else kernel(X, Z)
 
     def cost(self, n: int, d: int, outputs: int = 1) -> Cost:
         """The most memory and time that fitting n points of d features will take."""
@@ -268,9 +327,9 @@ class KernelInterpolator(AnyTarget):
         if self.solver == "cg":
             kept = min(n, preconditioner_size(n))
             # The preconditioner is made in float64, four arrays of its size at a time.
-            memory = size * (n * kept + 3 * BLOCK**2) + 8 * (4 * n * kept + 8 * n * outputs)
+            memory = size * (n * kept + 5 * BLOCK**2) + 8 * (4 * n * kept + 8 * n * outputs)
             return Cost(memory, (2 * n**2 * d * self.max_iterations + 4 * n * kept**2) / rate)
-        beside = 4 * BLOCK**2 + numbers_beside(n) + (n**2 if n <= SMALL else 0)
+        beside = 6 * BLOCK**2 + numbers_beside(n) + (n**2 if n <= SMALL else 0)
         memory = size * (n**2 + beside) + 8 * 6 * n * outputs
         return Cost(memory, (n**3 / 3 + n**2 * d) / rate)
 
@@ -296,14 +355,14 @@ class KernelInterpolator(AnyTarget):
         """alpha and K alpha by Cholesky, refined; by eigenvectors where the matrix is singular and small."""
         gram = self._gram()
         small = gram.copy() if len(gram) <= SMALL else None
-        gram.flat[:: len(gram) + 1] += self.ridge
+        gram.flat[:: len(gram) + 1] += self._ridge
         try:
             diagonal = factor_in_place(gram)
         except np.linalg.LinAlgError:
             if small is None:
                 raise ValueError(self._singular(len(gram))) from None
             self.route_, self.iterations_ = "eigenvectors", 0
-            return _by_eigenvectors(small, targets, self.ridge)
+            return _by_eigenvectors(small, targets, self._ridge)
         alpha = solve_factored(gram, targets).astype(np.float64)
         left = targets - multiply_upper(gram, diagonal, alpha)
         self.route_, self.iterations_ = "cholesky", 0
@@ -320,8 +379,8 @@ class KernelInterpolator(AnyTarget):
             if small is None:  # rounding has hidden from Cholesky that the matrix is singular
                 raise ValueError(self._singular(len(gram)))
             self.route_ = "eigenvectors"
-            return _by_eigenvectors(small, targets, self.ridge)
-        return alpha, targets - left - self.ridge * alpha
+            return _by_eigenvectors(small, targets, self._ridge)
+        return alpha, targets - left - self._ridge * alpha
 
     def _unsolved(self) -> str:
         """The warning for equations that are solved only in part."""
@@ -387,11 +446,11 @@ class KernelInterpolator(AnyTarget):
 
         columns = self._k(self.X_fit_[landmarks], slice(None)).T
         try:
-            precondition = nystrom(columns, landmarks, self.ridge)
+            precondition = nystrom(columns, landmarks, self._ridge)
         except np.linalg.LinAlgError:
             raise ValueError(self._singular(n)) from None
         alpha, self.iterations_ = conjugate_gradients(
-            lambda vectors: apply(vectors) + self.ridge * vectors,
+            lambda vectors: apply(vectors) + self._ridge * vectors,
             targets,
             precondition,
             tolerance=self.tolerance,

@@ -6,6 +6,7 @@ solution: the w of least l2 norm.
 """
 
 from collections.abc import Iterator
+from numbers import Real
 from typing import Self
 
 import numpy as np
@@ -14,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, check_X_y, validate_data
+
+from .scales import exponent_of, times_power
 
 SINGULAR = 1e-9
 """Below this reciprocal condition number of the Gram matrix Cholesky would leave fewer than seven digits."""
@@ -24,14 +27,16 @@ class MinimumNormRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     Without ridge this is the pseudoinverse solution, and the limit of gradient descent and of SGD from zero where
     n <= d. The smaller of X X' and X'X is factored by Cholesky; where that is singular, X by SVD. There is no
-    intercept: centre X and y, or give X a column of ones.
+    intercept: centre X and y, or give X a column of ones. X and y are scaled by powers of two before anything is
+    squared, so that numbers as small as 1e-300 or as large as 1e300 are fitted like others.
 
     Args:
         ridge: weight decay, at least 0, in units of the sum of squares (not of its mean).
 
     Attributes:
         coef_: w, (d,) or (outputs, d) float64.
-        dual_coef_: alpha with w = X' alpha, (n,) or (n, outputs); less exact than w for a tiny ridge and n > d.
+        dual_coef_: alpha with w = X' alpha, (n,) or (n, outputs); less exact than w for a tiny ridge and n > d, and
+            infinite or zero where float64 holds no such number.
         norm_: l2 norm of w; for several outputs the root of the sum of squares.
         rank_: rank of X, as far as float64 can tell.
         route_: how w was computed, "cholesky" or "svd".
@@ -53,13 +58,19 @@ class MinimumNormRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             y: (n,) or (n, outputs) numbers.
         """
         X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
-        if not np.isfinite(self.ridge) or self.ridge < 0:
-            raise ValueError(f"ridge must be a finite number of at least 0, got {self.ridge}.")
+        if not (isinstance(self.ridge, Real) and np.isfinite(self.ridge) and self.ridge >= 0):
+            raise ValueError(f"ridge must be a finite number of at least 0, got {self.ridge!r}.")
         targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
-        solved = _by_cholesky(X, targets, self.ridge)
+        # With ridge / 4^e the weights of X / 2^e and y / 2^f are w 2^e / 2^f.
+        e, f = exponent_of(X), exponent_of(targets)
+        if self.ridge:
+            e = max(e, (int(np.frexp(self.ridge)[1]) + 1) // 2)
+        X, targets, ridge = times_power(X, -e), times_power(targets, -f), float(np.ldexp(self.ridge, -2 * e))
+        solved = _by_cholesky(X, targets, ridge)
         self.route_ = "svd" if solved is None else "cholesky"
-        weights, alpha, self.rank_ = solved or _by_svd(X, targets, self.ridge)
-        self.norm_ = float(np.linalg.norm(weights))
+        weights, alpha, self.rank_ = solved or _by_svd(X, targets, ridge)
+        self.norm_ = float(times_power(np.linalg.norm(weights), f - e))
+        weights, alpha = times_power(weights, f - e), times_power(alpha, f - 2 * e)
         self.coef_ = weights[:, 0] if y.ndim == 1 else weights.T
         self.dual_coef_ = alpha[:, 0] if y.ndim == 1 else alpha
         return self
@@ -113,9 +124,11 @@ def curvature(X: ArrayLike) -> NDArray[np.float64]:
     """
     X = check_array(X, dtype=np.float64)
     n, d = X.shape
+    e = exponent_of(X)
+    X = times_power(X, -e)
     # The non-zero eigenvalues of the smaller of X'X and X X' are those of both.
     values = scipy.linalg.eigvalsh(X.T @ X if d <= n else X @ X.T) / n
-    return np.concatenate([np.zeros(max(0, d - n)), np.maximum(values, 0)])
+    return times_power(np.concatenate([np.zeros(max(0, d - n)), np.maximum(values, 0)]), 2 * e)
 
 
 def descend(
@@ -156,15 +169,21 @@ def descend(
         raise ValueError(f"start must have shape ({d},), got {w.shape}.")
     if batch_size is not None and not batch_size >= 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}.")
+    # Descent on X / 2^e and y / 2^f takes the same steps, with w 2^e / 2^f and a rate of 4^e times the rate.
+    e = exponent_of(X)
+    f = max(exponent_of(y), exponent_of(w) + e) if w.any() else exponent_of(y)
+    X, y, w = times_power(X, -e), times_power(y, -f), times_power(w, e - f)
     if learning_rate is None:
         steepest = curvature(X)[-1] if batch_size is None else (X**2).sum(axis=1).max()
         learning_rate = 1 / steepest if steepest > 0 else 1.0  # rows of zeros move nothing
+    else:
+        learning_rate = float(np.ldexp(learning_rate, 2 * e))
     rng = check_random_state(random_state)
     for _ in range(steps):
         rows = slice(None) if batch_size is None else rng.randint(n, size=batch_size)
         chosen = X[rows]
         w = w - learning_rate / len(chosen) * (chosen.T @ (chosen @ w - y[rows]))
-        yield w
+        yield times_power(w, f - e)
 
 
 def span_angle(X: ArrayLike, w: ArrayLike) -> float:
@@ -172,9 +191,15 @@ def span_angle(X: ArrayLike, w: ArrayLike) -> float:
 
     Args:
         X: (n, d).
-        w: (d,), not zero.
+        w: (d,) finite numbers, not all zero.
+
+    Raises:
+        ValueError: w is zero, which has no direction, or not finite.
     """
     X, w = check_array(X, dtype=np.float64), np.asarray(w, dtype=np.float64)
+    if w.shape != (X.shape[1],) or not np.isfinite(w).all() or not w.any():
+        raise ValueError(f"w must be {X.shape[1]} finite numbers that are not all zero, as zero has no direction.")
+    X, w = times_power(X, -exponent_of(X)), times_power(w, -exponent_of(w))
     basis = scipy.linalg.orth(X.T)
     inside = basis @ (basis.T @ w)
     return float(np.arctan2(np.linalg.norm(w - inside), np.linalg.norm(inside)))

@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     from .deep_relu import DeepReLU
 
 
+def project(x: Tensor, a: Tensor) -> Tensor:
+    """x a, (batch,), to the same bits as `relu_interpolation.project`: a product of BLAS adds up in another order."""
+    terms = x * a
+    while (width := terms.shape[1]) > 1:
+        half = (width + 1) // 2
+        terms = terms[:, :half] + nn.functional.pad(terms[:, half:], (0, 2 * half - width))
+    return terms[:, 0]
+
+
 class TwoLayer(nn.Module):
     """f(x) = sum_j w_j max(a'x - b_j, 0): (batch, d) -> (batch, outputs), float64."""
 
@@ -20,7 +29,7 @@ class TwoLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The output of the network; the hidden layer is (batch, n)."""
-        return torch.relu((x @ self.a)[:, None] - self.b) @ self.w
+        return torch.relu(project(x, self.a)[:, None] - self.b) @ self.w
 
 
 class Deep(nn.Module):
@@ -39,7 +48,7 @@ class Deep(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The output of the network."""
-        z = (x @ self.a)[:, None]
+        z = project(x, self.a)[:, None]
         total = torch.relu(z - self.b[0]) @ self.w[0]
         passed = torch.relu(z - self.start)
         for b, w in zip(list(self.b)[1:], list(self.w)[1:], strict=True):

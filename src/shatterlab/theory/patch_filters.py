@@ -54,7 +54,7 @@ def random_filters(images: NDArray, count: int, seed: int = 0) -> Filters:
         seed: seed of the choice of patches.
 
     Raises:
-        ValueError: the images are smaller than a patch, or count is below 1.
+        ValueError: the images are smaller than a patch, or neither bytes nor floats, or count is below 1.
     """
     if count < 1:
         raise ValueError(f"count must be at least 1, got {count}.")
@@ -164,6 +164,8 @@ def _blocks(n: int, size: int = 2_048) -> Iterator[slice]:
 
 def _scale(images: NDArray) -> float:
     """The factor that takes pixels to the range 0..255, in which the constants above are stated."""
+    if images.dtype.kind != "f" and images.dtype != np.uint8:
+        raise ValueError(f"images must be uint8 or floats in [0, 1], got {images.dtype}.")
     return 1.0 if images.dtype == np.uint8 else 255.0
 
 

@@ -26,6 +26,37 @@ def ramp_matrix(x: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     return np.maximum(x[:, None] - b[None, :], 0)
 
 
+def sum_of_ramps(z: NDArray[np.float64], b: NDArray[np.float64], w: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns sum_j w_j max(z_i - b_j, 0) without forming the n ramps of each point, nor losing digits to their size.
+
+    Left of the next threshold the sum is f(b_k) + s_k (z - b_k), where the slope s_k is the sum of the first k weights,
+    and f(b_k) that of the slopes times the intervals before. Ramps far larger than their sum cancel in the
+    weights, before they are multiplied.
+
+    Args:
+        z: (m,) points.
+        b: (n,) thresholds, ascending.
+        w: (n, outputs) weights.
+
+    Returns:
+        (m, outputs) float64.
+
+    >>> sum_of_ramps(np.array([1.0, 3.0]), np.array([0.0, 2.0]), np.array([[1.0], [-1.0]]))
+    array([[1.],
+           [2.]])
+    """
+    if not len(b):
+        return np.zeros((len(z), w.shape[1]))
+    slopes = np.cumsum(w, axis=0)
+    values = np.zeros_like(w)
+    np.cumsum(slopes[:-1] * np.diff(b)[:, None], axis=0, out=values[1:])
+    before = np.searchsorted(b, z, side="right") - 1
+    at = np.maximum(before, 0)
+    sums = values[at] + slopes[at] * (z - b[at])[:, None]
+    sums[before < 0] = 0
+    return sums
+
+
 @dataclass(frozen=True)
 class RampFacts:
     """The properties of a ramp matrix of which the lemma speaks.

@@ -41,4 +41,5 @@ def ridge_path(features: NDArray, targets: NDArray, ridges: Sequence[float]) -> 
     kept = singular > singular.max(initial=0) * max(features.shape) * np.finfo(np.float64).eps
     left, singular, right = left[:, kept], singular[kept], right[kept]
     along = left.T @ targets
-    return np.stack([right.T @ ((singular / (singular**2 + ridge))[:, None] * along) for ridge in ridges])
+    # Written so, singular / (singular² + ridge) needs no square, which could overflow or vanish.
+    return np.stack([right.T @ (along / (singular + ridge / singular)[:, None]) for ridge in ridges])
