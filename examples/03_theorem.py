@@ -15,7 +15,7 @@ for n, d in ((100, 5), (10_000, 20), (100_000, 50)):
 
 data = sl.corrupt(sl.load("digits"), "random-labels", seed=0)
 X, y, n, d = data.train.flat(), data.train.labels, len(data.train), data.train.flat().shape[1]
-net = ReLUInterpolator("classification").fit(X, y)
+net = ReLUInterpolator().fit(X, y)
 error = np.abs(net.predict(X) - y).max()
 print(f"digits      {n:7,} {d:6} {net.n_weights_:9,} {2 * n + d:8,} {error:15.0e}      0")
 

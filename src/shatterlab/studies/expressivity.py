@@ -1,13 +1,18 @@
 """The theorem as a construction: 2n + d weights fit any labels of n points, and say nothing about other points."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from ..figures.lines import lines
 from ..jobs import Computation
 from ..seeds import stream
-from .sentences import percent, seeds_of
-from .study import Cells, Claim, Outcome, Scale, Study, Tables
+from .outcome import NO_RUNS, Outcome, cannot_tell
+from .rules import FEWEST
+from .sentences import count_of, display, percent, seeds_of, sentence
+from .statistics import Estimate, share
+from .study import Cells, Claim, Scale, Study, Tables
 
 EXACT = 1e-6
 """A fit counts as exact if its largest error on labels 0..9 is at most this."""
@@ -27,8 +32,14 @@ RAMPS = 2**22
 DEPTHS = (2, 3, 5, 10, 30)
 DEEP_SIZES = ((250, 25), (1_000, 100), (4_000, 400))
 """The points and dimensions of the networks of each depth, both growing, so that n + d is told from n."""
-DEEP_FACTOR = 5
-"""A width counts as O(n/k), and a number of weights as O(n + d), with a constant of at most this."""
+BAND = 0.15
+"""A number counts as O(x) if its 95 % interval of the exponent of x lies within this of 1."""
+
+FEWEST_SIZES = 3
+"""An exponent is fitted to at least so many sizes, and so many depths."""
+
+LABELS_OFF = 4
+"""The share of wrong labels among random ones lies within this many standard errors of 1 - 1 / K."""
 
 
 def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
@@ -64,14 +75,13 @@ def fit_images(data: Any, labels: str, n: int, sample: int, seed: int) -> list[d
     train = subset.train.take(first)
     record = fitted(train.flat(), train.labels, sample, seed, subset.test.flat(), subset.test.labels)
     repeats = len(subset.train) - len(first)
-    return [{"what": labels, "classes": train.classes, "repeats": repeats} | record]
+    wrong = float((train.labels != train.true_labels).mean())
+    return [{"what": labels, "classes": train.classes, "wrong_labels": wrong, "repeats": repeats} | record]
 
 
 def first_of_equal(rows: Any) -> Any:
     """The indices of the rows that equal no row before them, ascending."""
     from hashlib import sha256
-
-    import numpy as np
 
     # Adding zero turns -0 into 0, which are equal but for their bytes.
     places = {sha256((row + 0.0).tobytes()).digest(): i for i, row in reversed(list(enumerate(rows)))}
@@ -94,7 +104,6 @@ def fitted(X: Any, y: Any, sample: int, seed: int, X_test: Any = None, y_test: A
     """
     from time import perf_counter
 
-    import numpy as np
     import torch
 
     from ..theory import ReLUInterpolator
@@ -132,8 +141,6 @@ def fitted(X: Any, y: Any, sample: int, seed: int, X_test: Any = None, y_test: A
 
 def fit_deep(depths: list[int], n: int, d: int, seed: int) -> list[dict[str, Any]]:
     """Fits networks of each depth to the same Gaussian points with random labels 0..9."""
-    import numpy as np
-
     from ..theory import deep_relu_interpolator
 
     rng = stream(seed, "expressivity", "deep")
@@ -178,6 +185,8 @@ def table(tables: Tables) -> list[Cells]:
 def _small(error: float | None) -> str:
     if error is None:
         return "—"
+    if error != error:
+        return "not a number"
     return f"{error:.1e}" if error else "0"
 
 
@@ -221,62 +230,141 @@ def _sources(records: list[Any]) -> str:
     return " and ".join(names)
 
 
+def exponent(x: Sequence[float], y: Sequence[float], groups: Sequence[Any] | None = None) -> Estimate:
+    """The b of y = c x^b by least squares of the logarithms, with its standard error; c may differ between groups."""
+    groups = [0] * len(x) if groups is None else groups
+    logs = np.log(np.array([x, y], dtype=float))
+    member = np.array([[group == other for other in groups] for group in groups])
+    across, up = logs - logs @ member / member.sum(axis=0)
+    degrees = len(x) - 1 - len(set(groups))
+    value = float(across @ up / (across @ across))
+    left = up - value * across
+    error = float(left @ left / degrees / (across @ across)) ** 0.5 if degrees > 0 else np.inf
+    return Estimate(value, error, max(degrees, 1))
+
+
+def _growth(flat: list[Any], key: str) -> str:
+    """How the largest error over seeds grows with n on Gaussian points, such as `growing as n^1.1`."""
+    largest: dict[int, float] = {}
+    for r in flat:
+        if r["what"].startswith("Gaussian") and (r.get(key) or 0) > 0:
+            largest[r["n"]] = max(largest.get(r["n"], 0.0), r[key])
+    if len(largest) < 2:
+        return ""
+    return f", growing as n^{exponent(list(largest), list(largest.values())).value:.1f}"
+
+
 def verdict(tables: Tables) -> list[str]:
     """Are all labels fitted, with how many weights, and does the fit say anything about new points?"""
     flat, deep = _flat(tables), _deep(tables)
     sentences = []
     for what in dict.fromkeys(r["what"] for r in flat):
-        largest = max((r for r in flat if r["what"] == what), key=lambda r: (r["n"], -r["seed"]))
+        some = [r for r in flat if r["what"] == what]
+        largest = max(some, key=lambda r: (r["n"], r.get("network_error") or 0.0))
+        source = f" of {display(largest['data'])}" if "data" in largest else ""
+        points = f"{largest['n']:,} points{source} in {largest['d']:,} dimensions ({what})"
         error, plain, accuracy = largest.get("network_error"), largest.get("torch_error"), largest["test_accuracy"]
-        fit = "were fitted to" if error is None else "fit" if error <= EXACT else "do not fit"
-        source = f" of {largest['data']}" if "data" in largest else ""
-        errors = "" if error is None else f", with a largest error of {error:.1e}"
-        errors += "" if plain is None else f" ({plain:.1e} where the ramps are added up as written)"
-        chance = "" if accuracy is None else f", chance {percent(1 / largest['classes'])}"
-        test = "" if accuracy is None else f"; test accuracy {percent(accuracy)}{chance}"
+        grown, written, test = _growth(some, "network_error"), "", ""
+        if plain is not None:
+            written = f"with the ramps added up as written {_small(plain)}{_growth(some, 'torch_error')}"
+        if accuracy is not None:
+            test = f"test accuracy {percent(accuracy)}, where guessing has {percent(1 / largest['classes'])}"
         repeats = largest.get("repeats")
-        left_out = f"; {repeats:,} that equal another are left out" if repeats else ""
         sentences.append(
-            f"{largest['weights']:,} weights {fit} {largest['n']:,} points{source} in {largest['d']:,} dimensions "
-            f"({what}{left_out}){errors}{test}."
+            sentence(
+                f"{largest['weights']:,} weights for {points}: largest error",
+                "unknown, as targets were looked up" if error is None else f"{_small(error)}{grown}",
+                test,
+                compared=written,
+                caveat=f"left out as they equal another: {count_of(repeats, 'image')}" if repeats else "",
+            )
         )
     if deep:
-        worst = max(deep, key=lambda r: r["max_error"])
         most = [r for r in deep if r["n"] == max(r["n"] for r in deep)]
         first, last = min(most, key=lambda r: r["depth"]), max(most, key=lambda r: r["depth"])
-        exact = "fit" if worst["max_error"] <= EXACT else "do not all fit"
         sentences.append(
-            f"Networks of depth {first['depth']} to {last['depth']} {exact} {first['n']:,} points with widths "
-            f"{first['width']:,} to {last['width']:,} and {first['weights']:,} to {last['weights']:,} weights."
+            sentence(
+                f"From depth {first['depth']} to {last['depth']} at n = {first['n']:,}: width",
+                f"{first['width']:,} to {last['width']:,}",
+                f"{first['weights']:,} to {last['weights']:,} weights",
+                f"largest error {_small(max(r['max_error'] for r in deep))}",
+            )
         )
-    return sentences
+    return sentences or ["No fit is finished yet."]
 
 
-def _theorem(tables: Tables) -> Outcome | None:
-    flat = [r for r in _flat(tables) if r.get("network_error") is not None]
+def _theorem(tables: Tables) -> Outcome:
+    flat = _flat(tables)
     if not flat:
-        return None
-    exact = all(r["weights"] == 2 * r["distinct"] + r["d"] and r["network_error"] <= EXACT for r in flat)
-    largest, worst = max(flat, key=lambda r: r["n"]), max(r["network_error"] for r in flat)
-    return Outcome(
-        exact,
-        f"{len(flat)} fits up to n = {largest['n']:,}, d = {largest['d']:,} with {largest['weights']:,} weights; "
-        f"largest error {worst:.1e}",
+        return NO_RUNS
+    judged = [r for r in flat if r.get("network_error") is not None]
+    if not judged:
+        return cannot_tell("the errors kept are of targets that were looked up, not of the network", "finish")
+    worst = max((r["network_error"] for r in judged), key=lambda error: (not error <= EXACT, error))
+    plain = [r["torch_error"] for r in judged if r.get("torch_error") is not None]
+    written = f" (added up as written {_small(max(plain))}{_growth(judged, 'torch_error')})" if plain else ""
+    right = [r for r in judged if r["weights"] == 2 * r["distinct"] + r["d"]]
+    numbers = (
+        f"{count_of(len(judged), 'fit')} up to n = {max(r['n'] for r in judged):,}, {len(right)} with 2n + d weights; "
+        f"largest error {_small(worst)}{_growth(judged, 'network_error')}{written}"
     )
+    if len(right) < len(judged) or not worst <= EXACT:
+        return Outcome("contradicted", numbers)
+    random = [r for r in judged if r["what"].endswith("random labels")]
+    for r in random:
+        expected = 1 - 1 / r.get("classes", 10)
+        if abs(r.get("wrong_labels", expected) - expected) > LABELS_OFF * share(expected, r["n"]).error:
+            return cannot_tell(
+                f"{percent(r['wrong_labels'])} of the labels are wrong, not the {percent(expected)} of random ones",
+                numbers=numbers,
+            )
+    sizes = {r["n"] for r in random if r["n"] >= FEWEST}
+    if len(sizes) < 2:
+        return cannot_tell(
+            f"random labels were fitted at {count_of(len(sizes), 'size')} of at least {FEWEST} points, not at two",
+            "scale",
+            numbers,
+        )
+    return Outcome("confirmed", numbers)
 
 
-def _corollary(tables: Tables) -> Outcome | None:
+def _corollary(tables: Tables) -> Outcome:
     deep = _deep(tables)
     if not deep:
-        return None
-    widest = max(r["width"] * r["depth"] / r["n"] for r in deep)
-    most = max(r["weights"] / (r["n"] + r["d"]) for r in deep)
-    worst = max(r["max_error"] for r in deep)
-    return Outcome(
-        worst <= EXACT and widest <= DEEP_FACTOR and most <= DEEP_FACTOR,
-        f"depths {min(r['depth'] for r in deep)} to {max(r['depth'] for r in deep)}, n = {deep[0]['n']:,}: width at "
-        f"most {widest:.2g} n / depth, weights at most {most:.2g} (n + d), largest error {worst:.1e}",
-    )
+        return NO_RUNS
+    worst = max((r["max_error"] for r in deep), key=lambda error: (not error <= EXACT, error))
+    # Seeds change the labels and not the layers, so they are no independent evidence: the widest stands for all.
+    layers = {key: [r for r in deep if (r["n"], r["d"], r["depth"]) == key] for key in
+              dict.fromkeys((r["n"], r["d"], r["depth"]) for r in deep)}  # fmt: skip
+    widths, weights = ([max(r[what] for r in same) for same in layers.values()] for what in ("width", "weights"))
+    depths, sizes = [k for _, _, k in layers], [n for n, _, _ in layers]
+    fits = f"depths {_range(depths)}, n = {_range(sizes)}: largest error {_small(worst)}"
+    if not worst <= EXACT:
+        return Outcome("contradicted", fits)
+    if len(set(sizes)) < FEWEST_SIZES or len(set(depths)) < FEWEST_SIZES:
+        return cannot_tell(
+            f"{count_of(len(set(sizes)), 'size')} and {count_of(len(set(depths)), 'depth')} give no exponents; "
+            f"each takes {FEWEST_SIZES}",
+            "finish",
+            fits,
+        )
+    of_width = exponent([n / k for n, _, k in layers], widths)
+    of_weights = exponent([n + d for n, d, _ in layers], weights, depths)
+    numbers = f"{fits}; the width grows as (n/k)^{_bracket(of_width)}, the weights as (n + d)^{_bracket(of_weights)}"
+    intervals = [estimate.interval() for estimate in (of_width, of_weights)]
+    if any(low > 1 + BAND for low, _ in intervals):
+        return Outcome("contradicted", numbers)
+    inside = all(low > 1 - BAND and high < 1 + BAND for low, high in intervals)
+    return Outcome("confirmed" if inside else "not shown", numbers)
+
+
+def _range(values: Sequence[int]) -> str:
+    return f"{min(values):,}" if min(values) == max(values) else f"{min(values):,} to {max(values):,}"
+
+
+def _bracket(estimate: Estimate) -> str:
+    low, high = estimate.interval()
+    return f"{estimate.value:.2f} (95 % interval {low:.2f} to {high:.2f})"
 
 
 STUDY = Study(
@@ -290,14 +378,18 @@ STUDY = Study(
     claims=(
         Claim(
             "A two-layer ReLU network with 2n + d weights represents any function on n points in d dimensions.",
-            f"every fit has 2n + d weights for n distinct points and a largest error of at most {EXACT:g} on labels "
-            "0..9",
+            "Confirmed if every fit has 2n + d weights for n distinct points and the network's own values meet every "
+            f"label 0 to 9 to {EXACT:g}, with random labels at two sizes of at least {FEWEST} points or more, where "
+            f"the share of wrong labels lies within {LABELS_OFF} standard errors of 1 - 1/K. Contradicted if a fit "
+            "has other weights or a larger error.",
             _theorem,
         ),
         Claim(
             "So does a network of depth k with width O(n/k) and O(n + d) weights.",
-            f"at every depth the largest error is at most {EXACT:g}, the width at most {DEEP_FACTOR} n/k and the "
-            f"weights at most {DEEP_FACTOR} (n + d)",
+            f"Confirmed if at every depth every label is met to {EXACT:g}, and the fitted exponents of the width in "
+            "n/k and of the weights in n + d, each depth with a constant of its own, have 95 % intervals within "
+            f"{BAND:g} of 1, over at least {FEWEST_SIZES} sizes and {FEWEST_SIZES} depths. Contradicted if a label is "
+            "missed by more, or an exponent is larger beyond its error.",
             _corollary,
         ),
     ),
