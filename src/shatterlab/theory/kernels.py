@@ -14,7 +14,6 @@ from typing import Literal, Self
 
 import numpy as np
 import scipy.linalg
-import scipy.spatial
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
@@ -79,7 +78,7 @@ def scaled_distances(X: NDArray, Z: NDArray, scale: float) -> NDArray:
     roundings at most, however far from each other the clusters of points lie.
     """
     sizes, others = (np.einsum("ij,ij->i", points, points) for points in (X, Z))
-    largest = np.finfo(X.dtype).max / 16
+    largest = float(np.finfo(X.dtype).max) / 16
     if -scale * max(1.0, float(sizes.max(initial=0) + others.max(initial=0))) > largest:
         return _exact_distances(X, Z, scale)
     # One matrix product of [x, |x|², 1] and scale [-2 z, 1, |z|²]: a pass over the result saved is worth the copies.
@@ -100,8 +99,10 @@ def scaled_distances(X: NDArray, Z: NDArray, scale: float) -> NDArray:
 
 def _exact_distances(X: NDArray, Z: NDArray, scale: float) -> NDArray:
     """scale |x - z|² from the differences themselves, in float64."""
+    from scipy.spatial.distance import cdist
+
     with np.errstate(over="ignore"):
-        return (scale * scipy.spatial.distance.cdist(X, Z, "sqeuclidean")).astype(X.dtype)
+        return (scale * cdist(X, Z, "sqeuclidean")).astype(X.dtype)
 
 
 KERNELS: dict[str, tuple[Callable[..., NDArray], bool]] = {
@@ -152,7 +153,7 @@ class KernelInterpolator(AnyTarget):
         route_: "cholesky", "eigenvectors" (for a singular Gram matrix, where f is the least-squares solution of least
             norm) or "cg".
         iterations_: number of steps of "cg", or of refinements of "direct".
-        gamma_: the gamma that was used, likewise.
+        gamma_: the gamma that was used; infinite or zero where float64 holds no such number.
         classes_: sorted classes, or None for numbers.
         X_fit_: the training points.
 
@@ -283,14 +284,13 @@ class KernelInterpolator(AnyTarget):
         widest = np.finfo(X.dtype).maxexp - 2  # the type may hold 2^e, but not 2^-e
         exponent = min(max(exponent, -widest), widest)
         self._scale = X.dtype.type(2.0**-exponent)
-        self._products = 0 if self._of_distances else exponent
+        self._products = 0 if self._of_distances else exponent  # products of points are divided by 4 to this power
         self._ridge = float(times_power(np.float64(self.ridge), -2 * self._products))
         self._centre, self.gamma_, self._gamma = np.zeros(X.shape[1], X.dtype), 1.0, 1.0
         if not self._of_distances:
             return
-        mean = np.sum([(X[rows] * self._scale).sum(axis=0, dtype=np.float64) for rows in blocks(len(X))], axis=0) / len(
-            X
-        )
+        sums = [(X[rows] * self._scale).sum(axis=0, dtype=np.float64) for rows in blocks(len(X))]
+        mean = np.sum(sums, axis=0) / len(X)
         self._centre = mean.astype(X.dtype)
         middle = mean.mean()
         variance = sum(float(((X[rows] * self._scale - middle) ** 2).sum()) for rows in blocks(len(X))) / X.size
@@ -323,13 +323,13 @@ class KernelInterpolator(AnyTarget):
     def cost(self, n: int, d: int, outputs: int = 1) -> Cost:
         """The most memory and time that fitting n points of d features will take."""
         size = np.dtype(self.dtype).itemsize
-        rate = matrix_rate(self.dtype)
+        rate, block = matrix_rate(self.dtype), min(n, BLOCK)
         if self.solver == "cg":
             kept = min(n, preconditioner_size(n))
             # The preconditioner is made in float64, four arrays of its size at a time.
-            memory = size * (n * kept + 5 * BLOCK**2) + 8 * (4 * n * kept + 8 * n * outputs)
+            memory = size * (n * kept + 5 * block**2) + 8 * (4 * n * kept + 8 * n * outputs)
             return Cost(memory, (2 * n**2 * d * self.max_iterations + 4 * n * kept**2) / rate)
-        beside = 6 * BLOCK**2 + numbers_beside(n) + (n**2 if n <= SMALL else 0)
+        beside = 6 * block**2 + numbers_beside(n) + (n**2 if n <= SMALL else 0)
         memory = size * (n**2 + beside) + 8 * 6 * n * outputs
         return Cost(memory, (n**3 / 3 + n**2 * d) / rate)
 

@@ -172,7 +172,8 @@ def descend(
     # Descent on X / 2^e and y / 2^f takes the same steps, with w 2^e / 2^f and a rate of 4^e times the rate.
     e = exponent_of(X)
     f = max(exponent_of(y), exponent_of(w) + e) if w.any() else exponent_of(y)
-    X, y, w = times_power(X, -e), times_power(y, -f), times_power(w, e - f)
+    f = min(max(f, e - 1_000), e + 1_000)  # so that float64 holds 2^(f - e), which is faster than np.ldexp
+    X, y, w, back = times_power(X, -e), times_power(y, -f), times_power(w, e - f), 2.0 ** (f - e)
     if learning_rate is None:
         steepest = curvature(X)[-1] if batch_size is None else (X**2).sum(axis=1).max()
         learning_rate = 1 / steepest if steepest > 0 else 1.0  # rows of zeros move nothing
@@ -183,7 +184,7 @@ def descend(
         rows = slice(None) if batch_size is None else rng.randint(n, size=batch_size)
         chosen = X[rows]
         w = w - learning_rate / len(chosen) * (chosen.T @ (chosen @ w - y[rows]))
-        yield times_power(w, f - e)
+        yield w * back
 
 
 def span_angle(X: ArrayLike, w: ArrayLike) -> float:

@@ -9,7 +9,7 @@ entry as large as it can be and f the piecewise linear function through all poin
 at b_j, and no system is solved.
 
 Slopes are as steep as the nearest points are near, about n² for n random points, so that rounding a single w_j would
-move all later points by n² times the precision of float64: 1e-2 for a million points. Neighbouring slopes are
+move all later points by n² times the precision of float64: 5e-5 for a million points. Neighbouring slopes are
 therefore rounded to a grid that they share, see `slopes_between`, which leaves about n times the precision.
 """
 
@@ -92,7 +92,7 @@ class ReLUInterpolator(AnyTarget):
             apart in float64; the message names them.
 
     Predictions are values of the network, computed from a, b and w alone; targets are not kept. The labels 0 to 9 of
-    Gaussian points are met to @@ at n = 1,000 and @@ at n = 1,000,000. Two orders of summation are part of that:
+    Gaussian points are met to 2e-13 at n = 1,000 and 1e-9 at n = 1,000,000. Two orders of summation are part of that:
     the projection adds up in one fixed order (`project`), since a million projections lie 1e-12 apart at the nearest,
     where the last bit matters; and ramps are added up by prefix sums (`sum_of_ramps`), O(d + log n) a point after O(n).
 
@@ -138,7 +138,7 @@ class ReLUInterpolator(AnyTarget):
 
         It adds the ramps up as written, with n hidden units a point. The largest |w_j (z - b_j)| is about n² times
         their sum, so that float64 leaves an error of n² times its precision whatever the weights are: for the labels 0
-        to 9 of Gaussian points @@ at n = 1,000 and @@ at n = 1,000,000. `predict` is the same function without it.
+        to 9 of Gaussian points 2e-9 at n = 1,000 and 0.1 at n = 1,000,000. `predict` is the same function without it.
         """
         from .networks import TwoLayer
 
@@ -152,17 +152,17 @@ def project(X: NDArray[np.float64], a: NDArray[np.float64]) -> NDArray[np.float6
     A row gives the same bits beside other rows, on every machine and in torch (`networks.project`), unlike in a product
     of BLAS.
     """
-    rows = max(1, BLOCK // X.shape[1])
-    return np.concatenate([_folded(X[start : start + rows] * a) for start in range(0, len(X), rows)])
-
-
-def _folded(terms: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The sum of each row; the terms are overwritten."""
-    while (width := terms.shape[1]) > 1:
-        half = (width + 1) // 2
-        terms[:, : width - half] += terms[:, half:]
-        terms = terms[:, :half]
-    return terms[:, 0]
+    n, d = X.shape
+    rows = max(1, BLOCK // d)
+    z, buffer = np.empty(n), np.empty((min(n, rows), d))  # fresh memory for each block would take most of the time
+    for start in range(0, n, rows):
+        terms = np.multiply(X[start : start + rows], a, out=buffer[: n - start])
+        while (width := terms.shape[1]) > 1:
+            half = (width + 1) // 2
+            terms[:, : width - half] += terms[:, half:]
+            terms = terms[:, :half]
+        z[start : start + rows] = terms[:, 0]
+    return z
 
 
 def slopes_between(knots: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
