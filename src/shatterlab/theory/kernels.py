@@ -285,7 +285,7 @@ class KernelInterpolator(AnyTarget):
         exponent = min(max(exponent, -widest), widest)
         self._scale = X.dtype.type(2.0**-exponent)
         self._products = 0 if self._of_distances else exponent  # products of points are divided by 4 to this power
-        self._ridge = float(times_power(np.float64(self.ridge), -2 * self._products))
+        self._ridge = float(times_power(np.array(self.ridge), -2 * self._products))
         self._centre, self.gamma_, self._gamma = np.zeros(X.shape[1], X.dtype), 1.0, 1.0
         if not self._of_distances:
             return
@@ -298,10 +298,10 @@ class KernelInterpolator(AnyTarget):
         if self.gamma is not None:
             self.gamma_ = float(self.gamma)
             largest = float(np.finfo(np.float64).max) ** (power / 2)  # as the Laplace kernel squares it
-            self._gamma = min(float(times_power(np.float64(self.gamma), power * exponent)), largest)
+            self._gamma = min(float(times_power(np.array(self.gamma), power * exponent)), largest)
         elif variance > 0:
             self._gamma = (X.shape[1] * variance) ** (-power / 2)
-            self.gamma_ = float(times_power(np.float64(self._gamma), -power * exponent))
+            self.gamma_ = float(times_power(np.array(self._gamma), -power * exponent))
 
     def _k(self, X: NDArray, columns: slice) -> NDArray:
         """The kernel between the points X and some of the training points."""

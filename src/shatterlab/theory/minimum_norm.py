@@ -71,7 +71,7 @@ class MinimumNormRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         weights, alpha, self.rank_ = solved or _by_svd(X, targets, ridge)
         self.norm_ = float(times_power(np.linalg.norm(weights), f - e))
         weights, alpha = times_power(weights, f - e), times_power(alpha, f - 2 * e)
-        self.coef_ = weights[:, 0] if y.ndim == 1 else weights.T
+        self.coef_: NDArray[np.float64] = weights[:, 0] if y.ndim == 1 else weights.T
         self.dual_coef_ = alpha[:, 0] if y.ndim == 1 else alpha
         return self
 
