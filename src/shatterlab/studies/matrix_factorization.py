@@ -1,12 +1,15 @@
 """Implicit bias on a factored matrix: the start decides which of many exact solutions gradient descent finds."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from ..figures.lines import lines
 from ..jobs import Computation
-from .sentences import mean_of, percent, seeds_of
-from .study import Cells, Claim, Outcome, Scale, Study, Tables
+from .outcome import NO_RUNS, Outcome, State, all_of, cannot_tell
+from .sentences import mean_of, percent, seeds_of, sentence
+from .statistics import above, below, over_seeds
+from .study import Cells, Claim, Scale, Study, Tables
 
 STARTS = (1e-3, 1e-2, 1e-1, 1.0, 5.0)
 PROBLEMS: dict[Scale, dict[str, int]] = {
@@ -15,9 +18,10 @@ PROBLEMS: dict[Scale, dict[str, int]] = {
     "paper": {"n": 50, "rank": 2, "measurements": 300},
 }
 FITTED = 2e-3
-"""Measurements count as fitted up to this residual relative to them."""
+"""Measurements count as fitted up to this residual relative to them: twice the residual at which descent stops."""
 FOUND, MISSED = 0.01, 0.5
-"""The truth counts as found below the first reconstruction error and as missed above the second."""
+"""The truth counts as found below the first reconstruction error and as missed above the second; a nuclear norm counts
+as the least up to the first, relative to it (assumptions: the paper shows curves)."""
 
 
 def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
@@ -83,8 +87,9 @@ def draw(tables: Tables) -> Mapping[str, Any]:
     if not records:
         return {}
     first = records[0]
-    size = f"n = {first['n']}, rank {first['rank']}, {first['measurements']} Gaussian measurements, all fitted"
-    subtitle = f"{size}; {seeds_of(records)}"
+    size = f"n = {first['n']}, rank {first['rank']}, {first['measurements']} Gaussian measurements"
+    worst = max(r["residual"] for r in records)
+    subtitle = f"{size}, fitted to a residual of {percent(worst)} or less; {seeds_of(records)}, mean and SD"
     return {
         "error": lines(
             records, "start", "error", "what", log_x=True, log_y=True, x_format="~g", y_format="~%",
@@ -94,55 +99,86 @@ def draw(tables: Tables) -> Mapping[str, Any]:
     }  # fmt: skip
 
 
-def ends(tables: Tables) -> tuple[list[Any], list[Any], float | None]:
-    """The descents from the smallest and the largest start, and the largest share by which the nuclear norms of the
-    former differ from the least possible one; None where that is not known.
-    """
-    tiny, large = ([r for r in tables.records if r["start"] == size] for size in (min(STARTS), max(STARTS)))
-    convex = {r["seed"]: r["nuclear_norm"] for r in tables.records if not r["start"]}
-    excess = [abs(r["nuclear_norm"] / convex[r["seed"]] - 1) for r in tiny if r["seed"] in convex]
-    return tiny, large, max(excess, default=None)
+class Ends(NamedTuple):
+    """The descents from the smallest and the largest start, and the convex programme, one record for each seed."""
+
+    tiny: list[dict[str, Any]]
+    large: list[dict[str, Any]]
+    convex: list[dict[str, Any]]
+
+    def excess(self) -> list[float]:
+        """The shares by which the nuclear norms from the smallest start differ from the least possible ones."""
+        least = {r["seed"]: r["nuclear_norm"] for r in self.convex}
+        return [abs(r["nuclear_norm"] / least[r["seed"]] - 1) for r in self.tiny if r["seed"] in least]
+
+    def in_words(self) -> list[str]:
+        """The error from each start, and how near the nuclear norm from the smallest is to the least."""
+        parts = [
+            f"from |U| = {runs[0]['start']:g} the error is {mean_of([r['error'] for r in runs], percent)}"
+            for runs in (self.tiny, self.large)
+            if runs
+        ]
+        if excess := self.excess():
+            least = f"within {percent(max(excess))} of the least possible"
+            parts.append(f"the nuclear norm from the smallest start is {least}")
+        return parts
+
+
+def ends(tables: Tables) -> Ends:
+    """The records at both ends of the range of starts, and of the convex programme."""
+    starts = min(STARTS), max(STARTS), 0.0
+    return Ends(*([r for r in tables.records if r["start"] == start] for start in starts))
 
 
 def verdict(tables: Tables) -> list[str]:
     """Is the truth found from a tiny start and missed from a large one, and is what is found of least nuclear norm?"""
-    tiny, large, excess = ends(tables)
-    sentences = []
-    for runs in filter(None, (tiny, large)):
-        errors = [r["error"] for r in runs]
-        fits = "fits" if all(r["residual"] <= FITTED for r in runs) else "does not fit"
-        outcome = (
-            "finds the matrix"
-            if max(errors) < FOUND
-            else "misses the matrix"
-            if min(errors) > MISSED
-            else "comes near to the matrix"
-        )
-        norms = mean_of([r["nuclear_norm"] / r["true_nuclear_norm"] for r in runs], "{:.3f}".format)
-        error = mean_of(errors, lambda share: f"{100 * share:.3g} %")
-        sentences.append(
-            f"From |U| = {runs[0]['start']:g} gradient descent {fits} the measurements and {outcome}: error {error}, "
-            f"nuclear norm {norms} times that of the truth."
-        )
-    if excess is not None:
-        agrees = "consistent with" if excess < FOUND else "not consistent with"
-        sentences.append(
-            f"The nuclear norm from the tiny start is within {100 * excess:.2g} % of the least possible, which is "
-            f"{agrees} Gunasekar's conjecture and no proof of it: in special cases it is refuted."
-        )
-    return sentences or ["Neither the smallest nor the largest start has been run yet."]
+    found = ends(tables)
+    if not (found.tiny or found.large):
+        return ["Neither the smallest nor the largest start has been run yet."]
+    caveat = "this is consistent with Gunasekar's conjecture and proves nothing: in special cases it is refuted"
+    consistent = _start_decides(tables).state == "confirmed"
+    answer = sentence("Gradient descent on a factored matrix:", *found.in_words(), caveat=caveat if consistent else "")
+    return [answer, *(f"{run.reason[0].upper()}{run.reason[1:]}." for run in _unfitted(found))]
 
 
-def _start_decides(tables: Tables) -> Outcome | None:
-    tiny, large, excess = ends(tables)
-    if excess is None or not large:
-        return None
-    found, missed = max(r["error"] for r in tiny), min(r["error"] for r in large)
-    return Outcome(
-        found < FOUND and missed > MISSED and excess < FOUND,
-        f"from |U| = {min(STARTS):g} error {100 * found:.2g} %, nuclear norm within {100 * excess:.2g} % of the least; "
-        f"from |U| = {max(STARTS):g} error {100 * missed:.3g} %",
-    )
+def _unfitted(found: Ends) -> list[Outcome]:
+    """The outcome of each method and start that has not fitted the measurements, by its worst seed."""
+    worst = (max(runs, key=lambda r: r["residual"]) for runs in found if runs)
+    return [
+        cannot_tell(
+            f"{r['method']}{f' from |U| = {start:g}' if (start := r['start']) else ''} does not fit the measurements: "
+            f"a residual of {percent(r['residual'])} is left, more than {percent(FITTED)} (seed {r['seed']})"
+        )
+        for r in worst
+        if r["residual"] > FITTED
+    ]
+
+
+def _start_decides(tables: Tables) -> Outcome:
+    found = ends(tables)
+    if not any(found):
+        return NO_RUNS
+    numbers = "; ".join(found.in_words())
+    seeds = set.intersection(*({r["seed"] for r in runs} for runs in found))
+    if not seeds:
+        return cannot_tell("one of both starts or the convex programme is missing", "finish", numbers)
+    if unfitted := _unfitted(found):
+        return replace(all_of(unfitted), numbers=numbers)
+    if len(seeds) < 2:
+        return cannot_tell("one seed has no spread", "seeds", numbers)
+    tiny, large = (over_seeds([r["error"] for r in runs]) for runs in (found.tiny, found.large))
+    excess = below(over_seeds(found.excess()), FOUND)
+    states: list[State] = [
+        _either(below(tiny, FOUND), above(tiny, MISSED)),
+        _either(above(large, MISSED), below(large, FOUND)),
+        excess,
+    ]
+    return replace(all_of(Outcome(state, "") for state in states), numbers=numbers)
+
+
+def _either(claimed: State, opposite: State) -> State:
+    """The state of a claim with a gap between what confirms and what contradicts it."""
+    return "confirmed" if claimed == "confirmed" else "contradicted" if opposite == "confirmed" else "not shown"
 
 
 STUDY = Study(
@@ -157,8 +193,11 @@ STUDY = Study(
         Claim(
             "Gradient descent on a factorization finds the matrix of least nuclear norm from a tiny start, not from a "
             "large one (Gunasekar et al., 2017; consistent with their conjecture, no proof of it).",
-            f"from the tiniest start the error is below {percent(FOUND)} and the nuclear norm within {percent(FOUND)} "
-            f"of the least possible, from the largest the error is above {percent(MISSED)}",
+            f"Confirmed if both starts fit the measurements to a residual of {percent(FITTED)}, the error from the "
+            f"smallest lies below {percent(FOUND)} and its nuclear norm within {percent(FOUND)} of the least possible, "
+            f"and the error from the largest lies above {percent(MISSED)}, all by the 95 % t interval over seeds. "
+            f"Contradicted if both fit and the smallest start misses by more than {percent(MISSED)}, the largest finds "
+            f"the matrix to {percent(FOUND)}, or the nuclear norm from the smallest is not the least.",
             _start_decides,
         ),
     ),

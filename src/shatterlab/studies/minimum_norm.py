@@ -1,18 +1,26 @@
 """Linear models: descent from zero finds the solution of least norm, and curvature cannot tell optima apart."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..figures.lines import lines
 from ..jobs import Computation
-from ..seeds import stream
-from .sentences import mean_of, percent, seeds_of
-from .study import Cells, Claim, Outcome, Scale, Study, Tables
+from .linear_fits import DIRECTIONS, LEAST, LOSSES, OPTIMUM, TEST, compare_curvatures, compare_optima, follow, solve
+from .outcome import NO_RUNS, Outcome, all_of, cannot_tell
+from .sentences import display, mean_of, percent, seeds_of, sentence
+from .study import Cells, Claim, Scale, Study, Tables
 
 ARRIVED = 0.01
-"""Descent counts as arrived if its distance to the limit of theory is at most this share of the start's distance."""
+"""Descent counts as arrived if its distance to the limit of theory is at most this share of the start's distance (an
+assumption: theory says that it arrives, not when)."""
+INSIDE = 1e-6
+"""Descent counts as inside the span of the data up to this angle in radians, which rounding makes."""
 SAME = 1e-6
-"""Two curvatures count as the same up to this relative difference."""
+"""Two curvatures count as the same up to this relative difference, ten times the error of the second differences."""
+DIFFERENT = 0.01
+"""Curvature can be told apart if it differs by this share at least at a point that is no optimum (an assumption)."""
+AT_OPTIMUM = 1e-12
+"""A point is an optimum if its loss lies above the least possible one by at most this."""
 
 # Each scale has the n and the steps of a path of descent, and the sizes whose minimum-norm solutions are scored.
 SIZES: dict[Scale, tuple[int, int, list[int]]] = {
@@ -20,12 +28,6 @@ SIZES: dict[Scale, tuple[int, int, list[int]]] = {
     "cpu": (100, 200_000, [30, 100, 300, 1_000, 1_500]),
     "paper": (100, 1_000_000, [30, 100, 300, 1_000, 1_500]),
 }
-TEST = 2_000
-OPTIMA = 1.0
-"""The step from the minimum-norm solution to another optimum has this size, relative to the solution's norm."""
-DIRECTIONS = 5
-"""Curvature is measured along this many random directions."""
-SNAPSHOTS = 40
 
 
 def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
@@ -43,6 +45,12 @@ def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
         )
         computations += [
             Computation(
+                "minimum-norm", f"curvature of the {loss} loss", shared | {"n": n, "loss": loss}, compare_curvatures
+            )
+            for loss in LOSSES
+        ]
+        computations += [
+            Computation(
                 "minimum-norm",
                 f"the linear model of least norm, n = {size:,}",
                 shared | {"n": size, "n_test": TEST},
@@ -51,122 +59,6 @@ def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
             for size in sizes
         ]
     return computations
-
-
-def _linear(data: Any, n: int, n_test: int, seed: int) -> tuple[Any, Any, Any]:
-    """Returns the pixels of train and test, standardized by one mean and deviation of the training set, and the subset.
-
-    The n is cut to half the number of pixels: with as many points as pixels there is one optimum, and the least
-    eigenvalue of X'X is so small that descent does not arrive.
-    """
-    from ..data import at_most
-
-    d = data.train.flat().shape[1]
-    subset = at_most(data, max(1, min(n, d // 2)), n_test, seed)
-    X, X_test = subset.train.flat().astype(float), subset.test.flat().astype(float)
-    mean, deviation = X.mean(), X.std()
-    return (X - mean) / deviation, (X_test - mean) / deviation, subset
-
-
-def _signs(labels: Any, classes: int) -> Any:
-    """Targets of a regression: +1 for the upper half of the classes, -1 for the others."""
-    return (labels >= classes / 2) * 2.0 - 1.0
-
-
-def follow(data: Any, n: int, steps: int, batch_size: int | None, start: str, seed: int) -> list[dict[str, Any]]:
-    """Records distances along a path of descent, at steps that lie evenly on a logarithmic scale."""
-    import numpy as np
-
-    from ..theory import MinimumNormRegressor, descend, span_angle
-
-    X, _, subset = _linear(data, n, 1, seed)
-    y = _signs(subset.train.labels, data.train.classes)
-    least = MinimumNormRegressor().fit(X, y).coef_
-    first = np.zeros(X.shape[1])
-    if start == "random":
-        first = stream(seed, "minimum-norm", "start").standard_normal(X.shape[1])
-        first *= np.linalg.norm(least) / np.linalg.norm(first)
-    # The limit is the projection of the start onto all solutions; from zero it is the solution of least norm.
-    limit = first + MinimumNormRegressor().fit(X, y - X @ first).coef_
-    marks = set(np.unique(np.geomspace(1, steps, SNAPSHOTS).round().astype(int)).tolist())
-    records = []
-    for step, w in enumerate(descend(X, y, first, steps=steps, batch_size=batch_size, random_state=seed), 1):
-        if step in marks:
-            records.append(
-                {
-                    "what": f"{'gradient descent' if batch_size is None else 'SGD'} from {start}",
-                    "step": step,
-                    "to_limit": float(np.linalg.norm(w - limit) / np.linalg.norm(first - limit)),
-                    "to_least_norm": float(np.linalg.norm(w - least) / np.linalg.norm(least)),
-                    "norm": float(np.linalg.norm(w)),
-                    "least_norm": float(np.linalg.norm(least)),
-                    "span_angle": span_angle(X, w),
-                    "n": len(X),
-                    "d": X.shape[1],
-                }
-            )
-    return records
-
-
-def compare_optima(data: Any, n: int, optima: int, seed: int) -> list[dict[str, Any]]:
-    """Loss, norm and measured curvature at the minimum-norm solution and at other points that fit as well."""
-    import numpy as np
-
-    from ..theory import MinimumNormRegressor, curvature
-
-    X, X_test, subset = _linear(data, n, TEST, seed)
-    y, y_test = (_signs(part.labels, data.train.classes) for part in (subset.train, subset.test))
-    least = MinimumNormRegressor().fit(X, y).coef_
-    rng = stream(seed, "minimum-norm", "optima")
-    directions = rng.standard_normal((DIRECTIONS, X.shape[1]))
-    expected = ((X @ directions.T) ** 2).mean(axis=0)  # v' X'X v / n
-
-    def loss(w: Any) -> float:
-        return float(((X @ w - y) ** 2).mean() / 2)
-
-    records = []
-    for number in range(optima):
-        off = rng.standard_normal(X.shape[1]) if number else np.zeros(X.shape[1])
-        off -= MinimumNormRegressor().fit(X, X @ off).coef_  # what the data cannot see
-        w = least + OPTIMA * number * np.linalg.norm(least) * off / max(np.linalg.norm(off), 1e-300)
-        # The loss is quadratic, so second differences are exact but for rounding at any step.
-        seen = np.array([loss(w + v) + loss(w - v) - 2 * loss(w) for v in directions])
-        records.append(
-            {
-                "what": "optimum",
-                "optimum": "least norm" if number == 0 else "another",
-                "norm": float(np.linalg.norm(w)),
-                "train_loss": loss(w),
-                "test_accuracy": float((np.sign(X_test @ w) == y_test).mean()),
-                "curvature_difference": float(np.abs(seen / expected - 1).max()),
-                "largest_curvature": float(curvature(X)[-1]),
-                "flat_directions": X.shape[1] - len(X),
-                "n": len(X),
-                "d": X.shape[1],
-            }
-        )
-    return records
-
-
-def solve(data: Any, n: int, n_test: int, seed: int) -> list[dict[str, Any]]:
-    """Scores of the minimum-norm solution of one-hot targets."""
-    import numpy as np
-
-    from ..theory import MinimumNormRegressor
-
-    X, X_test, subset = _linear(data, n, n_test, seed)
-    model = MinimumNormRegressor().fit(X, np.eye(data.train.classes)[subset.train.labels])
-    return [
-        {
-            "what": "solution",
-            "train_accuracy": float((model.predict(X).argmax(axis=1) == subset.train.labels).mean()),
-            "test_accuracy": float((model.predict(X_test).argmax(axis=1) == subset.test.labels).mean()),
-            "norm": model.norm_,
-            "route": model.route_,
-            "n": len(X),
-            "d": X.shape[1],
-        }
-    ]
 
 
 def _paths(tables: Tables) -> list[dict[str, Any]]:
@@ -186,7 +78,7 @@ def table(tables: Tables) -> list[Cells]:
             "test": percent(r["test_accuracy"]),
         }
         for r in tables.records
-        if "step" not in r
+        if r["what"] in ("optimum", "solution")
     ]
 
 
@@ -195,18 +87,18 @@ def draw(tables: Tables) -> Mapping[str, Any]:
     charts = {}
     paths = _paths(tables)
     if paths:
-        where = f"{paths[0]['data']}, n = {paths[0]['n']:,}, d = {paths[0]['d']:,}"
+        where = f"{paths[0]['data']}, {_where(paths[0])}"
         charts["paths"] = lines(
             paths, "step", "to_least_norm", "what", log_x=True, log_y=True, dots=False,
             title="Distance to the solution of least norm along descent",
-            subtitle=f"{where}; default learning rates; {seeds_of(paths)}",
+            subtitle=f"{where}; default learning rates; {seeds_of(paths)}, mean and SD",
             x_title="steps", y_title="|w - w*| / |w*|, w* of least norm",
         )  # fmt: skip
     solutions = [r | {"score": "test accuracy"} for r in tables.records if r["what"] == "solution"]
     if solutions:
         fitted = percent(min(r["train_accuracy"] for r in solutions))
         where = f"{solutions[0]['data']}, d = {solutions[0]['d']:,}, one-hot targets, train accuracy {fitted}"
-        where += f"; {seeds_of(solutions)}"
+        where += f"; {seeds_of(solutions)}, mean and SD"
         charts["accuracy"] = lines(
             solutions, "n", "test_accuracy", "score", log_x=True, y_format="%",
             title="Test accuracy of the linear model of least norm", subtitle=where, x_title="training points n",
@@ -215,97 +107,211 @@ def draw(tables: Tables) -> Mapping[str, Any]:
     return charts
 
 
+def _where(record: Mapping[str, Any]) -> str:
+    return f"n = {record['n']:,}, d = {record['d']:,}"
+
+
 def path_ends(tables: Tables) -> dict[str, list[dict[str, Any]]]:
-    """The last record of each path, one for each seed, by kind of descent."""
-    last = {(r["what"], r["seed"]): r for r in sorted(_paths(tables), key=lambda r: r["step"])}
-    ends: dict[str, list[dict[str, Any]]] = {r["what"]: [] for r in _paths(tables)}
-    for what, seed in sorted(last):
-        ends[what].append(last[what, seed])
+    """The last record of each path, one for each seed, by kind of descent.
+
+    Each has gained `halfway`, the distance to the limit after half of the steps.
+    """
+    paths: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    for r in sorted(_paths(tables), key=lambda r: r["step"]):
+        paths.setdefault((r["what"], r["seed"]), []).append(r)
+    ends: dict[str, list[dict[str, Any]]] = {what: [] for what, _ in paths}
+    for what, seed in sorted(paths):
+        path = paths[what, seed]
+        early = [r["to_limit"] for r in path if 2 * r["step"] <= path[-1]["step"]]
+        ends[what].append(path[-1] | {"halfway": early[-1] if early else 1.0})
     return ends
 
 
-def largest_difference(optima: list[dict[str, Any]]) -> float:
-    """The largest share by which a curvature measured at some optima differs from that of X'X/n."""
-    return max(r["curvature_difference"] for r in optima)
+def _arrived(ends: Sequence[Mapping[str, Any]]) -> bool:
+    return all(r["to_limit"] <= ARRIVED for r in ends)
+
+
+def _path(ends: list[dict[str, Any]]) -> tuple[str, str, str]:
+    """How far the paths of one kind of descent have come: subject, number and angle, in words."""
+    what, steps = ends[0]["what"], f"{ends[0]['step']:,} steps"
+    goal = "the solution of least norm" if "zero" in what else "the solution nearest to its start"
+    left = mean_of([r["to_limit"] for r in ends], percent)
+    subject = f"{what} {'arrives at' if _arrived(ends) else 'is still on its way to'} {goal}:"
+    angle = max(r["span_angle"] for r in ends)
+    inside = "in the span of the data" if angle < INSIDE else f"{angle:.2g} rad outside the span of the data"
+    return subject, f"{left} of the distance is left after {steps}", inside
+
+
+def _least_norm(tables: Tables) -> Outcome:
+    """Judges where the paths from zero end, with those from a random start as a control."""
+    ends = path_ends(tables)
+    from_zero = [runs for what, runs in ends.items() if what.endswith("zero")]
+    control = [r for what, runs in ends.items() if not what.endswith("zero") for r in runs]
+    if not from_zero:
+        return NO_RUNS
+    numbers = "; ".join(f"{runs[0]['what']}: {_path(runs)[1]}" for runs in from_zero)
+    numbers += f"; {_where(from_zero[0][0])}"
+    if control:
+        far = mean_of([r["to_least_norm"] for r in control], "{:.2f}".format)
+        numbers += f"; from a random start {far} times the least norm away from that solution"
+    outcomes = [_end(r, numbers) for runs in from_zero for r in runs]
+    if not control:
+        outcomes.append(cannot_tell("descent from a random start, the control, has not been run", "finish", numbers))
+    outcomes += [_control(r, numbers) for r in control]
+    return all_of(outcomes)
+
+
+def _end(end: Mapping[str, Any], numbers: str) -> Outcome:
+    """What the end of one path from zero shows."""
+    if not end["span_angle"] < INSIDE:
+        return Outcome("contradicted", numbers)
+    if end["to_limit"] <= ARRIVED:
+        return Outcome("confirmed", numbers)
+    if end["to_limit"] >= end["halfway"]:
+        return Outcome("contradicted", numbers)
+    return _on_its_way(end, numbers)
+
+
+def _control(end: Mapping[str, Any], numbers: str) -> Outcome:
+    """Whether one path from a random start shows that the start decides: it has to end elsewhere."""
+    if end["to_least_norm"] <= ARRIVED:
+        return cannot_tell("descent from a random start arrives at the least norm as well", "", numbers)
+    return Outcome("confirmed", numbers) if end["to_limit"] <= ARRIVED else _on_its_way(end, numbers)
+
+
+def _on_its_way(end: Mapping[str, Any], numbers: str) -> Outcome:
+    return cannot_tell(
+        f"{end['what']} is still on its way ({percent(end['to_limit'])} left after {end['step']:,} steps)",
+        "scale",
+        numbers,
+    )
+
+
+def curvature_differences(tables: Tables) -> dict[str, dict[str, float]]:
+    """For each general loss the largest relative difference of curvature from that at the least norm, by point.
+
+    The largest is taken over directions and seeds for an optimum, and over directions, then the least over seeds, for
+    a point that is none.
+    """
+    records = [r for r in tables.records if r["what"] == "curvature"]
+    found: dict[str, dict[str, list[float]]] = {}
+    for r in records:
+        least = (r["loss"], r["seed"], LEAST)
+        reference = next((o for o in records if (o["loss"], o["seed"], o["point"]) == least), None)
+        if reference is None or r is reference:
+            continue
+        apart = max(abs(c / c0 - 1) for c, c0 in zip(r["curvatures"], reference["curvatures"], strict=True))
+        found.setdefault(r["loss"], {}).setdefault(r["point"], []).append(apart)
+    return {
+        loss: {point: (max if point in OPTIMUM else min)(apart) for point, apart in points.items()}
+        for loss, points in found.items()
+    }
+
+
+def _curvatures(tables: Tables) -> list[str]:
+    """How far curvatures differ between optima and from them to other points, for each loss, in words."""
+    parts = []
+    if optima := [r for r in tables.records if r["what"] == "optimum"]:
+        most = max(r["curvature_difference"] for r in optima)
+        parts.append(f"squared loss, which has one Hessian everywhere: optima differ from X'X/n by {percent(most)}")
+    for loss, points in curvature_differences(tables).items():
+        between = max((points[point] for point in OPTIMUM if point in points), default=None)
+        elsewhere = min((apart for point, apart in points.items() if point not in OPTIMUM), default=None)
+        if between is not None and elsewhere is not None:
+            parts.append(
+                f"{loss} loss: two optima differ by {percent(between)}, points that are no optima by at least "
+                f"{percent(elsewhere)}"
+            )
+    return parts
+
+
+def _same_curvature(tables: Tables) -> Outcome:
+    """Judges the general losses; the squared one has the same curvature everywhere and decides nothing."""
+    records = [r for r in tables.records if r["what"] == "curvature"]
+    squared = [r for r in tables.records if r["what"] == "optimum"]
+    if not (records or squared):
+        return NO_RUNS
+    numbers = "; ".join(_curvatures(tables))
+    differences = curvature_differences(tables)
+    points = {"another optimum", "zero weights", "random weights"}
+    if missing := [loss for loss in LOSSES if not points <= differences.get(loss, {}).keys()]:
+        return cannot_tell(f"curvatures of the {' and '.join(missing)} loss are missing", "finish", numbers)
+    for r in records:
+        if r["point"] in OPTIMUM and not r["excess_loss"] <= AT_OPTIMUM:
+            return cannot_tell(
+                f"the {r['loss']} loss of the point {r['point']!r} lies {r['excess_loss']:.0e} above the least "
+                f"possible, so that it is no optimum (seed {r['seed']})",
+                "",
+                numbers,
+            )
+    alike = [
+        f"{point} ({loss} loss)"
+        for loss, by_point in differences.items()
+        for point, apart in by_point.items()
+        if point not in OPTIMUM and not apart >= DIFFERENT
+    ]
+    if alike:
+        return cannot_tell(f"points that are no optima have the same curvature: {', '.join(alike)}", "", numbers)
+    most = max(by_point["another optimum"] for by_point in differences.values())
+    return Outcome("confirmed" if most <= SAME else "contradicted" if most >= DIFFERENT else "not shown", numbers)
 
 
 def verdict(tables: Tables) -> list[str]:
     """Where does each path end, are optima of one curvature, and does the norm tell which generalizes?"""
-    return [*map(_path, path_ends(tables).values()), *_optima(tables), *_norms(tables)]
-
-
-def _path(ends: list[dict[str, Any]]) -> str:
-    what = ends[0]["what"]
-    arrived = "arrives at" if all(r["to_limit"] <= ARRIVED for r in ends) else "is still on its way to"
-    goal = "the solution of least norm" if "zero" in what else "the solution nearest to its start"
-    gap = mean_of([r["to_limit"] for r in ends], lambda share: f"{100 * share:.2g} %")
-    angle = max(r["span_angle"] for r in ends)
-    outside = "in" if angle < SAME else f"{angle:.2g} rad from"
-    return (
-        f"{what[0].upper()}{what[1:]} {arrived} {goal}: {gap} of the way is left after {ends[0]['step']:,} steps, "
-        f"{outside} the span of the data."
-    )
+    sentences = []
+    for ends in path_ends(tables).values():
+        subject, left, inside = _path(ends)
+        sentences.append(sentence(f"{subject[0].upper()}{subject[1:]}", left, inside))
+    return [*sentences, *_optima(tables), *_norms(tables)] or ["No computation is finished yet."]
 
 
 def _optima(tables: Tables) -> list[str]:
+    """Curvatures, and the test accuracies of the optima that they do not tell apart."""
+    sentences = []
+    if parts := _curvatures(tables):
+        sentences.append(sentence("Curvature along random directions:", *parts))
     optima = [r for r in tables.records if r["what"] == "optimum"]
-    least = [r for r in optima if r["optimum"] == "least norm"]
-    others = [r for r in optima if r["optimum"] != "least norm"]
-    if not (least and others):
-        return []
-    most = largest_difference(optima)
-    if most > SAME:
-        return [f"Two optima have curvatures that differ by {most:.0e}, which contradicts theory."]
-    accuracies = " and ".join(mean_of([r["test_accuracy"] for r in each], percent) for each in (least, others))
-    return [
-        f"Two optima with norms {least[0]['norm']:.3g} and {others[0]['norm']:.3g} have the same curvature (largest "
-        f"relative difference {most:.0e}), test accuracy {accuracies}: curvature cannot tell them apart."
-    ]
+    groups = [[r for r in optima if (r["optimum"] == LEAST) == least] for least in (True, False)]
+    if all(groups):
+        accuracies, norms = (
+            [mean_of([r[key] for r in runs], form) for runs in groups]
+            for key, form in (("test_accuracy", percent), ("norm", "{:.3g}".format))
+        )
+        sentences.append(
+            sentence(
+                "The optimum of least norm has a test accuracy of",
+                accuracies[0],
+                f"their norms are {norms[0]} and {norms[1]}",
+                compared=f"another one {accuracies[1]}",
+            )
+        )
+    return sentences
 
 
 def _norms(tables: Tables) -> list[str]:
-    solutions = sorted((r for r in tables.records if r["what"] == "solution"), key=lambda r: (r["n"], r["seed"]))
-    if not solutions:
-        return []
-    first, last = solutions[0], solutions[-1]
-    sentence = (
-        f"The least-norm fit of {last['n']:,} labels has test accuracy {percent(last['test_accuracy'])} and norm "
-        f"{last['norm']:.3g}"
-    )
-    if first["n"] < last["n"]:
-        better = last["norm"] > first["norm"] and last["test_accuracy"] > first["test_accuracy"]
-        sentence += (
-            f", that of {first['n']:,} labels {percent(first['test_accuracy'])} and norm {first['norm']:.3g}: "
-        ) + (
-            "the larger norm generalizes better here, so norms alone do not predict it"
-            if better
-            else "in this comparison norm and test accuracy do not contradict each other"
+    """The least-norm fits of the fewest and the most labels."""
+    # On a small set several sizes are cut to the same n.
+    solutions = list({(r["n"], r["seed"]): r for r in tables.records if r["what"] == "solution"}.values())
+    sizes = sorted({r["n"] for r in solutions})
+    in_words = []
+    for n in sizes[-1:] + sizes[:-1][:1]:
+        runs = [r for r in solutions if r["n"] == n]
+        accuracy, norm = (
+            mean_of([r[key] for r in runs], form)
+            for key, form in (("test_accuracy", percent), ("norm", "{:.3g}".format))
         )
-    return [f"{sentence}."]
-
-
-def _least_norm(tables: Tables) -> Outcome | None:
-    """Judges the ends of the paths from zero."""
-    ends = [r for what, runs in path_ends(tables).items() if what.endswith("zero") for r in runs]
-    if not ends:
-        return None
-    parts = [f"{r['what']} {100 * r['to_limit']:.2g} % of the way left" for r in ends]
-    return Outcome(
-        all(r["to_limit"] <= ARRIVED and r["span_angle"] < SAME for r in ends),
-        f"{', '.join(parts)} after {ends[0]['step']:,} steps, n = {ends[0]['n']:,}, d = {ends[0]['d']:,}",
-    )
-
-
-def _same_curvature(tables: Tables) -> Outcome | None:
-    optima = [r for r in tables.records if r["what"] == "optimum"]
-    if not optima:
-        return None
-    most = largest_difference(optima)
-    return Outcome(
-        most <= SAME,
-        f"largest relative difference {most:.0e} from X'X/n along {DIRECTIONS} directions, n = {optima[0]['n']:,}, "
-        f"d = {optima[0]['d']:,}",
-    )
+        in_words.append((n, accuracy, norm))
+    if not in_words:
+        return []
+    (n, accuracy, norm), *fewer = in_words
+    return [
+        sentence(
+            f"On {display(solutions[0]['data'])} the least-norm fit of {n:,} labels has a test accuracy of",
+            accuracy,
+            f"its norm is {norm}{''.join(f' ({small} for {few:,})' for few, _, small in fewer)}",
+            compared="".join(f"that of {few:,} labels {low}" for few, low, _ in fewer),
+        )
+    ]
 
 
 STUDY = Study(
@@ -319,13 +325,19 @@ STUDY = Study(
     claims=(
         Claim(
             "SGD from zero ends at the solution of least norm, in the span of the data.",
-            f"at most {percent(ARRIVED)} of the distance to it is left at the end of every path from zero, whose angle "
-            f"to the span is below {SAME:g}",
+            f"Confirmed if at most {percent(ARRIVED)} of the distance to it is left at the end of every path from "
+            f"zero, whose angle to the span is below {INSIDE:g} rad, while descent from a random start, the control, "
+            "ends elsewhere, at the solution nearest to its start. Contradicted if a path from zero leaves the span or "
+            f"has more than {percent(ARRIVED)} left and has come no nearer over the last half of its steps. As this is "
+            "a theorem, nothing but rounding is random.",
             _least_norm,
         ),
         Claim(
             "The curvature of the loss is the same at every optimum of a linear model, so it cannot tell them apart.",
-            f"measured curvatures at different optima equal those of X'X/n within {SAME:g}",
+            f"Confirmed if, for {' and '.join(LOSSES)} loss, curvatures measured by second differences at two optima "
+            f"agree within {SAME:g} along {DIRECTIONS} random directions, while at two points that are no optima, the "
+            f"control, they differ by at least {percent(DIFFERENT)}. Contradicted if those of two optima differ by as "
+            "much. The squared loss has one Hessian everywhere and decides nothing.",
             _same_curvature,
         ),
     ),

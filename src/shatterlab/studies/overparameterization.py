@@ -11,7 +11,9 @@ from ..figures.bars import parameter_bars
 from ..jobs import Computation
 from ..paper import DENSENET_BC_PARAMETERS, IMAGENET_TRAINING_SIZE, ZOO
 from ..spec import PAPER_TRAINING_SIZE
-from .study import Cells, Claim, Outcome, Scale, Study, Tables
+from .outcome import NO_RUNS, Outcome, cannot_tell, decided
+from .sentences import sentence
+from .study import Cells, Claim, Scale, Study, Tables
 
 STATED: dict[str, tuple[float, str]] = {
     **{entry.name: (entry.lecture, "lecture") for entry in ZOO},
@@ -96,29 +98,9 @@ def draw(tables: Tables) -> Mapping[str, Any]:
     }
 
 
-def verdict(tables: Tables) -> list[str]:
-    """How many have more parameters than images, which counts disagree, and what could not be built."""
-    counts = built(tables)
-    sentences = []
-    for name, images in (("CIFAR-10", PAPER_TRAINING_SIZE), ("ImageNet", IMAGENET_TRAINING_SIZE)):
-        more = sum(parameters > images for parameters in counts.values())
-        sentences.append(f"{more} of {len(counts)} networks counted have more parameters than {name} has images.")
-    apart = [
-        f"{network} has {counts[network]:,}, stated as {_short(stated)}"
-        for network, (stated, _) in STATED.items()
-        if network in counts and abs(counts[network] / stated - 1) > CLOSE
-    ]
-    if apart:
-        sentences.append(f"More than {CLOSE:.0%} off the stated figure: {'; '.join(apart)}.")
-    missing = [r for r in tables.records if r["parameters"] is None]
-    if missing:
-        names = ", ".join(r["network"] for r in missing)
-        sentences.append(f"Not built here: {names}. {missing[0]['reason'][0].upper()}{missing[0]['reason'][1:]}")
-    return sentences
-
-
 MANY = 10
-"""A network has many more parameters than images if it has at least this many for each."""
+"""A network has many more parameters than images if it has at least this many for each (an assumption: the lecture says
+no number)."""
 
 TRAINED_ON = {"LeNet-5": ("MNIST", 60_000)} | {
     name: ("CIFAR-10", PAPER_TRAINING_SIZE) for name in STATED if name.startswith("DenseNet")
@@ -126,18 +108,75 @@ TRAINED_ON = {"LeNet-5": ("MNIST", 60_000)} | {
 """The networks whose own paper does not train on ImageNet, each with its training set."""
 
 
-def _as_many_as_images(tables: Tables) -> Outcome | None:
-    counts = built(tables)
-    if len(counts) < len(STATED):
-        return None
-    trained_on = {name: TRAINED_ON.get(name, ("ImageNet", IMAGENET_TRAINING_SIZE)) for name in counts}
-    ratios = {name: count / trained_on[name][1] for name, count in counts.items()}
-    least = min(ratios, key=ratios.__getitem__)
-    return Outcome(
-        ratios[least] >= 1 and 2 * sum(ratio >= MANY for ratio in ratios.values()) > len(ratios),
-        f"{len(counts)} of {len(STATED)} networks counted here, from {ratios[least]:.2f} parameters an image "
-        f"({least} on {trained_on[least][0]}) up",
+def parameters_per_image(counts: Mapping[str, int]) -> dict[str, float]:
+    """The parameters of each network for each image of the training set of its own paper, the fewest first."""
+    ratios = {name: count / _trained_on(name)[1] for name, count in counts.items()}
+    return dict(sorted(ratios.items(), key=lambda entry: entry[1]))
+
+
+def _trained_on(network: str) -> tuple[str, int]:
+    return TRAINED_ON.get(network, ("ImageNet", IMAGENET_TRAINING_SIZE))
+
+
+def _in_words(counts: Mapping[str, int]) -> tuple[str, str, str]:
+    """How many networks there are, how many of them have many parameters for each image, and which has the fewest."""
+    ratios = parameters_per_image(counts)
+    least, ratio = next(iter(ratios.items()))
+    many = sum(ratio >= MANY for ratio in ratios.values())
+    return (
+        f"of {len(ratios)} networks counted",
+        f"{many} have {MANY} or more parameters for each image of their own training set",
+        f"the fewest for each image has {least}, {ratio:.2f} on {_trained_on(least)[0]}",
     )
+
+
+def _not_built(tables: Tables) -> dict[str, str]:
+    """Why each network that could not be built here could not, without a full stop."""
+    # Records of the first version gave no reason.
+    return {
+        r["network"]: (r.get("reason") or "its library is not installed").rstrip(".")
+        for r in tables.records
+        if r["parameters"] is None
+    }
+
+
+def verdict(tables: Tables) -> list[str]:
+    """How many have more parameters than images, which counts disagree, and what could not be built."""
+    counts = built(tables)
+    sentences = []
+    if counts:
+        networks, many, fewest = _in_words(counts)
+        more = (
+            f"{sum(parameters > images for parameters in counts.values())} have more parameters than {name} has images"
+            for name, images in (("CIFAR-10", PAPER_TRAINING_SIZE), ("ImageNet", IMAGENET_TRAINING_SIZE))
+        )
+        sentences.append(sentence(f"{networks[0].upper()}{networks[1:]},", many, fewest, *more))
+    apart = [
+        f"{network} has {counts[network]:,}, stated as {_short(stated)}"
+        for network, (stated, _) in STATED.items()
+        if network in counts and abs(counts[network] / stated - 1) > CLOSE
+    ]
+    if apart:
+        sentences.append(f"More than {100 * CLOSE:g} % off the stated figure: {'; '.join(apart)}.")
+    if missing := _not_built(tables):
+        reasons = (f"{reason[0].upper()}{reason[1:]}." for reason in dict.fromkeys(missing.values()))
+        sentences.append(f"Not built here: {', '.join(missing)}. {' '.join(reasons)}")
+    return sentences or ["No network has been counted yet."]
+
+
+def _as_many_as_images(tables: Tables) -> Outcome:
+    if not tables.records:
+        return NO_RUNS
+    counts = built(tables)
+    if missing := _not_built(tables):
+        why = "; ".join(dict.fromkeys(missing.values()))
+        return cannot_tell(f"{len(missing)} of {len(STATED)} networks could not be built here: {why}")
+    if absent := [name for name in STATED if name not in counts]:
+        return cannot_tell(f"not counted: {', '.join(absent)}", "finish")
+    ratios = list(parameters_per_image(counts).values())
+    most_are_many = 2 * sum(ratio >= MANY for ratio in ratios) > len(ratios)
+    networks, many, fewest = _in_words(counts)
+    return decided(ratios[0] >= 1 and most_are_many, f"{networks}, {many}; {fewest}")
 
 
 STUDY = Study(
@@ -151,8 +190,9 @@ STUDY = Study(
     claims=(
         Claim(
             "Successful networks have as many parameters as training examples or more, most of them many more.",
-            "all networks of the list are counted here, each has at least as many parameters as its own paper's "
-            f"training set has images, and more than half have {MANY} times as many",
+            "Confirmed if every network of the list is counted here and has at least as many parameters as its own "
+            f"paper's training set has images, and more than half of them at least {MANY} times as many. Contradicted "
+            "if all are counted and one has fewer, or at most half have that many. A count has no sampling error.",
             _as_many_as_images,
         ),
     ),

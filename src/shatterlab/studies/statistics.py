@@ -94,6 +94,22 @@ def unpaired_difference(first: Sequence[float], second: Sequence[float], n: int)
     return _combined(float(differences.mean()), float(differences.var(ddof=1)) / s, s, of_examples, n)
 
 
+def over_seeds_and_examples(values: Sequence[float], variances: Sequence[float], n: int) -> Estimate:
+    """The mean over seeds of numbers that were each measured on n test examples.
+
+    Args:
+        values: one for each seed.
+        variances: the squared standard error of each over its test examples. As the seeds may share these, their mean
+            is added to the variance over seeds; where they do not, the error comes out too large.
+        n: the number of test examples of a seed.
+    """
+    of_examples = float(np.mean(variances))
+    s = len(values)
+    if s == 1:
+        return Estimate(float(values[0]), of_examples**0.5, n - 1)
+    return _combined(float(np.mean(values)), float(np.var(values, ddof=1)) / s, s, of_examples, n)
+
+
 def _combined(value: float, of_seeds: float, s: int, of_examples: float, n: int) -> Estimate:
     total = of_seeds + of_examples
     spread = of_seeds**2 / (s - 1) + of_examples**2 / (n - 1)
