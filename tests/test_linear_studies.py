@@ -6,7 +6,7 @@ import pytest
 from shatterlab.data import load
 from shatterlab.studies.kernel_fits import gaussian
 from shatterlab.studies.linear_fits import LEAST, LOSSES, OPTIMUM, SOFT, _linear, _signs, compare_curvatures, follow
-from shatterlab.studies.one_kernel import CENTRES, MORE, RANDOM_LABELS, error_above_least, interpolants
+from shatterlab.studies.one_kernel import CENTRES, MORE, RANDOM_LABELS, SPREAD, error_above_least, interpolants
 from shatterlab.studies.statistics import over_seeds, over_seeds_and_examples, paired_difference
 
 
@@ -84,7 +84,7 @@ def test_an_error_from_counts_is_that_of_the_examples_themselves() -> None:
     first, second = (np.stack([pair[i] for pair in rights]) for i in (0, 1))
     expected = paired_difference(first[:1], second[:1])
     assert one.value == pytest.approx(expected.value)
-    assert one.error == pytest.approx((expected.error**2 + 2 * 0.01**2) ** 0.5)
+    assert one.error == pytest.approx((expected.error**2 + 2 * SPREAD**2) ** 0.5)
     assert three.value == pytest.approx(paired_difference(first, second).value)
 
 

@@ -16,7 +16,7 @@ assumption: theory says that it arrives, not when)."""
 INSIDE = 1e-6
 """Descent counts as inside the span of the data up to this angle in radians, which rounding makes."""
 SAME = 1e-6
-"""Two curvatures count as the same up to this relative difference, ten times the error of the second differences."""
+"""Two curvatures count as the same up to this relative difference; rounding leaves about 1e-9 between two optima."""
 DIFFERENT = 0.01
 """Curvature can be told apart if it differs by this share at least at a point that is no optimum (an assumption)."""
 AT_OPTIMUM = 1e-12

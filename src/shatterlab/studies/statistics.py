@@ -116,16 +116,17 @@ def _combined(value: float, of_seeds: float, s: int, of_examples: float, n: int)
     return Estimate(value, total**0.5, total**2 / spread if spread else float(s - 1), s)
 
 
-def with_seed_spread(estimate: Estimate, models: int = 2) -> Estimate:
-    """Adds to an estimate from one seed the `SEED_SPREAD` that each of its models is assumed to have.
+def with_seed_spread(estimate: Estimate, models: int = 2, spread: float = SEED_SPREAD) -> Estimate:
+    """Adds to an estimate from one seed the spread over seeds that each of its models is assumed to have.
 
     Args:
         estimate: an accuracy, or a difference of accuracies.
         models: how many models it is made of: two for a difference.
+        spread: the standard deviation over seeds of one model.
     """
     if estimate.seeds > 1:
         return estimate
-    return estimate._replace(error=(estimate.error**2 + models * SEED_SPREAD**2) ** 0.5)
+    return estimate._replace(error=(estimate.error**2 + models * spread**2) ** 0.5)
 
 
 def plus(first: Estimate, second: Estimate, factor: float) -> Estimate:
