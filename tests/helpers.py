@@ -46,7 +46,7 @@ SMALL_COMPUTATIONS = {
     "bias-variance": {"repeats": 20, "degrees": [0, 1, 3, 5]},
     "expressivity": {"n": 40},
     "minimum-norm": {"n": 20, "n_test": 30, "steps": 60},
-    "kernels": {"n": 60, "n_test": 30, "filters": 12},
+    "kernels": {"n": 60, "n_test": 30, "filters": 12, "more": [80]},
     "matrix-factorization": {"n": 10, "rank": 1, "measurements": 40},
     "gradient-descent": {"iterations": 30},
     "double-descent": {"n": 30, "n_test": 40},

@@ -331,5 +331,5 @@ STUDY = Study(
             one_kernel.norm_misleads,
         ),
     ),
-    assumptions=("kernels",),
+    assumptions=("kernels", "spread of seeds"),
 )

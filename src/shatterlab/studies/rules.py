@@ -24,9 +24,6 @@ def mean(values: pl.Series) -> float:
     return sum(values.to_list()) / len(values)
 
 
-SIGNIFICANCE = 5  # goes with its last user
-
-
 def chance(runs: pl.DataFrame) -> float:
     """The accuracy of guessing: the share of the test set's majority class, or 1 / K in runs that did not keep it."""
     known = runs["majority"].drop_nulls() if "majority" in runs.columns else pl.Series()
