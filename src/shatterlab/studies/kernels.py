@@ -313,7 +313,7 @@ STUDY = Study(
     claims=(
         Claim(
             "Kernel machines that fit every label generalize without regularization.",
-            "Confirmed if, for each kind of features and each n, every training label is fitted without a ridge and "
+            "Confirmed if every training label is fitted without a ridge, for each kind of features and each n, and "
             f"the fit keeps more than {percent(KEPT)} of the lead above the majority class that the fit with a ridge "
             "chosen on held-out training points has, by the 95 % interval over seeds and test points; the lead has to "
             f"be shown. Contradicted if one keeps less than {percent(LOST)}. A single seed is given an assumed spread "
@@ -322,12 +322,12 @@ STUDY = Study(
         ),
         Claim(
             "Minimum norm does not predict generalization.",
-            "Confirmed if, among interpolants of the same points with one kernel on the pixels of each data set, the "
-            "one of least norm has a larger test error than one of larger norm, which fits the most training points, "
-            "and a smaller error than another one of larger norm, around random centres or with random labels on the "
-            "test points (which have the error of guessing by construction): both by the 95 % interval over seeds and "
-            "test points. Contradicted if all three of larger norm are worse, or all better. A single seed is given an "
-            f"assumed spread of {100 * SPREAD:g} points.",
+            "Confirmed if the least norm is neither best nor worst among interpolants of the same points with one "
+            "kernel, on the pixels of each data set: the interpolant of least norm has a larger test error than one of "
+            "larger norm, which fits the most training points, and a smaller error than another one of larger norm, "
+            "around random centres or with random labels on the test points (which have the error of guessing by "
+            "construction), both by the 95 % interval over seeds and test points. Contradicted if all three of larger "
+            f"norm are worse, or all better. A single seed is given an assumed spread of {100 * SPREAD:g} points.",
             one_kernel.norm_misleads,
         ),
     ),

@@ -334,8 +334,8 @@ STUDY = Study(
         ),
         Claim(
             "The curvature of the loss is the same at every optimum of a linear model, so it cannot tell them apart.",
-            f"Confirmed if, for {' and '.join(LOSSES)} loss, curvatures measured by second differences at two optima "
-            f"agree within {SAME:g} along {DIRECTIONS} random directions, while at two points that are no optima, the "
+            f"Confirmed if curvatures of {' and '.join(LOSSES)} loss, measured by second differences, agree within "
+            f"{SAME:g} at two optima along {DIRECTIONS} random directions, while at two points that are no optima, the "
             f"control, they differ by at least {percent(DIFFERENT)}. Contradicted if those of two optima differ by as "
             "much. The squared loss has one Hessian everywhere and decides nothing.",
             _same_curvature,
