@@ -1,6 +1,7 @@
 """Studies: their runs, their verdicts on results made by hand, and their charts."""
 
 import json
+from itertools import pairwise
 from typing import get_args
 
 import polars as pl
@@ -9,12 +10,12 @@ from helpers import computations, found, trainings
 
 from shatterlab import ShatterlabError, Store, make_spec
 from shatterlab.paper import TARGETS, targets_for
-from shatterlab.row import Row
+from shatterlab.row import Row, part_ends
 from shatterlab.studies import STUDIES, Scale, Study, Tables, chosen, jobs_so_far, tables
 from shatterlab.studies.label_noise import with_slowdown
 from shatterlab.studies.learning_curves import fits_random_labels, order_of_conditions
 from shatterlab.studies.sentences import mean_of, percent
-from shatterlab.studies.study import overfit_step
+from shatterlab.studies.study import overfit
 
 SCALES = get_args(Scale)
 every_study = pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
@@ -92,11 +93,49 @@ def test_a_mean_carries_its_spread_and_n() -> None:
     assert mean_of([0.4, 0.6], percent) == "50.0 % ± 14.1 % (2 seeds)"
 
 
-def test_overfitting_is_the_first_epoch_at_the_threshold() -> None:
-    rows = [Row(epoch=i, step=10 * i, learning_rate=1, online_loss=loss, online_accuracy=1, seconds=0, evaluation_seconds=0)
-            for i, loss in enumerate((0.5, 0.1, 0.3, 0.0), 1)]  # fmt: skip
-    assert overfit_step(rows) == 20
-    assert overfit_step(rows[:1]) is None
+def epochs(*losses: float | tuple[float, ...], steps: int = 20) -> list[Row]:
+    """Rows of epochs with these online losses, of the whole epoch or of its parts."""
+    rows = []
+    for epoch, loss in enumerate(losses, 1):
+        parts = loss if isinstance(loss, tuple) else None
+        mean = sum(parts) / len(parts) if parts else loss
+        rows.append(Row(epoch=epoch, step=steps * epoch, learning_rate=1, online_loss=mean, online_losses=parts,
+                        online_accuracy=1, seconds=0, evaluation_seconds=0))  # fmt: skip
+    return rows
+
+
+def test_epochs_without_parts_overfit_at_the_end_of_the_first_one_at_the_threshold() -> None:
+    rows = epochs(0.5, 0.09, 0.3, 0.0)
+    assert overfit(rows, 10) == (40, 20, 0.09)
+    assert overfit(rows[:1], 10) is None
+    assert overfit([], 10) is None
+
+
+def test_overfitting_is_found_at_a_tenth_of_an_epoch_whose_last_thousand_images_are_at_the_threshold() -> None:
+    one, other = (0.5,) * 10, (0.3, 0.2, 0.1, 0.08, 0.06, 0.05, 0.05, 0.05, 0.05, 0.05)
+    assert overfit(epochs(one, other), 500) == (26, 2, 0.1)  # a part has 1,000 images
+    # A window of 5 parts: 0.148 after the fifth, 0.098 after the sixth.
+    assert overfit(epochs(one, other), 100) == (32, 2, 0.05)
+    # A window of an epoch, which has fewer than 1,000 images: 0.14 at its end, 0.095 a part later.
+    assert overfit(epochs((0.5, *[0.1] * 9), (0.05,) * 10), 10) == (22, 2, 0.05)
+
+
+def test_a_single_lucky_batch_is_not_overfitting() -> None:
+    lucky = (0.4, 0.01, 0.4, 0.4, 0.01, 0.4, 0.4, 0.4, 0.4, 0.4)
+    assert overfit(epochs(lucky, lucky), 100) is None
+
+
+def test_a_run_that_was_taken_up_by_a_later_version_has_epochs_with_and_without_parts() -> None:
+    rows = epochs(2.0, (0.2, 0.2, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05))
+    assert overfit(rows, 100) == (32, 2, 0.05)
+
+
+@pytest.mark.parametrize("steps", [1, 3, 9, 10, 11, 16, 782])
+def test_the_parts_of_an_epoch_are_alike_and_fill_it(steps: int) -> None:
+    lengths = [end - begin for begin, end in pairwise([0, *part_ends(steps)])]
+    assert sum(lengths) == steps
+    assert len(lengths) == min(steps, 10)
+    assert max(lengths) - min(lengths) <= 1
 
 
 def test_paper_numbers_apply_only_where_the_setting_matches() -> None:

@@ -1,9 +1,30 @@
 """The row that an epoch leaves: one line of `rows.jsonl`."""
 
+from itertools import pairwise
+from typing import NamedTuple
+
 from pydantic import BaseModel, ConfigDict
 
 FIT_LOSS = 0.01
 """A run has fitted its training set at 100 % accuracy and a clean loss below this."""
+
+PARTS = 10
+"""The online loss of an epoch is recorded for this many parts of it, or for each step where there are fewer."""
+
+
+def part_ends(steps: int) -> list[int]:
+    """The steps after which the parts of an epoch of so many steps end; their lengths differ by one step at most."""
+    parts = min(PARTS, steps)
+    return [steps * part // parts for part in range(1, parts + 1)]
+
+
+class Part(NamedTuple):
+    """A stretch of training over which a mean online loss is known: a part of an epoch, or a whole one."""
+
+    end: int
+    """Finished updates of the weights at its end."""
+    steps: int
+    loss: float
 
 
 class Row(BaseModel):
@@ -23,6 +44,9 @@ class Row(BaseModel):
     online_loss: float
     """The mean loss over the batches of this epoch as they were trained on, each before its update."""
     online_accuracy: float
+    online_losses: tuple[float, ...] | None = None
+    """The same over each of up to `PARTS` consecutive parts of the epoch, see `part_ends`; six significant digits.
+    None in rows of earlier versions."""
     train_loss: float | None = None
     """The loss over the whole training set (labels as trained on) in evaluation mode, after the epoch."""
     train_accuracy: float | None = None
@@ -43,6 +67,18 @@ class Row(BaseModel):
         """The epoch out of all epochs of its run, the loss and the train accuracy (online where no other is known)."""
         accuracy = self.online_accuracy if self.train_accuracy is None else self.train_accuracy
         return f"epoch {self.epoch}/{epochs}, loss {self.online_loss:.3f}, train {100 * accuracy:.1f} %"
+
+    @property
+    def parts(self) -> list[Part]:
+        """The parts of the epoch with their online losses; the whole epoch where its parts were not recorded."""
+        steps = self.step // self.epoch
+        if self.online_losses is None:
+            return [Part(self.step, steps, self.online_loss)]
+        ends = part_ends(steps)
+        return [
+            Part(self.step - steps + end, end - begin, loss)
+            for (begin, end), loss in zip(pairwise([0, *ends]), self.online_losses, strict=True)
+        ]
 
     @property
     def fitted(self) -> bool:

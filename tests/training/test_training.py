@@ -61,6 +61,8 @@ def test_the_loop_equals_a_plain_one(model_name: str) -> None:
             seen += len(batch)
     row = rows_of(spec, data, build(model_name, (8, 8, 3), 4, 0).double())[-1]
     assert row.online_loss == pytest.approx(sum(losses) / 24, rel=1e-6)  # the rates are float32
+    means = [total / size for total, size in zip(losses, (10, 10, 4), strict=True)]
+    assert row.online_losses == pytest.approx(means, rel=6e-6)  # six significant digits
     plain.eval()
     with torch.no_grad():
         assert row.train_loss == pytest.approx(F.cross_entropy(plain(images), labels).item(), rel=1e-6)

@@ -22,7 +22,8 @@ def run_table(results: Sequence[Result]) -> pl.DataFrame:
 
 
 def epoch_table(store: "Store", results: Sequence[Result], rows: Sequence[Sequence[Row]] | None = None) -> pl.DataFrame:
-    """A table with a line for each epoch of each run: the columns of `Row`, and those of the run that charts need.
+    """A table with a line for each epoch of each run: the columns of `Row` but `online_losses`, which no CSV can hold,
+    and those of the run that charts need.
 
     Args:
         store: the store of the runs, which is read where `rows` is None.
@@ -37,5 +38,7 @@ def epoch_table(store: "Store", results: Sequence[Result], rows: Sequence[Sequen
                 f"{store.folder(result.spec)} lacks its rows; delete that folder and run the same command again."
             )
         of_run = {"run_id": result.id} | {dial: getattr(result.spec, dial) for dial in dials} | {"n": result.n}
-        records += [of_run | vars(row) for row in epochs]
+        records += [
+            of_run | {name: value for name, value in vars(row).items() if name != "online_losses"} for row in epochs
+        ]
     return pl.DataFrame(records, infer_schema_length=None)

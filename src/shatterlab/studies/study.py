@@ -1,7 +1,9 @@
 """The definition of a study: a question, the jobs that answer it, its charts, and sentences about the outcome."""
 
+from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import fsum
 from typing import Any, Literal, get_args
 
 import polars as pl
@@ -10,7 +12,7 @@ from ..errors import ShatterlabError
 from ..jobs import Job, Kept
 from ..results import Asked, Examples, Measurement, Result, Store
 from ..results.table import epoch_table, run_table
-from ..row import Row
+from ..row import Part, Row
 from .outcome import Outcome
 
 Scale = Literal["demo", "cpu", "paper"]
@@ -21,7 +23,10 @@ PAPER_DATA = "cifar10"
 """The paper experiments on this data set."""
 
 OVERFIT_LOSS = 0.1
-"""A run has overfitted when the online loss of an epoch first falls to this (an assumption, see `ASSUMPTIONS`)."""
+"""A run has overfitted when its online loss first falls to this (an assumption, see "time to overfit")."""
+
+OVERFIT_WINDOW = 1_000
+"""The online loss that decides is a mean over at least this many images, or over an epoch where it has fewer."""
 
 
 Cells = dict[str, str | int | float | None]
@@ -184,9 +189,17 @@ def at_full_size(study: Study, asked: Asked) -> bool:
 
 
 def tables(store: Store, results: Sequence[Result], measured: Sequence[Measurement] = ()) -> Tables:
-    """The tables of some runs; the table of runs gains `overfit_step`, None where the loss never fell that far."""
+    """The tables of some runs; the table of runs gains two columns, None where the loss never fell that far.
+
+    These are `overfit_step`, the step at which a run has overfitted, and `overfit_resolution`, the number of steps
+    since the loss was looked up before.
+    """
     rows = [store.rows(result.spec) for result in results]
-    overfit = pl.Series("overfit_step", [overfit_step(epochs) for epochs in rows], pl.Int64)
+    parts = [overfit(epochs, result.spec.batch_size) for result, epochs in zip(results, rows, strict=True)]
+    columns = [
+        pl.Series("overfit_step", [part and part.end for part in parts], pl.Int64),
+        pl.Series("overfit_resolution", [part and part.steps for part in parts], pl.Int64),
+    ]
     lines = [line for measurement in measured for line in measurement.lines()]
     by_id = {result.id: result for result in results}
 
@@ -196,7 +209,7 @@ def tables(store: Store, results: Sequence[Result], measured: Sequence[Measureme
         except (KeyError, ShatterlabError):  # runs of earlier versions have not kept them
             return None
 
-    return Tables(run_table(results).with_columns(overfit), epoch_table(store, results, rows), lines, examples)
+    return Tables(run_table(results).with_columns(columns), epoch_table(store, results, rows), lines, examples)
 
 
 def found_of(store: Store, asked: Asked, results: Sequence[Result]) -> tuple[list[Result], list[Measurement]]:
@@ -206,6 +219,21 @@ def found_of(store: Store, asked: Asked, results: Sequence[Result]) -> tuple[lis
     return runs, [found for id in asked.measurement_ids if (found := store.measured(id))]
 
 
-def overfit_step(rows: Sequence[Row]) -> int | None:
-    """The step at the end of the first epoch with an online loss of at most `OVERFIT_LOSS`, or None."""
-    return next((row.step for row in rows if row.online_loss <= OVERFIT_LOSS), None)
+def overfit(rows: Sequence[Row], batch_size: int) -> Part | None:
+    """The first recorded part of a training at whose end the run has overfitted, or None.
+
+    The mean online loss over the last `OVERFIT_WINDOW` images, in whole parts, has fallen to `OVERFIT_LOSS` there. A
+    window never begins before the training; where the parts of an epoch were not recorded, it is an epoch.
+    """
+    if not rows:
+        return None
+    least = min(rows[0].step // rows[0].epoch, -(-OVERFIT_WINDOW // batch_size))
+    window: deque[Part] = deque()
+    for part in (part for row in rows for part in row.parts):
+        window.append(part)
+        while part.end - window[0].end >= least:
+            window.popleft()
+        steps = part.end - window[0].end + window[0].steps
+        if steps >= least and fsum(p.loss * p.steps for p in window) / steps <= OVERFIT_LOSS:
+            return part
+    return None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -11,14 +12,14 @@ import torch
 from ..data.dataset import Data
 from ..errors import ShatterlabError
 from ..models.generators import seeded
-from ..row import FIT_LOSS, Row
+from ..row import FIT_LOSS, Row, part_ends
 from ..seeds import stream
 from ..spec import Spec
 from .allocator import keep_freed_memory
 from .augment import augment, check, draw
 from .learner import Batch, Learner
 from .precision import arithmetic, check_precision, steady_shapes
-from .sets import Pool, Prepared, losses_and_accuracies
+from .sets import Pool, Prepared, accuracies, cross_entropies
 
 EVALUATION_SHARE = 0.1
 """Full evaluations may take this share of a run's arithmetic by default. A perceptron, whose first layer has no input
@@ -144,7 +145,10 @@ def _epoch(specs: Sequence[Spec], sets: _Sets, stack: Learner, epoch: int) -> li
     shared, n = specs[0], sets.train.labels.shape[1]
     began = perf_counter()
     rates = _rates(specs, n, epoch)
-    online = losses_and_accuracies(*_steps(specs, sets, stack, epoch, torch.tensor(rates)))
+    logits, labels = _steps(specs, sets, stack, epoch, torch.tensor(rates))
+    losses = cross_entropies(logits, labels)
+    online = list(zip(losses.mean(1).tolist(), accuracies(logits, labels), strict=True))
+    parts = _of_parts(losses, shared.batch_size)
     trained = perf_counter()
     values: list[dict[str, Any]] = [
         {
@@ -153,9 +157,10 @@ def _epoch(specs: Sequence[Spec], sets: _Sets, stack: Learner, epoch: int) -> li
             "learning_rate": rate,
             "online_loss": loss,
             "online_accuracy": accuracy,
+            "online_losses": tuple(of_parts),
             "seconds": (trained - began) / len(specs),  # the run's share
         }
-        for (loss, accuracy), rate in zip(online, rates[-1], strict=True)
+        for (loss, accuracy), of_parts, rate in zip(online, parts, rates[-1], strict=True)
     ]
     last, fitting = epoch == shared.epochs, shared.stop == "fit"
     scheduled = last or epoch % evaluation_interval(shared, n, sets.held["test"].labels.shape[1]) == 0
@@ -180,6 +185,13 @@ def _epoch(specs: Sequence[Spec], sets: _Sets, stack: Learner, epoch: int) -> li
         row = Row(**fields, evaluation_seconds=share) if finite else None
         ends.append(Epoch(row, last_classes) if row else _diverged(spec, epoch))
     return ends
+
+
+def _of_parts(losses: torch.Tensor, batch_size: int) -> list[list[float]]:
+    """Returns each run's mean of the losses (runs, n) over each part of the epoch, as `Row.online_losses` has them."""
+    ends = [end * batch_size for end in part_ends(-(-losses.shape[1] // batch_size))]
+    means = [losses[:, begin:end].mean(1, dtype=torch.float64) for begin, end in pairwise([0, *ends])]
+    return [[float(f"{mean:.6g}") for mean in of_run] for of_run in torch.stack(means, dim=1).tolist()]
 
 
 def _rates(specs: Sequence[Spec], n: int, epoch: int) -> list[list[float]]:

@@ -15,11 +15,14 @@ BATCH, LEAST = 500, 50
 """A pass for evaluation takes `BATCH` images at a time of all runs together, but at least `LEAST` of each run."""
 
 
-def losses_and_accuracies(outputs: torch.Tensor, labels: torch.Tensor) -> list[tuple[float, float]]:
-    """Scores logits (runs, n, classes) against labels (runs, n): each run's mean cross-entropy in nats and accuracy."""
-    losses = F.cross_entropy(outputs.flatten(0, 1), labels.flatten(), reduction="none").view(labels.shape)
-    right = (outputs.argmax(-1) == labels).double().mean(1)
-    return list(zip(losses.mean(1).tolist(), right.tolist(), strict=True))
+def cross_entropies(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """The cross-entropies (runs, n), in nats, of logits (runs, n, classes) against labels (runs, n)."""
+    return F.cross_entropy(outputs.flatten(0, 1), labels.flatten(), reduction="none").view(labels.shape)
+
+
+def accuracies(outputs: torch.Tensor, labels: torch.Tensor) -> list[float]:
+    """The share of examples that each run's logits (runs, n, classes) predict as labelled."""
+    return (outputs.argmax(-1) == labels).double().mean(1).tolist()
 
 
 class Pool:
@@ -107,7 +110,9 @@ class Prepared:
         predicted = outputs.argmax(-1)
         scores: list[dict[str, float | None]] = [
             {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
-            for loss, accuracy in losses_and_accuracies(outputs, labels)
+            for loss, accuracy in zip(
+                cross_entropies(outputs, labels).mean(1).tolist(), accuracies(outputs, labels), strict=True
+            )
         ]
         if name == "train":
             right = (predicted == labels) & corrupted
