@@ -44,6 +44,25 @@ def unfitted(runs: pl.DataFrame) -> Outcome | None:
     )
 
 
+LABELS_OFF = 4
+"""The share of wrong labels lies within this many standard errors of what the amount of noise makes of them."""
+
+
+def mislabelled(runs: pl.DataFrame) -> Outcome | None:
+    """The outcome `cannot tell` where a run with label noise has another share of wrong labels than asked for, or None.
+
+    Of labels of which a share p is redrawn from K classes, p (1 - 1/K) are wrong on average; from the others, p.
+    """
+    for run in runs.iter_rows(named=True):
+        expected = run["amount"] * (1 if run["label_noise"] == "symmetric" else 1 - 1 / run["classes"])
+        error = (expected * (1 - expected) / run["n"]) ** 0.5
+        if abs(run["wrong_labels"] - expected) > LABELS_OFF * error:
+            return cannot_tell(
+                f"{percent(run['wrong_labels'])} of the labels are wrong where {percent(expected)} were to be"
+            )
+    return None
+
+
 def few_seeds(runs: pl.DataFrame, needed: int = 2) -> Outcome | None:
     """The outcome `cannot tell` where there are fewer seeds than a rule needs, or None."""
     seeds = runs["seed"].n_unique()

@@ -142,15 +142,24 @@ def plus(first: Estimate, second: Estimate, factor: float) -> Estimate:
     )
 
 
-def above(estimate: Estimate, threshold: float) -> State:
-    """Whether a number lies above a threshold, beyond its error."""
-    low, high = estimate.interval()
+def above(estimate: Estimate, threshold: float, level: float = LEVEL) -> State:
+    """Whether a number lies above a threshold, beyond its error: with its whole two-sided interval of this level."""
+    low, high = estimate.interval(level)
     return "confirmed" if low > threshold else "contradicted" if high < threshold else "not shown"
 
 
-def below(estimate: Estimate, threshold: float) -> State:
-    """Whether a number lies below a threshold, beyond its error."""
-    return above(estimate._replace(value=-estimate.value), -threshold)
+def below(estimate: Estimate, threshold: float, level: float = LEVEL) -> State:
+    """Whether a number lies below a threshold, beyond its error; see `above`."""
+    return above(estimate._replace(value=-estimate.value), -threshold, level)
+
+
+def corrected(comparisons: int) -> float:
+    """The level at which the best of several comparisons is judged as strictly as a single one (Bonferroni).
+
+    >>> corrected(1) == LEVEL
+    True
+    """
+    return 1 - (1 - LEVEL) / comparisons
 
 
 def no_gain(estimate: Estimate, margin: float) -> State:
