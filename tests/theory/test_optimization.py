@@ -68,6 +68,17 @@ def test_bias_variance_and_noise_add_up_to_the_error_on_new_points(degree: int) 
     assert parts.bias2 + parts.variance + parts.noise == pytest.approx(parts.total, abs=4 * parts.total_error)
 
 
+def test_the_errors_of_the_parts_are_their_spread_over_seeds() -> None:
+    seeds = [decompose(3, repeats=100, points=50, seed=seed) for seed in range(40)]
+    # Over 40 seeds a standard deviation is known within a ninth of itself.
+    for part in ("variance", "total"):
+        claimed = np.mean([getattr(parts, f"{part}_error") ** 2 for parts in seeds]) ** 0.5
+        assert np.std([getattr(parts, part) for parts in seeds], ddof=1) == pytest.approx(claimed, rel=0.35)
+    # Its second order is an upper bound.
+    spread = np.std([parts.bias2 for parts in seeds], ddof=1)
+    assert 0.3 < spread / np.mean([parts.bias2_error for parts in seeds]) < 1.35
+
+
 def test_a_constant_fitted_to_a_sine_has_the_bias_and_variance_of_a_mean() -> None:
     from shatterlab.theory.bias_variance import sine
 

@@ -22,6 +22,8 @@ class Decomposition:
         noise: sigma², the variance of the noise on y.
         total: the expected squared error, measured on noisy test points of its own and not summed from the parts.
         total_error: standard error of `total` over the repeats.
+        bias2_error: standard error of `bias2`, by the delta method.
+        variance_error: standard error of `variance`, by the delta method.
     """
 
     bias2: float
@@ -29,6 +31,8 @@ class Decomposition:
     noise: float
     total: float
     total_error: float
+    bias2_error: float
+    variance_error: float
 
 
 def sine(x: NDArray) -> NDArray:
@@ -86,11 +90,25 @@ def decompose(
     y = truth(x) + noise * rng.standard_normal((repeats, n))
     grid = np.cos(np.pi * (np.arange(points) + 0.5) / points)
     fits = polynomial_fits(degree, x, y, np.broadcast_to(grid, (repeats, points)))
+    off = fits.mean(axis=0) - truth(grid)
+    from_mean = fits - fits.mean(axis=0)
     variance = fits.var(axis=0, ddof=1).mean()
-    bias2 = ((fits.mean(axis=0) - truth(grid)) ** 2).mean() - variance / repeats
+    bias2 = (off**2).mean() - variance / repeats
+
+    def error(values: NDArray) -> float:
+        return float(values.std(ddof=1) / np.sqrt(repeats))
+
     fresh = np.cos(np.pi * rng.random((repeats, points)))
     seen = truth(fresh) + noise * rng.standard_normal((repeats, points))
     errors = ((seen - polynomial_fits(degree, x, y, fresh)) ** 2).mean(axis=1)
     return Decomposition(
-        float(bias2), float(variance), noise**2, float(errors.mean()), float(errors.std(ddof=1) / np.sqrt(repeats))
+        bias2=float(bias2),
+        variance=float(variance),
+        noise=noise**2,
+        total=float(errors.mean()),
+        total_error=error(errors),
+        # What a fit adds to the bias is of first order in its distance from the mean; where there is no bias, the
+        # second order is left, which is of the size of the part subtracted above.
+        bias2_error=float(np.hypot(error(2 * (off * from_mean).mean(axis=1)), variance / repeats)),
+        variance_error=error((from_mean**2).mean(axis=1)),
     )
