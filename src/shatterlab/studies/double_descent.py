@@ -1,20 +1,34 @@
 """Beyond the classical picture: the test error peaks at as many features as points, and falls again."""
 
 from collections.abc import Mapping
+from itertools import combinations
+from math import exp, log, log1p
+from statistics import fmean
 from typing import Any, NamedTuple
 
 from ..figures.lines import lines
 from ..jobs import Computation
 from ..seeds import stream
-from .sentences import percent
-from .study import Cells, Claim, Outcome, Scale, Study, Tables
+from .outcome import NO_RUNS, Outcome, State, all_of, cannot_tell
+from .rules import FITS
+from .sentences import count_of, display, mean_of, percent, sentence, with_error
+from .statistics import EQUIVALENCE_LEVEL, LEVEL, Estimate, above, corrected, no_gain, over_seeds
+from .study import Cells, Claim, Scale, Study, Tables
 
 # The numbers of features are these multiples of n, which are dense around 1, where the peak is to be located.
 RATIOS = (0.1, 0.2, 1 / 3, 0.5, 0.67, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 RIDGES = (0.0, *(10.0**k for k in range(-7, 3)))
 NOISE = 0.15
 PEAK = 0.1
-"""The peak counts as lying at n if it is within this share of n."""
+"""The peak counts as lying at n if it is within this share of n (an assumption)."""
+LEAST_CHANGE = 0.01
+"""The test error rises towards n, and falls again beyond, by more than this share of the test points (an assumption).
+
+Where a draw takes the whole test set, all draws share it, and its sampling error is not in their spread. For two shares
+of 10,000 points it is at most 0.7 points.
+"""
+BUMP = 0.1
+"""The best ridge has removed the peak if its squared loss nowhere rises by this share (an assumption)."""
 SETTINGS: dict[Scale, dict[str, int]] = {
     "demo": {"n": 300, "n_test": 600, "repeats": 5},
     "cpu": {"n": 1_000, "n_test": 5_000, "repeats": 10},
@@ -91,17 +105,22 @@ def sweep(data: Any, n: int, n_test: int, noise: float, seed: int) -> list[dict[
     return records
 
 
+def draws_of(tables: Tables, kind: str, quantity: str) -> dict[int, list[float]]:
+    """A quantity at each number of features, in every draw; the draws stand in the same order."""
+    found: dict[int, list[float]] = {}
+    for r in sorted(tables.records, key=lambda r: (r["features"], r["seed"])):
+        if r["kind"] == kind:
+            found.setdefault(r["features"], []).append(r[quantity])
+    return found
+
+
 def curve(tables: Tables, kind: str, quantity: str) -> dict[int, float]:
     """The mean of a quantity over draws, at each number of features."""
-    draws: dict[int, list[float]] = {}
-    for r in tables.records:
-        if r["kind"] == kind:
-            draws.setdefault(r["features"], []).append(r[quantity])
-    return {features: sum(values) / len(values) for features, values in sorted(draws.items())}
+    return {features: fmean(values) for features, values in draws_of(tables, kind, quantity).items()}
 
 
 def table(tables: Tables) -> list[Cells]:
-    """Test errors at each number of features, means over draws."""
+    """Test errors and losses at each number of features, means over draws."""
     bare, ridged = (curve(tables, kind, "test_error") for kind in KINDS)
     losses, ridged_losses = (curve(tables, kind, "test_loss") for kind in KINDS)
     n = tables.records[0]["n"]
@@ -122,9 +141,16 @@ def draw(tables: Tables) -> Mapping[str, Any]:
     """Test error and squared loss against the number of features."""
     first = tables.records[0]
     draws = len({r["seed"] for r in tables.records})
+    parts = (
+        display(first["data"]),
+        f"n = {first['n']:,}",
+        f"{percent(first['noise'])} of labels wrong",
+        count_of(draws, "draw"),
+        "means with SD" if draws > 1 else "",
+    )
     shared: dict[str, Any] = {
         "log_x": True,
-        "subtitle": f"{first['data']}, n = {first['n']:,}, {percent(first['noise'])} of labels wrong, {draws} draws",
+        "subtitle": ", ".join(part for part in parts if part),
         "x_title": "random ReLU features",
         "rules": {"n": first["n"]},
     }
@@ -137,66 +163,155 @@ def draw(tables: Tables) -> Mapping[str, Any]:
 
 
 class Descent(NamedTuple):
-    """The place of the peak and whether the curves fall again, from means over draws."""
+    """What the curves do at as many features as points, at fewer and at more; differences are paired by draw."""
 
     n: int
-    peak: int
-    """The number of features at which the squared loss of the least-norm fit is largest."""
+    draws: int
     largest: int
     """The largest number of features."""
-    bump: float
-    """The largest rise of the squared loss with the best ridge as features are added, as a share."""
-    error: Mapping[int, float]
-    loss: Mapping[int, float]
-    ridged_error: Mapping[int, float]
+    below: int
+    """The number of features under n with the least mean test error, and how many there are to choose from."""
+    choices: int
+    peak: int
+    """The number of features at which the squared loss of the least-norm fit is largest, by its geometric mean."""
+    error: dict[int, list[float]]
+    """The test errors of the least-norm fit at each number of features, in every draw."""
+    loss: dict[int, list[float]]
+    ridged_error: dict[int, list[float]]
+    unfitted: float
+    """The largest mean train error of the least-norm fit from n features on."""
+    located: Estimate
+    """The logarithm of the squared loss at n less that at the largest of all numbers of features that are off by more
+    than `PEAK`."""
+    rise: Estimate
+    """The test error at n less that at `below`."""
+    fall: Estimate
+    """The test error at n less that at the most features."""
+    bump: Estimate
+    """The largest rise of the logarithm of the squared loss with the best ridge, as features are added."""
 
-    @property
-    def at_n(self) -> bool:
-        """Whether the peak lies at n."""
-        return abs(self.peak - self.n) <= PEAK * self.n
 
-    @property
-    def falls_again(self) -> bool:
-        """Whether the test error at the most features lies below that at the peak."""
-        return self.error[self.largest] < self.error[self.peak]
+def descent(tables: Tables) -> Descent | None:
+    """The descent that the records show; None without a fit at n, below it and beyond it."""
+    error, loss, train = (draws_of(tables, "least norm", name) for name in ("test_error", "test_loss", "train_error"))
+    ridged_error, ridged = (draws_of(tables, "best ridge", name) for name in ("test_error", "test_loss"))
+    n = tables.records[0]["n"] if tables.records else 0
+    under = [features for features in error if features < n]
+    off = [features for features in loss if abs(features - n) > PEAK * n]
+    largest = max(error, default=0)
+    if not under or not off or n not in error or largest == n:
+        return None
+    logs, ridged_logs = (
+        {features: [log(value) for value in values] for features, values in losses.items()} for losses in (loss, ridged)
+    )
+    below = min(under, key=lambda features: fmean(error[features]))
+    rival = max(off, key=lambda features: fmean(logs[features]))
+    bumps = [_less(ridged_logs[more], ridged_logs[fewer]) for fewer, more in combinations(ridged_logs, 2)]
+    return Descent(
+        n=n,
+        draws=len(error[n]),
+        largest=largest,
+        below=below,
+        choices=len(under),
+        peak=max(logs, key=lambda features: fmean(logs[features])),
+        error=error,
+        loss=loss,
+        ridged_error=ridged_error,
+        unfitted=max(fmean(values) for features, values in train.items() if features >= n),
+        located=_less(logs[n], logs[rival]),
+        rise=_less(error[n], error[below]),
+        fall=_less(error[n], error[largest]),
+        bump=max(bumps, key=lambda bump: bump.value),
+    )
 
 
-def descent(tables: Tables) -> Descent:
-    """The descent that the records show."""
-    error, loss = (curve(tables, "least norm", quantity) for quantity in ("test_error", "test_loss"))
-    ridged_error, ridged = (curve(tables, "best ridge", quantity) for quantity in ("test_error", "test_loss"))
-    least, bump = float("inf"), 0.0
-    for value in ridged.values():
-        least, bump = min(least, value), max(bump, value / least - 1)
-    return Descent(tables.records[0]["n"], max(loss, key=loss.__getitem__), max(error), bump, error, loss, ridged_error)
+def _less(first: list[float], second: list[float]) -> Estimate:
+    """The mean difference over draws, each of which has its own data, noise, features and test points."""
+    return over_seeds([a - b for a, b in zip(first, second, strict=True)])
+
+
+def states(found: Descent) -> dict[str, State]:
+    """Whether the peak lies at n, the error rises up to it and falls beyond it, and the best ridge removes it."""
+    return {
+        "peak": above(found.located, 0),
+        "rise": _clearly(found.rise, corrected(found.choices)),
+        "fall": _clearly(found.fall, LEVEL),
+        "ridge": no_gain(found.bump, log1p(BUMP)),
+    }
+
+
+def _clearly(change: Estimate, level: float) -> State:
+    """Whether a change is larger than `LEAST_CHANGE`; it is contradicted only where it has the other sign."""
+    state = above(change, 0, level)
+    return "not shown" if state == "confirmed" and above(change, LEAST_CHANGE, level) != "confirmed" else state
+
+
+SAYS: dict[State, str] = {"confirmed": "", "contradicted": "not ", "not shown": "not clearly "}
 
 
 def verdict(tables: Tables) -> list[str]:
     """Where is the peak, does the error fall again, and does the best ridge remove the peak?"""
     d = descent(tables)
-    before = min(value for features, value in d.error.items() if features < d.n)
+    if d is None:
+        return [UNCOVERED]
+    fall, ridge = (SAYS[states(d)[name]] for name in ("fall", "ridge"))
     return [
-        f"The squared test loss of the least-norm fit peaks at {d.peak:,} features, {'at' if d.at_n else 'not at'} n = "
-        f"{d.n:,}: {d.loss[d.peak]:.3g} there against {d.loss[d.largest]:.3g} at {d.largest:,}; the test error "
-        f"{'falls again' if d.falls_again else 'does not fall again'}, {percent(before)} at best below n, "
-        f"{percent(d.error[d.peak])} at the peak, {percent(d.error[d.largest])} at {d.largest:,} (means of "
-        f"{len({r['seed'] for r in tables.records})} draws).",
-        f"A ridge chosen on held-out data {'removes' if d.bump < PEAK else 'does not remove'} the peak: its squared "
-        f"loss rises by at most {percent(d.bump)} as features are added, and its test error at {d.peak:,} features is "
-        f"{percent(d.ridged_error[d.peak])}.",
+        sentence(
+            f"The test error of the least-norm fit {'falls' if not fall else f'does {fall}fall'} again beyond n = "
+            f"{d.n:,} features: at n it is",
+            f"{_error(d.error[d.n])}, at {d.below:,} features, the least below n, {_error(d.error[d.below])}, at "
+            f"{d.largest:,} {_error(d.error[d.largest])}",
+            _peak(d),
+        ),
+        sentence(
+            f"A ridge chosen on held-out data {'removes' if not ridge else f'does {ridge}remove'} the peak:",
+            _bump(d),
+            f"the test error at n features is {_error(d.ridged_error[d.n])}",
+        ),
     ]
 
 
-def _descends_again(tables: Tables) -> Outcome | None:
+UNCOVERED = "There are no fits below, at and beyond as many features as points."
+
+
+def _error(values: list[float]) -> str:
+    return mean_of(values, percent).replace("seeds", "draws")
+
+
+def _peak(d: Descent) -> str:
+    top, end = (exp(fmean(map(log, d.loss[features]))) for features in (d.peak, d.largest))
+    rest = "" if d.peak == d.largest else f" against {end:.3g} at {d.largest:,}"
+    return f"its squared loss is largest at {d.peak:,} features, {top:.3g}{rest} (geometric means)"
+
+
+def _bump(d: Descent) -> str:
+    rise = exp(d.bump.value) - 1
+    rises = f"rises by at most {percent(rise)}" if rise > 0 else "never rises"
+    return f"its squared loss {rises} as features are added"
+
+
+def _descends_again(tables: Tables) -> Outcome:
     if not tables.records:
-        return None
+        return NO_RUNS
     d = descent(tables)
-    return Outcome(
-        d.at_n and d.falls_again and d.bump < PEAK,
-        f"peak at {d.peak:,} features for n = {d.n:,}, test error {percent(d.error[d.peak])} there and "
-        f"{percent(d.error[d.largest])} at {d.largest:,}; with the best ridge the loss rises by at most "
-        f"{percent(d.bump)}",
+    if d is None:
+        return cannot_tell(UNCOVERED[0].lower() + UNCOVERED[1:-1], "finish")
+    numbers = (
+        f"test error {_error(d.error[d.n])} at n = {d.n:,} features, {_apart(d.rise)} against {d.below:,} features, "
+        f"{_apart(d.fall)} against {d.largest:,}; {_peak(d)}; with the best ridge {_bump(d)}"
     )
+    if d.draws < 2:
+        return cannot_tell("one draw has no spread", "seeds", numbers)
+    if d.unfitted > 1 - FITS:
+        return cannot_tell(
+            f"the least-norm fit misses {percent(d.unfitted)} of its training labels with n features or more",
+            numbers=numbers,
+        )
+    return all_of(Outcome(state, numbers) for state in states(d).values())
+
+
+def _apart(difference: Estimate) -> str:
+    return with_error(difference).replace("seed", "draw")
 
 
 STUDY = Study(
@@ -211,9 +326,13 @@ STUDY = Study(
         Claim(
             "Beyond as many features as points the test error falls again, and the best ridge removes the peak "
             "(Belkin et al., 2019; Nakkiran et al., 2021).",
-            f"the squared test loss of the least-norm fit peaks within {percent(PEAK)} of n features, the test error "
-            "at the most features lies below that at the peak, and with the best ridge the loss never rises by "
-            f"{percent(PEAK)}",
+            "Confirmed if, over draws with data, noise and features of their own, the squared test loss of the "
+            f"least-norm fit is larger at n features than at any number that is off by more than {percent(PEAK)}, its "
+            f"test error at n lies more than {100 * LEAST_CHANGE:g} percentage point above the least below n and above "
+            f"that at the most features ({percent(LEVEL)} intervals of paired differences), and with the best ridge "
+            f"the loss rises by less than {percent(BUMP)} as features are added ({percent(EQUIVALENCE_LEVEL)} "
+            "interval). Contradicted if one of these is the other way round, beyond its error. The fit has to reach a "
+            f"train accuracy of {percent(FITS)} from n features on.",
             _descends_again,
         ),
     ),
