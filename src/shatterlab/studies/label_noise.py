@@ -59,10 +59,7 @@ SMALL_FACTOR = 10
 """A slowdown counts as a small constant factor below this (an assumption); the paper's largest is about 4."""
 
 SLOWDOWN_SPREAD = 0.15
-"""The standard deviation over seeds of the logarithm of a slowdown, which is assumed where there is one seed.
-
-MLP 1x512 has 0.05 over three seeds on 2,000 images of CIFAR-10, and 0.12 over five on 500 digits.
-"""
+"""The standard deviation over seeds of the logarithm of a slowdown, assumed where there is one (see `ASSUMPTIONS`)."""
 
 CLEAR_RISE = 5
 """The test error has grown clearly if its rise from the least to the most noise is this many standard errors."""
@@ -326,6 +323,7 @@ STUDY = Study(
         "initialization",
         "learning-rate decay",
         "partially corrupted labels",
+        "spread of seeds",
         "number of epochs",
         "training loss of a curve",
         "time to overfit",
