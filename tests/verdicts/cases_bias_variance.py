@@ -28,16 +28,13 @@ def sweep(
 
 
 def _null(rng: np.random.Generator) -> Tables:
-    """A total that stays flat, or falls and stays flat, with what sampling adds to it and to its parts."""
-    seeds = int(rng.integers(1, 4))
-    plateau = np.where(DEGREES < 6, VARIANCE, VARIANCE[6]) if rng.random() < 0.5 else VARIANCE
-    flat = BIAS2 - BIAS2.mean() if rng.random() < 0.5 else None
+    """Bias falls by what variance rises, from the start or from some degree on, where the total thus stays flat."""
+    parts = 0.12 + 0.05 * np.maximum(rng.integers(0, 8) - DEGREES, 0)
     records = []
-    for seed in range(seeds):
+    for seed in range(rng.integers(1, 4)):
         noise = ERROR * rng.standard_normal((3, len(DEGREES)))
-        bias2, variance = BIAS2 + noise[0], plateau + noise[1]
-        level = 0.1 if flat is not None else BIAS2 + np.where(DEGREES < 6, VARIANCE[::-1], VARIANCE[6])
-        records += sweep(bias2, variance, seed=seed, off=level + noise[2] - bias2 - variance)
+        bias2, variance = parts - VARIANCE + noise[0] / 4, VARIANCE + noise[1] / 4
+        records += sweep(bias2, variance, seed=seed, off=parts + noise[2] - bias2 - variance)
     return tables_of(records=records)
 
 
