@@ -18,17 +18,14 @@ def scoreboard(shown: Sequence[Shown], outcomes: Mapping[str, Mapping[Claim, Out
     for name, study in STUDIES.items():
         here = [one for one in shown if one.asked.study == name and not one.asked.model]
         for claim in study.claims:
-            judged = [
-                {
-                    "one": one,
-                    "outcome": (outcome := outcomes[one.id][claim]),
-                    "command": command_of(one.asked, outcome.remedy),
-                }
-                for one in here
-            ]
             # Runs that can tell come before larger ones that cannot.
-            judged.sort(key=lambda line: line["outcome"].state == "cannot tell")
-            state = judged[0]["outcome"].state if judged else NOT_RUN
+            of_claim = [(one, outcomes[one.id][claim]) for one in here]
+            of_claim.sort(key=lambda judged: judged[1].state == "cannot tell")
+            judged = [
+                {"one": one, "outcome": outcome, "command": command_of(one.asked, outcome.remedy)}
+                for one, outcome in of_claim
+            ]
+            state = of_claim[0][1].state if of_claim else NOT_RUN
             board.append(
                 {"study": name, "statement": claim.statement, "rule": claim.rule, "outcomes": judged, "state": state}
             )

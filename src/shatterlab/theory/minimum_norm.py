@@ -67,9 +67,9 @@ class MinimumNormRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             e = max(e, (int(np.frexp(self.ridge)[1]) + 1) // 2)
         X, targets, ridge = times_power(X, -e), times_power(targets, -f), float(np.ldexp(self.ridge, -2 * e))
         solved = _by_cholesky(X, targets, ridge)
-        self.route_ = "svd" if solved is None else "cholesky"
+        self.route_: str = "svd" if solved is None else "cholesky"
         weights, alpha, self.rank_ = solved or _by_svd(X, targets, ridge)
-        self.norm_ = float(times_power(np.linalg.norm(weights), f - e))
+        self.norm_: float = float(times_power(np.linalg.norm(weights), f - e))
         weights, alpha = times_power(weights, f - e), times_power(alpha, f - 2 * e)
         self.coef_: NDArray[np.float64] = weights[:, 0] if y.ndim == 1 else weights.T
         self.dual_coef_ = alpha[:, 0] if y.ndim == 1 else alpha
