@@ -51,13 +51,11 @@ def line(
 
 def test_the_verdict_says_fits_or_does_not_from_the_numbers() -> None:
     good = pl.DataFrame([line("random-labels", 1.0, 50, train=0.9934, test=0.099)])
-    assert fits_random_labels("m", good) == "m fits random labels: 99.3 % train, 9.9 % test, chance 10 %."
-    bad = pl.DataFrame([line("random-labels", 1.0, None, train=0.4, test=0.12)])
-    assert (
-        fits_random_labels("m", bad)
-        == "m does not fit random labels within 9 epochs: 40.0 % train, 12.0 % test, chance 10 %."
-    )
-    assert fits_random_labels("m", pl.DataFrame([line("true-labels", 0.0, 5)])) is None
+    guessing = "(test accuracy 9.9 %, where guessing has 10 %)"
+    assert fits_random_labels(good) == f"m fits random labels at n = 100: train accuracy 99.3 % {guessing}."
+    bad = pl.DataFrame([line("random-labels", 1.0, None, train=0.4, test=0.099)])
+    not_so = "m does not fit random labels at n = 100 within 9 epochs"
+    assert fits_random_labels(bad) == f"{not_so}: train accuracy 40 % {guessing}."
 
 
 def test_the_order_agrees_or_disagrees_from_the_numbers() -> None:
@@ -77,7 +75,7 @@ def test_the_order_agrees_or_disagrees_from_the_numbers() -> None:
     assert "figure 1a's order is" in not_so
     steps["random-labels"] = None  # type: ignore[assignment]
     unfinished = order_of_conditions("m", pl.DataFrame([line(name, 1.0, step) for name, step in steps.items()]))
-    assert "(not yet: random-labels)" in unfinished
+    assert "(not yet: random labels)" in unfinished
     assert "the paper" not in unfinished
     assert "figure 1a" not in unfinished
 
@@ -89,8 +87,8 @@ def test_slowdown_is_relative_to_true_labels_of_the_same_seed() -> None:
 
 
 def test_a_mean_carries_its_spread_and_n() -> None:
-    assert mean_of([0.5], percent) == "50.0 %"
-    assert mean_of([0.4, 0.6], percent) == "50.0 % ± 14.1 % (2 seeds)"
+    assert mean_of([0.5], percent) == "50 %"
+    assert mean_of([0.4, 0.6], percent) == "50 % (SD 14.1, 2 seeds)"
 
 
 def epochs(*losses: float | tuple[float, ...], steps: int = 20) -> list[Row]:

@@ -152,7 +152,7 @@ def _slowdown(runs: Sequence[Mapping[str, Any]], true: Sequence[Mapping[str, Any
     if not there or None in here or None in there:
         return ""
     factor = (sum(here) / len(here)) / (sum(there) / len(there))
-    return f"; fitting took {factor:.1f} times the steps of true labels (until the online loss of an epoch is 0.1)"
+    return f"; fitting took {factor:.1f} times the steps of true labels (until the training loss is 0.1)"
 
 
 def _spread(shares: Sequence[float], tested: int | None = None) -> str:

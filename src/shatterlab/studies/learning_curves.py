@@ -14,7 +14,7 @@ from ..paper import FIGURE_1A_ORDER, FIGURE_1A_STEPS
 from ..spec import PAPER_TRAINING_SIZE, make_spec
 from .outcome import Outcome, all_of, cannot_tell
 from .recipes import for_data
-from .rules import FEWEST, FITS
+from .rules import FEWEST, FITS, LABELS_OFF, mislabelled
 from .sentences import count_of, display, mean_of, percent, points, sentence, setting
 from .statistics import falling, share
 from .study import OVERFIT_LOSS, Cells, Claim, Scale, Study, Tables
@@ -212,9 +212,6 @@ def _against_the_paper(steps: Mapping[str, float]) -> str:
 FROM_CHANCE = 3
 """A test accuracy after training on what carries no pattern lies within this many standard errors of 1 / K."""
 
-LABELS_OFF = 4
-"""The share of wrong labels among random ones lies within this many standard errors of 1 - 1 / K."""
-
 
 def _fit(conditions: tuple[str, ...]) -> Callable[[Tables], Outcome]:
     """Makes the check whether every network fits its training set under each of these conditions, in every seed."""
@@ -239,6 +236,8 @@ def _fitted(tables: Tables, of_model: pl.DataFrame, condition: str) -> Outcome:
     seeds = f", least of {len(runs)} seeds" if len(runs) > 1 else ""
     numbers = f"{name} {percent(min(runs['train_accuracy']))} train{seeds}, n = {runs['n'][0]:,}"
     parts = [_of_run(tables, of_model, run, name) for run in runs.iter_rows(named=True)]
+    if condition == "random-labels" and (wrong := mislabelled(runs)):
+        parts.append(wrong)
     return replace(all_of(parts), numbers=numbers)
 
 
@@ -246,13 +245,6 @@ def _of_run(tables: Tables, of_model: pl.DataFrame, run: Mapping[str, Any], name
     train, test, chance = run["train_accuracy"], run["test_accuracy"], 1 / run["classes"]
     if run["n"] < FEWEST:
         return cannot_tell(f"{count_of(run['n'], 'example')} can be fitted by chance", "scale")
-    if run["corruption"] == "random-labels":
-        expected = 1 - chance
-        off = abs(run["wrong_labels"] - expected) / (expected * chance / run["n"]) ** 0.5
-        if off > LABELS_OFF:
-            return cannot_tell(
-                f"{percent(run['wrong_labels'])} of the labels are wrong, not the {percent(expected)} of random ones"
-            )
     if train < FITS:
         true = of_model.filter((pl.col("corruption") == "true-labels") & (pl.col("seed") == run["seed"]))
         trains = len(true) > 0 and min(true["train_accuracy"]) >= FITS
