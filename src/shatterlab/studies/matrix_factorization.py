@@ -73,7 +73,7 @@ def table(tables: Tables) -> list[Cells]:
             "seed": r["seed"],
             "steps": "—" if r["steps"] is None else r["steps"],
             "residual": f"{r['residual']:.1e}",
-            "error": percent(r["error"]) if r["error"] >= 0.1 else f"{100 * r['error']:.2g} %",
+            "error": percent(r["error"]),
             "nuclear norm": f"{r['nuclear_norm']:.3f}",
             "of the truth": f"{r['true_nuclear_norm']:.3f}",
         }

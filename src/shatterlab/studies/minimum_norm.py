@@ -66,8 +66,8 @@ def _paths(tables: Tables) -> list[dict[str, Any]]:
 
 
 def table(tables: Tables) -> list[Cells]:
-    """The optima, and the solutions at each n."""
-    return [
+    """The optima, and the solutions at each n; on small data several sizes are cut to the same n."""
+    lines = [
         {
             "what": r.get("optimum", "least norm, one-hot"),
             "n": r["n"],
@@ -80,6 +80,7 @@ def table(tables: Tables) -> list[Cells]:
         for r in tables.records
         if r["what"] in ("optimum", "solution")
     ]
+    return [line for place, line in enumerate(lines) if line not in lines[:place]]
 
 
 def draw(tables: Tables) -> Mapping[str, Any]:

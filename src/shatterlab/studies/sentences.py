@@ -59,9 +59,9 @@ def points_of(share: float) -> str:
 
 
 def with_error(estimate: "Estimate") -> str:
-    """A difference of shares with its standard error and seeds: +1.23 points (SE 0.40, 3 seeds)."""
-    error = "unknown" if estimate.error == float("inf") else f"{100 * estimate.error:.2f}"
-    return f"{points_of(estimate.value)} (SE {error}, {count_of(estimate.seeds, 'seed')})"
+    """A difference of shares with its standard error, where it is known, and its seeds: +1.23 points (SE 0.40, 3 seeds)."""
+    error = "" if estimate.error == float("inf") else f"SE {100 * estimate.error:.2f}, "
+    return f"{points_of(estimate.value)} ({error}{count_of(estimate.seeds, 'seed')})"
 
 
 def count_of(number: int, noun: str) -> str:
