@@ -59,7 +59,7 @@ def points_of(share: float) -> str:
 
 
 def with_error(estimate: "Estimate") -> str:
-    """A difference of shares with its standard error, where it is known, and its seeds: +1.23 points (SE 0.40, 3 seeds)."""
+    """A difference of shares with its standard error, where known, and its seeds: +1.23 points (SE 0.40, 3 seeds)."""
     error = "" if estimate.error == float("inf") else f"SE {100 * estimate.error:.2f}, "
     return f"{points_of(estimate.value)} ({error}{count_of(estimate.seeds, 'seed')})"
 
