@@ -102,6 +102,8 @@ def test_runs_that_cannot_tell_say_why_and_name_the_command_that_would(small_sto
     paper = Asked(study="table1", scale="paper", data="cifar10", seeds=1, run_ids=[])
     assert command_of(paper, "scale") == ""
     assert command_of(paper, "seeds") == "shatterlab run table1 --scale paper --data cifar10 --seeds 3"
+    digits = paper.model_copy(update={"data": "digits"})
+    assert command_of(digits, "data") == "shatterlab run table1 --scale paper --data cifar10"
 
 
 def test_a_takeaway_wears_the_state_of_its_claims() -> None:

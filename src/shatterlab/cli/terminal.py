@@ -57,7 +57,8 @@ def print_study(study: Study, asked: Asked, tables: Tables, missing: int) -> Non
         print(f"  {outcome.state:<12}  {claim.statement}")
         if outcome.reason:
             command = command_of(asked, outcome.remedy)
-            print(f"{'':16}{outcome.reason}{f': {command}' if outcome.remedy and command else '.'}")
+            reason = outcome.reason[:1].upper() + outcome.reason[1:]
+            print(f"{'':16}{reason}{f': {command}' if outcome.remedy and command else '.'}")
     if study.table:
         print()
         print_records(study.table(tables))

@@ -36,6 +36,7 @@ def environment() -> Environment:
     )
     environment.filters["percent"] = lambda share: "—" if share is None else f"{100 * share:.2f}"
     environment.filters["count"] = lambda number: "—" if number is None else f"{number:,}"
+    environment.filters["capital"] = lambda text: text[:1].upper() + text[1:]
     environment.filters["glossed"] = glossed
     environment.filters["number_like"] = lambda cell: not isinstance(cell, str) or cell[:1] in "0123456789+-—"
     return environment

@@ -201,7 +201,8 @@ def _about_the_paper(runs: pl.DataFrame) -> Outcome | None:
     """The outcome `cannot tell` where runs are not of the data set that a claim is about, or None."""
     if runs["data"][0] == PAPER_DATA:
         return None
-    return cannot_tell(f"the claim is about {display(PAPER_DATA)}, and these runs are on {display(runs['data'][0])}")
+    here = display(runs["data"][0])
+    return cannot_tell(f"the claim is about {display(PAPER_DATA)}, and these runs are on {here}", "data")
 
 
 def _no_gain(tables: Tables) -> Outcome:

@@ -4,7 +4,7 @@ import shlex
 
 from ..results import Asked
 from .outcome import Outcome, Remedy, cannot_tell
-from .study import Claim, Study, Tables
+from .study import PAPER_DATA, Claim, Study, Tables
 
 LARGER = {"demo": "cpu", "cpu": "paper"}
 """The next larger scale of each scale."""
@@ -17,16 +17,18 @@ def command_of(asked: Asked, remedy: Remedy = "") -> str:
     an empty command.
     """
     scale: str | None = asked.scale
-    seeds = asked.seeds
+    seeds, data = asked.seeds, asked.data
     if remedy == "scale":
         scale = LARGER.get(asked.scale)
     elif remedy == "seeds":
         seeds = max(3, seeds + 1)
+    elif remedy == "data":
+        data = PAPER_DATA
     if scale is None:
         return ""
     rest = ["--model", asked.model] if asked.model else []
     rest += ["--seeds", str(seeds)] if seeds > 1 else []
-    return shlex.join(["shatterlab", "run", asked.study, "--scale", scale, "--data", asked.data, *rest])
+    return shlex.join(["shatterlab", "run", asked.study, "--scale", scale, "--data", data, *rest])
 
 
 def judge(study: Study, asked: Asked, found: Tables, missing: int) -> dict[Claim, Outcome]:

@@ -10,9 +10,9 @@ error. `not shown`: the runs are compatible with both. `cannot tell`: a premise 
 
 STATES: tuple[State, ...] = get_args(State)
 
-Remedy = Literal["", "seeds", "scale", "finish"]
-"""What would let runs decide that cannot: more seeds, the next larger scale, or the rest of the runs asked for. Empty
-where no command of a study helps."""
+Remedy = Literal["", "seeds", "scale", "data", "finish"]
+"""What would let runs decide that cannot: more seeds, the next larger scale, the paper's data, or the rest of the runs
+asked for. Empty where no command of a study helps."""
 
 
 @dataclass(frozen=True)
