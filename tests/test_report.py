@@ -94,16 +94,18 @@ def test_runs_that_cannot_tell_say_why_and_name_the_command_that_would(small_sto
     for one in small_store.asked():
         study, tables_found = STUDIES[one.study], found(small_store, one.study)
         for outcome in judge(study, one, tables_found, 0).values():
-            if outcome.state == "cannot tell" and outcome.remedy:
-                command = command_of(one, outcome.remedy)
-                assert command.startswith(
-                    f"shatterlab run {one.study} --scale {'cpu' if outcome.remedy == 'scale' else 'demo'}"
-                )
+            if outcome.remedies and (command := command_of(one, outcome.remedies)):
+                assert command.startswith(f"shatterlab run {one.study} --scale ")
+                assert ("--scale demo" in command) == ("scale" not in outcome.remedies)
     paper = Asked(study="table1", scale="paper", data="cifar10", seeds=1, run_ids=[])
-    assert command_of(paper, "scale") == ""
-    assert command_of(paper, "seeds") == "shatterlab run table1 --scale paper --data cifar10 --seeds 3"
+    assert command_of(paper, ["scale"]) == ""
+    assert command_of(paper, ["seeds"]) == "shatterlab run table1 --scale paper --data cifar10 --seeds 3"
+    demo = paper.model_copy(update={"scale": "demo"})
+    assert command_of(demo, ["scale", "seeds"]) == "shatterlab run table1 --scale cpu --data cifar10 --seeds 3"
+    # On the digits every scale trains as many examples for as many epochs.
+    assert command_of(demo.model_copy(update={"data": "digits"}), ["scale"]).find("--scale demo") == -1
     digits = paper.model_copy(update={"data": "digits"})
-    assert command_of(digits, "data") == "shatterlab run table1 --scale paper --data cifar10"
+    assert command_of(digits, ["data"]) == "shatterlab run table1 --scale paper --data cifar10"
 
 
 def test_a_takeaway_wears_the_state_of_its_claims() -> None:

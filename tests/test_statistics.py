@@ -6,7 +6,7 @@ from verdicts.made import alike, guesses, run, tables_of
 
 from shatterlab.studies.outcome import Outcome, all_of, cannot_tell
 from shatterlab.studies.rules import accuracy, chance, difference
-from shatterlab.studies.sentences import display, percent, points_of, sentence, times, with_error
+from shatterlab.studies.sentences import display, mean_of, percent, points_of, sentence, times, with_error
 from shatterlab.studies.statistics import (
     Estimate,
     above,
@@ -117,7 +117,9 @@ def test_a_claim_about_all_is_as_good_as_its_worst_part() -> None:
     cannot = cannot_tell("too small", "scale", "d")
     assert all_of([yes, yes]) == Outcome("confirmed", "a")
     assert all_of([yes, maybe]).state == "not shown"
-    assert all_of([yes, maybe, cannot]) == Outcome("cannot tell", "a; c; d", "too small", "scale")
+    assert all_of([yes, maybe, cannot]) == Outcome("cannot tell", "a; c; d", "too small", ("scale",))
+    seedless = cannot_tell("one seed", "seeds")
+    assert all_of([cannot, seedless]) == Outcome("cannot tell", "d", "too small; one seed", ("scale", "seeds"))
     assert all_of([cannot, no]) == Outcome("contradicted", "d; b")
     assert all_of([]).state == "cannot tell"
 
@@ -128,6 +130,10 @@ def test_numbers_in_words() -> None:
     ]  # fmt: skip
     assert [times(19.0), times(1.34)] == ["19 times", "1.3 times"]
     assert points_of(0.0123) == "+1.23 points"
+    assert mean_of([0.5, 0.5], percent) == "50 % (SD 0, 2 seeds)"
+    assert mean_of([0.5, 0.5000001], percent) == "50 % (SD under 0.01, 2 seeds)"
+    assert percent(-1e-12) == "0 %"
+    assert times(0.04) == "0.04 times"
     assert with_error(Estimate(-0.01, 0.004, 2, 3)) == "-1.00 points (SE 0.40, 3 seeds)"
     assert [display(name) for name in ("mlp-1x512", "alexnet", "mine.py:Net")] == [
         "MLP 1x512",

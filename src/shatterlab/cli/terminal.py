@@ -55,10 +55,11 @@ def print_study(study: Study, asked: Asked, tables: Tables, missing: int) -> Non
         print()
     for claim, outcome in judged.items():
         print(f"  {outcome.state:<12}  {claim.statement}")
-        if outcome.reason:
-            command = command_of(asked, outcome.remedy)
-            reason = outcome.reason[:1].upper() + outcome.reason[1:]
-            print(f"{'':16}{reason}{f': {command}' if outcome.remedy and command else '.'}")
+        command = command_of(asked, outcome.remedies) if outcome.remedies else ""
+        reason = outcome.reason and f"{outcome.reason}{f': {command}' if command else '.'}"
+        for line in (reason, outcome.numbers and f"{outcome.numbers}."):
+            if line:
+                print(f"{'':16}{line[0].upper()}{line[1:]}")
     if study.table:
         print()
         print_records(study.table(tables))

@@ -22,7 +22,11 @@ def scoreboard(shown: Sequence[Shown], outcomes: Mapping[str, Mapping[Claim, Out
             of_claim = [(one, outcomes[one.id][claim]) for one in here]
             of_claim.sort(key=lambda judged: judged[1].state == "cannot tell")
             judged = [
-                {"one": one, "outcome": outcome, "command": outcome.remedy and command_of(one.asked, outcome.remedy)}
+                {
+                    "one": one,
+                    "outcome": outcome,
+                    "command": command_of(one.asked, outcome.remedies) if outcome.remedies else "",
+                }
                 for one, outcome in of_claim
             ]
             state = of_claim[0][1].state if of_claim else NOT_RUN

@@ -1,34 +1,59 @@
 """What a request to a study says about each of its claims, and the command that would let it say more."""
 
 import shlex
+from collections.abc import Sequence
+from typing import get_args
 
+from ..jobs import Training
 from ..results import Asked
 from .outcome import Outcome, Remedy, cannot_tell
-from .study import PAPER_DATA, Claim, Study, Tables
+from .study import PAPER_DATA, Claim, Scale, Study, Tables, jobs_so_far
 
-LARGER = {"demo": "cpu", "cpu": "paper"}
-"""The next larger scale of each scale."""
+SCALES: tuple[Scale, ...] = get_args(Scale)
+"""The scales, the smallest first."""
 
 
-def command_of(asked: Asked, remedy: Remedy = "") -> str:
-    """The command that made a request, or the one that applies a remedy to it.
+def command_of(asked: Asked, remedies: Sequence[Remedy] = ()) -> str:
+    """The command that made a request, or the one that applies remedies to it.
 
-    More seeds go on from the runs that are there. At the paper's scale there is no larger one, so that this remedy is
-    an empty command.
+    More seeds go on from the runs that are there. A larger scale is one at which networks are trained on more examples
+    or for more epochs, or other computations are made.
+
+    Returns:
+        The command; empty where a larger scale is needed and there is none.
     """
     scale: str | None = asked.scale
     seeds, data = asked.seeds, asked.data
-    if remedy == "scale":
-        scale = LARGER.get(asked.scale)
-    elif remedy == "seeds":
-        seeds = max(3, seeds + 1)
-    elif remedy == "data":
+    if "data" in remedies:
         data = PAPER_DATA
+    if "seeds" in remedies:
+        seeds = max(3, seeds + 1)
+    if "scale" in remedies:
+        scale = _larger(asked, data)
     if scale is None:
         return ""
     rest = ["--model", asked.model] if asked.model else []
     rest += ["--seeds", str(seeds)] if seeds > 1 else []
     return shlex.join(["shatterlab", "run", asked.study, "--scale", scale, "--data", data, *rest])
+
+
+def _larger(asked: Asked, data: str) -> str | None:
+    """The next scale at which the study does something larger; None where there is none."""
+    from . import STUDIES
+
+    if asked.scale not in SCALES or asked.study not in STUDIES:
+        return None
+    place = SCALES.index(asked.scale)
+    sizes = [_sizes(STUDIES[asked.study], scale, data) for scale in SCALES[place:]]
+    return next((SCALES[place + i] for i, larger in enumerate(sizes) if larger != sizes[0]), None)
+
+
+def _sizes(study: Study, scale: Scale, data: str) -> set[object]:
+    """What the jobs of a study have to do at a scale, as far as it shows their size."""
+    return {
+        (job.spec.model, job.spec.n, job.spec.epochs) if isinstance(job, Training) else job.id
+        for job in jobs_so_far(study, scale, data, 1)
+    }
 
 
 def judge(study: Study, asked: Asked, found: Tables, missing: int) -> dict[Claim, Outcome]:

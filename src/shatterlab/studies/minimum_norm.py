@@ -176,7 +176,7 @@ def _end(end: Mapping[str, Any], numbers: str) -> Outcome:
 def _control(end: Mapping[str, Any], numbers: str) -> Outcome:
     """Whether one path from a random start shows that the start decides: it has to end elsewhere."""
     if end["to_least_norm"] <= ARRIVED:
-        return cannot_tell("descent from a random start arrives at the least norm as well", "", numbers)
+        return cannot_tell("descent from a random start arrives at the least norm as well", None, numbers)
     return Outcome("confirmed", numbers) if end["to_limit"] <= ARRIVED else _on_its_way(end, numbers)
 
 
@@ -242,7 +242,7 @@ def _same_curvature(tables: Tables) -> Outcome:
             return cannot_tell(
                 f"the {r['loss']} loss of the point {r['point']!r} lies {r['excess_loss']:.0e} above the least "
                 f"possible, so that it is no optimum (seed {r['seed']})",
-                "",
+                None,
                 numbers,
             )
     alike = [
@@ -252,7 +252,7 @@ def _same_curvature(tables: Tables) -> Outcome:
         if point not in OPTIMUM and not apart >= DIFFERENT
     ]
     if alike:
-        return cannot_tell(f"points that are no optima have the same curvature: {', '.join(alike)}", "", numbers)
+        return cannot_tell(f"points that are no optima have the same curvature: {', '.join(alike)}", None, numbers)
     most = max(by_point["another optimum"] for by_point in differences.values())
     return Outcome("confirmed" if most <= SAME else "contradicted" if most >= DIFFERENT else "not shown", numbers)
 

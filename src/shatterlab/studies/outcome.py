@@ -10,9 +10,9 @@ error. `not shown`: the runs are compatible with both. `cannot tell`: a premise 
 
 STATES: tuple[State, ...] = get_args(State)
 
-Remedy = Literal["", "seeds", "scale", "data", "finish"]
-"""What would let runs decide that cannot: more seeds, the next larger scale, the paper's data, or the rest of the runs
-asked for. Empty where no command of a study helps."""
+Remedy = Literal["seeds", "scale", "data", "finish"]
+"""What would let runs decide that cannot: more seeds, a larger scale, the paper's data, or the rest of the runs asked
+for."""
 
 
 @dataclass(frozen=True)
@@ -23,24 +23,24 @@ class Outcome:
         state: what the evidence amounts to.
         numbers: the numbers that decided it, in words for people.
         reason: why the runs cannot tell, as a sentence without a full stop; empty in every other state.
-        remedy: what would let them tell.
+        remedies: what would let them tell, all of it together.
     """
 
     state: State
     numbers: str
     reason: str = ""
-    remedy: Remedy = ""
+    remedies: tuple[Remedy, ...] = ()
 
 
-def cannot_tell(reason: str, remedy: Remedy = "", numbers: str = "") -> Outcome:
+def cannot_tell(reason: str, remedy: Remedy | None = None, numbers: str = "") -> Outcome:
     """The outcome of runs that lack a premise of the claim.
 
     Args:
         reason: the missing premise, as a sentence without a full stop, such as `AlexNet reached 64 % train accuracy`.
-        remedy: what would supply it.
+        remedy: what would supply it; None where no command of a study does.
         numbers: what the runs show nevertheless.
     """
-    return Outcome("cannot tell", numbers, reason, remedy)
+    return Outcome("cannot tell", numbers, reason, (remedy,) if remedy else ())
 
 
 NO_RUNS = cannot_tell("no run that the rule needs is finished", "finish")
@@ -71,4 +71,5 @@ def all_of(parts: Iterable[Outcome]) -> Outcome:
         return Outcome(state, numbers)  # type: ignore[arg-type]
     open_parts = [part for part in parts if part.state == "cannot tell"]
     reason = "; ".join(dict.fromkeys(part.reason for part in open_parts))
-    return cannot_tell(reason, next((part.remedy for part in open_parts if part.remedy), ""), numbers)
+    remedies = dict.fromkeys(remedy for part in open_parts for remedy in part.remedies)
+    return Outcome("cannot tell", numbers, reason, tuple(remedies))

@@ -39,18 +39,20 @@ steps; one seed.'
 
 def percent(share: float) -> str:
     """0.9934 -> 99.3 %, 1 -> 100 %; what is not 0 or 100 % is never rounded to it."""
+    if abs(share) < 1e-9:
+        return "0 %"  # rounding of a computation, also below zero
     for digits in range(1, 5):
         text = f"{100 * share:.{digits}f}"
         if float(text) not in (0.0, 100.0):
             break
-    if share not in (0.0, 1.0) and float(text) in (0.0, 100.0):
+    if share != 1.0 and float(text) in (0.0, 100.0):
         return "over 99.9999 %" if share > 0.5 else "less than 0.0001 %"
     return f"{text.rstrip('0').rstrip('.')} %"
 
 
 def times(factor: float) -> str:
-    """19.0 -> 19 times, 1.34 -> 1.3 times."""
-    return f"{f'{factor:.1f}'.removesuffix('.0')} times"
+    """19.0 -> 19 times, 1.34 -> 1.3 times, 0.04 -> 0.04 times."""
+    return f"{f'{factor:.1f}'.removesuffix('.0') if factor >= 0.95 else f'{factor:.2g}'} times"
 
 
 def points_of(share: float) -> str:
@@ -75,7 +77,13 @@ def mean_of(values: Sequence[float], form: Callable[[float], str]) -> str:
     if len(values) == 1:
         return form(mean)
     deviation = (sum((value - mean) ** 2 for value in values) / (len(values) - 1)) ** 0.5
-    return f"{form(mean)} (SD {form(deviation).removeprefix('+').removesuffix(' %')}, {len(values)} seeds)"
+    return f"{form(mean)} (SD {_spread(deviation, form)}, {len(values)} seeds)"
+
+
+def _spread(deviation: float, form: Callable[[float], str]) -> str:
+    """A standard deviation in the unit of a form of numbers, without the unit and sign."""
+    text = form(deviation).removeprefix("+").removesuffix(" %")
+    return text if text[:1].isdigit() else "under 0.01"
 
 
 TRAINING_DIALS = {
