@@ -121,7 +121,9 @@ def test_a_takeaway_wears_the_state_of_its_claims() -> None:
 def test_runs_that_can_tell_decide_before_larger_ones_that_cannot(small_store: Store) -> None:
     (asked,) = [one for one in small_store.asked() if one.study == "label-noise"]
     study = STUDIES["label-noise"]
-    large, small = (Shown(asked.model_copy(update={"scale": scale}), study, [], []) for scale in ("cpu", "demo"))
+    large, small = (
+        Shown(asked.model_copy(update={"scale": scale, "data": "cifar10"}), study, [], []) for scale in ("cpu", "demo")
+    )
     outcomes = {
         large.id: dict.fromkeys(study.claims, cannot_tell("unfitted", "scale")),
         small.id: dict.fromkeys(study.claims, Outcome("confirmed", "12")),
