@@ -1,6 +1,7 @@
 """Premises and comparisons by which several studies judge their runs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -30,8 +31,34 @@ def chance(runs: pl.DataFrame) -> float:
     return float(max(known)) if len(known) else 1 / int(runs["classes"][0])
 
 
+def not_finite(lines: pl.DataFrame | Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Outcome | None:
+    """The outcome `cannot tell` where a number that a rule needs is infinite or no number at all, or None.
+
+    A comparison with such a number is false whatever it is held against, so that a rule would say anything.
+
+    Args:
+        lines: the table of runs, or the records of computations.
+        columns: the names of the numbers, or of lists of numbers; what a line lacks, or has as None, is passed over.
+    """
+    for line in lines.iter_rows(named=True) if isinstance(lines, pl.DataFrame) else lines:
+        for column in columns:
+            value = line.get(column)
+            if value is not None and not np.isfinite(np.asarray(value, dtype=float)).all():
+                who = f" of {display(line['model'])}" if line.get("model") else ""
+                seed = f" (seed {line['seed']})" if line.get("seed") is not None else ""
+                return cannot_tell(f"The {column.replace('_', ' ')}{who} is not a finite number{seed}")
+    return None
+
+
+def diverged(runs: pl.DataFrame) -> Outcome | None:
+    """The outcome `cannot tell` where the training of a run has diverged, or None."""
+    return not_finite(runs, ("train_loss", "train_accuracy", "test_accuracy"))
+
+
 def unfitted(runs: pl.DataFrame) -> Outcome | None:
-    """The outcome `cannot tell` where a run has not fitted its training set, or None where all have."""
+    """The outcome `cannot tell` where a run has diverged or not fitted its training set, or None where all have."""
+    if broken := diverged(runs):
+        return broken
     short = runs.filter(pl.col("train_accuracy").fill_null(0.0) < FITS)
     if short.is_empty():
         return None
@@ -55,10 +82,38 @@ def mislabelled(runs: pl.DataFrame) -> Outcome | None:
     """
     for run in runs.iter_rows(named=True):
         expected = run["amount"] * (1 if run["label_noise"] == "symmetric" else 1 - 1 / run["classes"])
+        if run["wrong_labels"] is None:
+            return cannot_tell("How many of the labels are wrong is not known")
         error = (expected * (1 - expected) / run["n"]) ** 0.5
         if abs(run["wrong_labels"] - expected) > LABELS_OFF * error:
             return cannot_tell(
                 f"{percent(run['wrong_labels'])} of the labels are wrong where {percent(expected)} were to be"
+            )
+    return None
+
+
+FROM_CHANCE = 4
+"""Labels without any information leave the test accuracy within this many standard errors of guessing."""
+
+
+def random_labels_premise(runs: pl.DataFrame) -> Outcome | None:
+    """The outcome `cannot tell` where runs on random labels do not show what fitting such labels takes, or None.
+
+    They have to be at least `FEWEST`, as many wrong as random labels are, and tell the network nothing about the test
+    set: its test accuracy is that of guessing, 1 / K, or, where it predicts one class, at most the majority's share.
+    """
+    if (fewest := min(runs["n"])) < FEWEST:
+        return cannot_tell(f"{count_of(fewest, 'example')} can be fitted by chance", "scale")
+    if unready := diverged(runs) or mislabelled(runs):
+        return unready
+    majority = chance(runs)
+    for run in runs.iter_rows(named=True):
+        guessing = 1 / run["classes"]
+        error = share(guessing, run["n_test"]).error
+        if abs(run["test_accuracy"] - guessing) > max(majority - guessing, 0.0) + FROM_CHANCE * error:
+            return cannot_tell(
+                f"{display(run['model'])} has a test accuracy of {percent(run['test_accuracy'])}, away from the "
+                f"{percent(guessing)} of labels without any information (seed {run['seed']})"
             )
     return None
 
@@ -115,7 +170,7 @@ def accuracy(runs: pl.DataFrame, column: str = "test_accuracy") -> Estimate:
     return Estimate(sampling.value, total**0.5, total**2 / spread if spread else s - 1, s)
 
 
-LEAD = 0.1
+LEAD = 1 / 3
 """A network generalizes if it covers more than this share of the way from chance to 100 % test accuracy: an assumption.
 The lowest network of table 1 on true labels, MLP 1x512 with weight decay, covers 45 %."""
 
