@@ -1,6 +1,7 @@
 """Means with errors: differences of accuracies on a shared test set, over seeds, and the tests that rules apply."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -30,10 +31,16 @@ class Estimate(NamedTuple):
 
     def interval(self, level: float = LEVEL) -> tuple[float, float]:
         """The two-sided confidence interval of a level in (0, 1), by the t quantile."""
-        from scipy.stats import t
-
-        reach = float(t.ppf((1 + level) / 2, self.degrees)) * self.error if self.error else 0.0
+        reach = _quantile((1 + level) / 2, self.degrees) * self.error if self.error else 0.0
         return self.value - reach, self.value + reach
+
+
+@cache
+def _quantile(probability: float, degrees: float) -> float:
+    """The quantile of the t distribution; kept, as rules about curves ask for the same one a thousand times."""
+    from scipy.stats import t
+
+    return float(t.ppf(probability, degrees))
 
 
 def over_seeds(values: Sequence[float]) -> Estimate:
