@@ -49,7 +49,7 @@ def _null(rng: np.random.Generator) -> Tables:
     bias2, variance = 0.04 * down + 0.0, 0.04 * up + 0.0  # a U with arms of 0.28
     wave = WAVE * 0.28
     at = int(rng.integers(2, 6))
-    left, right = ((wave + 0.04) * (DEGREES == place) for place in (at, BEST + at))
+    left, right = ((wave + 0.04) * (place == DEGREES) for place in (at, BEST + at))
     worlds = (
         (flat - VARIANCE, VARIANCE),
         # The total rises by a wave up to a degree on the left arm, or falls by one from a degree on the right one.

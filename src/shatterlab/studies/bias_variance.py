@@ -153,7 +153,12 @@ class Shape(NamedTuple):
         """
         best = self.records.index(self.best)
         up_to, from_on = self.records[: best + 1], self.records[best:]
-        parts = (("total", up_to, 1), ("total", from_on, -1), ("bias2", self.records, 1), ("variance", self.records, -1))
+        parts = (
+            ("total", up_to, 1),
+            ("total", from_on, -1),
+            ("bias2", self.records, 1),
+            ("variance", self.records, -1),
+        )
         return [
             (_difference(*((more, less) if sign > 0 else (less, more)), part), arm)
             for (part, records, sign), arm in zip(parts, self.arms, strict=True)
@@ -235,9 +240,7 @@ def _u_shaped(tables: Tables) -> Outcome:
         return short
     found = shape(tables)
     totals = ", ".join(f"{_total(r)} at degree {r['degree']}" for r in (found.first, found.best, found.last))
-    numbers = (
-        f"{totals}; n = {tables.records[0]['n']}, {tables.records[0]['repeats']:,} training sets, {seeds_of(tables.records)}"
-    )
+    numbers = f"{totals}; n = {tables.records[0]['n']}, {tables.records[0]['repeats']:,} training sets, {seeds_of(tables.records)}"
     if found.off > SIGMAS:
         return cannot_tell(f"Bias², variance and noise {_add_up(found)}", numbers=numbers)
     return Outcome(found.state, numbers)
