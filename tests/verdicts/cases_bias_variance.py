@@ -31,13 +31,14 @@ BEST = 7
 WAVE = 0.5
 
 
-def measured(rng: np.random.Generator, bias2: Any, variance: Any, seeds: int) -> Tables:
-    """The records of sweeps whose true parts these are, in each seed with the errors of a measurement."""
+def measured(rng: np.random.Generator, parts: tuple[Any, Any], seeds: int) -> Tables:
+    """The records of sweeps with this bias² and variance, in each seed with the errors of a measurement."""
+    bias2, variance = parts
     records = []
     for seed in range(seeds):
         noise = ERROR * rng.standard_normal((3, len(DEGREES)))
-        found = bias2 + noise[0] / 4, variance + noise[1] / 4
-        records += sweep(*found, seed=seed, off=bias2 + variance + noise[2] - sum(found))
+        found, varied = bias2 + noise[0] / 4, variance + noise[1] / 4
+        records += sweep(found, varied, seed=seed, off=bias2 + variance + noise[2] - found - varied)
     return tables_of(records=records)
 
 
@@ -59,7 +60,7 @@ def _null(rng: np.random.Generator) -> Tables:
         (bias2 + wave * (DEGREES == 13), variance),
         (bias2, variance + wave * (DEGREES == 0)),
     )
-    return measured(rng, *worlds[rng.integers(len(worlds))], seeds)
+    return measured(rng, worlds[rng.integers(len(worlds))], seeds)
 
 
 TWO_DIPS = np.array([0.5, 0.3, 0.2, 0.1, 0.05, 0.3, 0.6, 0.6, 0.3, 0.05, 0.04, 0.2, 0.3, 0.4, 0.5])

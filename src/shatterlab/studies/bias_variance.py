@@ -28,8 +28,8 @@ WAVE = 0.5
 """A step in the wrong direction makes a wave of a curve if it is larger than this share of the arm that it interrupts.
 
 It is an assumption. A sine has no even powers, so that an even degree adds variance and takes no bias away: the total
-rises from degree 1 to 4, by 10 % of its fall from degree 0 to 7; and where bias goes, from degree 4 to 5, variance falls
-by 21 % of its rise from degree 7 to 14 (n = 60, 500 training sets, seed 0).
+rises from degree 1 to 4, by 10 % of its fall from degree 0 to 7. From degree 4 to 5, where bias goes, variance falls by
+21 % of its rise from degree 7 to 14 (n = 60, 500 training sets, seed 0).
 """
 
 
@@ -240,7 +240,8 @@ def _u_shaped(tables: Tables) -> Outcome:
         return short
     found = shape(tables)
     totals = ", ".join(f"{_total(r)} at degree {r['degree']}" for r in (found.first, found.best, found.last))
-    numbers = f"{totals}; n = {tables.records[0]['n']}, {tables.records[0]['repeats']:,} training sets, {seeds_of(tables.records)}"
+    first = tables.records[0]
+    numbers = f"{totals}; n = {first['n']}, {first['repeats']:,} training sets, {seeds_of(tables.records)}"
     if found.off > SIGMAS:
         return cannot_tell(f"Bias², variance and noise {_add_up(found)}", numbers=numbers)
     return Outcome(found.state, numbers)

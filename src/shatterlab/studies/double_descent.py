@@ -348,9 +348,10 @@ def _descends_again(tables: Tables) -> Outcome:
     if short := unready(tables):
         return short
     d = descent(tables)
+    highest = f"{most}; " if (most := _highest(d)) else ""
     numbers = (
         f"test error {_error(d.error[d.n])} at n = {d.n:,} features, {_apart(d.rise)} against {d.below:,} features, "
-        f"{_apart(d.fall)} against {d.largest:,}; {f'{most}; ' if (most := _highest(d)) else ''}{_peak(d)}; with the best ridge {_bump(d)}"
+        f"{_apart(d.fall)} against {d.largest:,}; {highest}{_peak(d)}; with the best ridge {_bump(d)}"
     )
     if d.draws < 2:
         return cannot_tell("One draw has no spread", "seeds", numbers)
