@@ -1,6 +1,8 @@
 """Premises and comparisons by which several studies judge their runs."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,17 @@ from ..paper import targets_for, targets_of
 from ..spec import PAPER_TRAINING_SIZE
 from .outcome import Outcome, State, cannot_tell
 from .sentences import count_of, display, percent
-from .statistics import Estimate, above, paired_difference, plus, share, unpaired_difference, with_seed_spread
+from .statistics import (
+    Estimate,
+    above,
+    over_seeds,
+    paired_difference,
+    plus,
+    share,
+    unpaired_difference,
+    variance_over_seeds,
+    with_seed_spread,
+)
 from .study import Tables
 
 FITS = 0.99
@@ -92,6 +104,12 @@ def mislabelled(runs: pl.DataFrame) -> Outcome | None:
     return None
 
 
+def small(runs: pl.DataFrame) -> Outcome | None:
+    """The outcome `cannot tell` where a run has fewer than `FEWEST` training examples, or None."""
+    fewest = min(runs["n"])
+    return cannot_tell(f"{count_of(fewest, 'example')} can be fitted by chance", "scale") if fewest < FEWEST else None
+
+
 FROM_CHANCE = 4
 """Labels without any information leave the test accuracy within this many standard errors of guessing."""
 
@@ -102,9 +120,7 @@ def random_labels_premise(runs: pl.DataFrame) -> Outcome | None:
     They have to be at least `FEWEST`, as many wrong as random labels are, and tell the network nothing about the test
     set: its test accuracy is that of guessing, 1 / K, or, where it predicts one class, at most the majority's share.
     """
-    if (fewest := min(runs["n"])) < FEWEST:
-        return cannot_tell(f"{count_of(fewest, 'example')} can be fitted by chance", "scale")
-    if unready := diverged(runs) or mislabelled(runs):
+    if unready := small(runs) or diverged(runs) or mislabelled(runs):
         return unready
     majority = chance(runs)
     for run in runs.iter_rows(named=True):
@@ -130,7 +146,8 @@ def difference(tables: Tables, first: pl.DataFrame, second: pl.DataFrame) -> Est
     """The test accuracy of some runs less that of others, over the seeds that both have; None where there are none.
 
     The difference is paired by test example where each run has kept which examples it got right. Where the seeds have
-    different test sets, the spread over seeds holds that of the test sets, too.
+    different test sets, the spread over seeds holds their sampling, but for what test examples in common do to all:
+    the mean covariance of two seeds is added to the squared error.
     """
     pairs = first.join(second, on="seed", suffix="_second").sort("seed")
     if pairs.is_empty():
@@ -142,10 +159,20 @@ def difference(tables: Tables, first: pl.DataFrame, second: pl.DataFrame) -> Est
         if all(map(np.array_equal, places, others)):
             if len(ours) == 1 or all(np.array_equal(place, places[0]) for place in places):
                 return paired_difference(np.stack(ours), np.stack(theirs))
-            differences = [float(a.mean() - b.mean()) for a, b in zip(ours, theirs, strict=True)]
-            s = len(differences)
-            return Estimate(float(np.mean(differences)), float(np.std(differences, ddof=1)) / s**0.5, s - 1, s)
+            gains = [a.astype(float) - b for a, b in zip(ours, theirs, strict=True)]
+            alone = over_seeds([float(gain.mean()) for gain in gains], 1 / n)
+            return alone._replace(error=(alone.error**2 + _common_variance(places, gains)) ** 0.5)
     return unpaired_difference(pairs["test_accuracy"].to_list(), pairs["test_accuracy_second"].to_list(), n)
+
+
+def _common_variance(places: list[np.ndarray], gains: list[np.ndarray]) -> float:
+    """The mean covariance of the mean gains of two seeds, which have some test examples in common; at least 0."""
+    covariances = []
+    for (place, gain), (other, its) in combinations(zip(places, gains, strict=True), 2):
+        _, ours, theirs = np.intersect1d(place, other, return_indices=True)
+        covariance = float(np.cov(gain[ours], its[theirs])[0, 1]) if len(ours) > 1 else 0.0
+        covariances.append(len(ours) * covariance / (len(gain) * len(its)))
+    return max(float(np.mean(covariances)), 0.0)
 
 
 def _right(tables: Tables, runs: pl.DataFrame, column: str) -> tuple[list[np.ndarray], list[np.ndarray]] | None:
@@ -164,7 +191,7 @@ def accuracy(runs: pl.DataFrame, column: str = "test_accuracy") -> Estimate:
     sampling = share(sum(values) / s, n)
     if s == 1:
         return sampling._replace(degrees=n - 1)
-    variance = float(np.var(values, ddof=1)) / s
+    variance = variance_over_seeds(values, 1 / n)
     total = variance + sampling.error**2
     spread = variance**2 / (s - 1) + sampling.error**4 / (n - 1)
     return Estimate(sampling.value, total**0.5, total**2 / spread if spread else s - 1, s)
@@ -205,14 +232,12 @@ def keeps(tables: Tables, bare: pl.DataFrame, helped: pl.DataFrame, share: float
     Returns:
         Confirmed if the share is kept beyond the error of the runs and the network generalizes without it.
         Contradicted if less than the share is kept beyond the error. It cannot be told where a run is not fitted, or
-        where the network does not generalize either way.
+        where the network does not generalize either way, or was trained on fewer than `FEWEST` examples.
     """
     found = difference(tables, bare, helped)
     network = display(helped["model"][0])
     if found is None:
         return cannot_tell(f"{network} has no seed both with {name} and without it", "finish")
-    if unready := unfitted(pl.concat([bare, helped], how="diagonal_relaxed")):
-        return unready
     part = share_kept(bare, helped)
     numbers = (
         f"{network} with {name} {percent(mean(helped['test_accuracy']))}, without it "
@@ -220,6 +245,8 @@ def keeps(tables: Tables, bare: pl.DataFrame, helped: pl.DataFrame, share: float
         f"{f', {percent(part)} kept' if part is not None and 0 <= part <= 1 else ''} (n = {bare['n'][0]:,}, "
         f"{count_of(found.seeds, 'seed')})"
     )
+    if unready := small(bare) or unfitted(pl.concat([bare, helped], how="diagonal_relaxed")):
+        return replace(unready, numbers=numbers)
     alone = generalizes(bare)
     if alone != "confirmed" and generalizes(helped) != "confirmed":
         return cannot_tell(
@@ -227,6 +254,7 @@ def keeps(tables: Tables, bare: pl.DataFrame, helped: pl.DataFrame, share: float
             f"{percent(mean(helped['test_accuracy']))} and {percent(mean(bare['test_accuracy']))} test accuracy, "
             f"chance {percent(chance(bare))}",
             "scale",
+            numbers,
         )
     # bare - share x helped = (bare - helped) + (1 - share) x helped, all above chance.
     kept = above(plus(with_seed_spread(found), lead(helped), 1 - share), 0)
@@ -235,10 +263,13 @@ def keeps(tables: Tables, bare: pl.DataFrame, helped: pl.DataFrame, share: float
     return Outcome(kept, numbers)
 
 
-def own_test_sets(tables: Tables, runs: pl.DataFrame) -> bool:
-    """Whether each run is known to have test examples of its own, whose spread that over the seeds then holds."""
+def common_share(tables: Tables, runs: pl.DataFrame) -> float:
+    """The share of its test examples that a run has in common with another one, on average; 1 where it is not known."""
     kept = _right(tables, runs, "run_id")
-    return kept is not None and len(runs) > 1 and not any(np.array_equal(place, kept[0][0]) for place in kept[0][1:])
+    if kept is None or len(runs) < 2:
+        return 1.0
+    pairs = combinations(kept[0], 2)
+    return float(np.mean([len(np.intersect1d(a, b)) / min(len(a), len(b)) for a, b in pairs]))
 
 
 def compared(runs: pl.DataFrame) -> str:

@@ -61,8 +61,14 @@ def points_of(share: float) -> str:
 
 
 def with_error(estimate: "Estimate") -> str:
-    """A difference of shares with its standard error, where known, and its seeds: +1.23 points (SE 0.40, 3 seeds)."""
+    """A difference of shares with its standard error, where known, and its seeds: +1.23 points (SE 0.40, 3 seeds).
+
+    Where a spread over seeds is assumed, both errors are given: +0.20 points (SE 0.14; 1.42 with an assumed spread over
+    seeds; 1 seed).
+    """
     error = "" if estimate.error == float("inf") else f"SE {100 * estimate.error:.2f}, "
+    if error and estimate.measured is not None:
+        error = f"SE {100 * estimate.measured:.2f}; {100 * estimate.error:.2f} with an assumed spread over seeds; "
     return f"{points_of(estimate.value)} ({error}{count_of(estimate.seeds, 'seed')})"
 
 

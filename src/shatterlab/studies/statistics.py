@@ -28,6 +28,8 @@ class Estimate(NamedTuple):
     degrees: float = np.inf
     """Degrees of freedom of the t distribution; infinite for a normal one."""
     seeds: int = 1
+    measured: float | None = None
+    """The standard error without what is assumed about the spread over seeds, where something is."""
 
     def interval(self, level: float = LEVEL) -> tuple[float, float]:
         """The two-sided confidence interval of a level in (0, 1), by the t quantile."""
@@ -43,12 +45,23 @@ def _quantile(probability: float, degrees: float) -> float:
     return float(t.ppf(probability, degrees))
 
 
-def over_seeds(values: Sequence[float]) -> Estimate:
-    """The mean over seeds, with SD / sqrt(s) as its error and s - 1 degrees of freedom; one seed has no known error."""
+def over_seeds(values: Sequence[float], resolution: float = 0.0) -> Estimate:
+    """The mean over seeds, with SD / sqrt(s) as its error and s - 1 degrees of freedom; one seed has no known error.
+
+    Args:
+        values: one for each seed.
+        resolution: the standard deviation is taken to be at least this, as values that happen to be equal are not
+            known without error. For a share of n examples it is 1 / n.
+    """
     s = len(values)
     if s < 2:
         return Estimate(float(values[0]), np.inf, seeds=1)
-    return Estimate(float(np.mean(values)), float(np.std(values, ddof=1)) / s**0.5, s - 1, s)
+    return Estimate(float(np.mean(values)), variance_over_seeds(values, resolution) ** 0.5, s - 1, s)
+
+
+def variance_over_seeds(values: Sequence[float] | NDArray[np.float64], resolution: float) -> float:
+    """The variance of the mean over at least two seeds, the standard deviation being at least the resolution."""
+    return max(float(np.var(values, ddof=1)), resolution**2) / len(values)
 
 
 def share(value: float, n: int) -> Estimate:
@@ -72,7 +85,8 @@ def paired_difference(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Es
         the examples that only the first, only the second model gets right; the spread over seeds is not in it. With
         several seeds the squared error is the variance of the seeds' differences over s plus that of the examples'
         differences over n, which is the variance of a bootstrap that resamples seeds and examples together, without
-        its bias by (s - 1) / s; the degrees of freedom are Satterthwaite's.
+        its bias by (s - 1) / s; the degrees of freedom are Satterthwaite's. Neither part is taken to be less than one
+        discordant example makes it.
     """
     difference = first.astype(np.int8) - second.astype(np.int8)
     s, n = difference.shape
@@ -81,24 +95,30 @@ def paired_difference(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Es
         b, c = int((difference > 0).sum()), int((difference < 0).sum())
         # Where no prediction differs, the error is that of one discordant example.
         return Estimate(value, max(b + c - (b - c) ** 2 / n, 1.0) ** 0.5 / n, n - 1)
-    of_seeds = float(difference.mean(axis=1).var(ddof=1)) / s
-    of_examples = float(difference.mean(axis=0).var(ddof=1)) / n
+    of_seeds = variance_over_seeds(difference.mean(axis=1), 1 / n)
+    of_examples = max(float(difference.mean(axis=0).var(ddof=1)) / n, 1 / n**2)
     return _combined(value, of_seeds, s, of_examples, n)
 
 
-def unpaired_difference(first: Sequence[float], second: Sequence[float], n: int) -> Estimate:
+def unpaired_difference(first: Sequence[float], second: Sequence[float], n: int, *, overlap: float = 1.0) -> Estimate:
     """The same from accuracies alone, where it is not known which examples were right: with larger errors.
 
     Args:
         first, second: shares in [0, 1] for each seed, in the same order.
         n: the number of test examples behind each.
+        overlap: the share of test examples that two seeds have in common, in [0, 1]. The spread over seeds holds the
+            sampling of all but these: with sampling variance v and overlap o it is v (1 - o) or more, and the mean
+            over seeds lacks o v. That is at most o / (1 - o) of the variance over seeds.
     """
     differences = np.subtract(first, second)
     s = len(differences)
     of_examples = sum(share(float(np.mean(values)), n).error ** 2 for values in (first, second))
     if s == 1:
         return Estimate(float(differences[0]), of_examples**0.5)
-    return _combined(float(differences.mean()), float(differences.var(ddof=1)) / s, s, of_examples, n)
+    of_seeds = variance_over_seeds(differences, 1 / n)
+    if overlap < 1 and (bound := overlap / (1 - overlap) * s * of_seeds) < overlap * of_examples:
+        return Estimate(float(differences.mean()), (of_seeds + bound) ** 0.5, s - 1, s)
+    return _combined(float(differences.mean()), of_seeds, s, overlap * of_examples, n)
 
 
 def over_seeds_and_examples(values: Sequence[float], variances: Sequence[float], n: int) -> Estimate:
@@ -114,7 +134,7 @@ def over_seeds_and_examples(values: Sequence[float], variances: Sequence[float],
     s = len(values)
     if s == 1:
         return Estimate(float(values[0]), of_examples**0.5, n - 1)
-    return _combined(float(np.mean(values)), float(np.var(values, ddof=1)) / s, s, of_examples, n)
+    return _combined(float(np.mean(values)), variance_over_seeds(values, 1 / n), s, of_examples, n)
 
 
 def _combined(value: float, of_seeds: float, s: int, of_examples: float, n: int) -> Estimate:
@@ -133,7 +153,7 @@ def with_seed_spread(estimate: Estimate, models: int = 2, spread: float = SEED_S
     """
     if estimate.seeds > 1:
         return estimate
-    return estimate._replace(error=(estimate.error**2 + models * spread**2) ** 0.5)
+    return estimate._replace(error=(estimate.error**2 + models * spread**2) ** 0.5, measured=estimate.error)
 
 
 def plus(first: Estimate, second: Estimate, factor: float) -> Estimate:

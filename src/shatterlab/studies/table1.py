@@ -11,11 +11,12 @@ import polars as pl
 from ..figures.rows import accuracy_rows
 from ..jobs import Training
 from ..paper import TABLE_1, Table1Row
+from ..spec import WEIGHT_DECAY
 from .outcome import Outcome, all_of, cannot_tell
 from .recipes import RANDOM_CROPS, TABLE_1_DIALS, specs_of
-from .rules import FITS, LEAD, chance, compared, difference, keeps, mean, share_kept, unfitted
+from .rules import FEWEST, FITS, LEAD, chance, compared, difference, keeps, mean, share_kept, unfitted
 from .sentences import count_of, display, mean_of, percent, points, sentence, setting, unlike, with_error
-from .statistics import with_seed_spread
+from .statistics import above, with_seed_spread
 from .study import Cells, Claim, Scale, Study, Tables
 
 
@@ -142,7 +143,11 @@ def verdict(tables: Tables) -> list[str]:
 
 def _least_kept(found: list[Network]) -> str:
     fit = sum(unfitted(network.bare) is None for network in found)
-    fitted = f"{fit} of {len(found)} networks fit their training set without any"
+    fitted = (
+        f"{fit} of {len(found)} networks fit their training set without any"
+        if len(found) > 1
+        else f"it {'fits' if fit else 'does not fit'} its training set without any"
+    )
     kept = [
         (part, network, row, runs)
         for network in found
@@ -158,7 +163,8 @@ def _least_kept(found: list[Network]) -> str:
         percent(max(share, 0.0)),
         fitted,
         compared=f"{display(network.name)} {without}, with {name_of(row)} {with_it}, chance "
-        f"{percent(chance(runs))}; the lowest of {count_of(len(kept), 'comparison')}",
+        f"{percent(chance(runs))}, n = {runs['n'][0]:,}, {count_of(len(runs), 'seed')}; the lowest of "
+        f"{count_of(len(kept), 'comparison')}",
     )
 
 
@@ -166,7 +172,8 @@ def _of_network(tables: Tables, network: Network) -> str:
     """What a network has without regularizers, what each row adds to it, and what it has on random labels."""
     bare = network.bare
     gains = [
-        f"{name_of(row)} adds {with_error(with_seed_spread(gain))}{_stated(bare, row.test - network.stated)}"
+        f"{name_of(row)} changes test accuracy by {with_error(with_seed_spread(gain))}"
+        f"{_stated(bare, row.test - network.stated)}"
         for row, runs in reversed(network.helped)
         if (gain := difference(tables, runs, bare))
     ]
@@ -199,7 +206,7 @@ def _normalization(tables: Tables, found: list[Network]) -> list[str]:
         return []
     return [
         sentence(
-            "Batch normalization, an implicit regularizer, adds to the test accuracy of Inception without others",
+            "Batch normalization, an implicit regularizer, changes the test accuracy of Inception without others by",
             f"{with_error(with_seed_spread(gain))}{_stated(bare.bare, normalized.stated - bare.stated)}",
             caveat=unlike(normalized.bare, bare.bare),
         )
@@ -233,7 +240,32 @@ def _rows_of(tables: Tables, network: Network, share: float) -> list[Outcome]:
         return [cannot_tell(f"{name} has not been trained without regularizers", "finish")]
     if not network.helped:
         return [cannot_tell(f"{name} has not been trained with a regularizer", "finish")]
-    return [keeps(tables, network.bare, runs, share, name_of(row)) for row, runs in network.helped]
+    return [
+        _unlike_table_1(tables, network, row, runs) or keeps(tables, network.bare, runs, share, name_of(row))
+        for row, runs in network.helped
+    ]
+
+
+def _unlike_table_1(tables: Tables, network: Network, row: Table1Row, runs: pl.DataFrame) -> Outcome | None:
+    """The outcome `cannot tell` where a row is not its network with the paper's regularizer and nothing else, or None.
+
+    A weight decay of another strength is let pass where it is shown to help, as one that does nothing takes nothing
+    away when it is left out.
+    """
+    name = f"{display(network.name)} with {name_of(row)}"
+    if apart := unlike(runs, network.bare):
+        return cannot_tell(f"{name} and without are {apart}")
+    strengths = sorted({*runs["weight_decay"]} - {0.0, WEIGHT_DECAY})
+    if not row.weight_decay or not strengths:
+        return None
+    gain = difference(tables, runs, network.bare)
+    if gain is not None and above(with_seed_spread(gain), 0) == "confirmed":
+        return None
+    return cannot_tell(
+        f"{name} has a weight decay of {strengths[0]:g}, not the {WEIGHT_DECAY:g} of table 1, and is not shown to help",
+        "",
+        f"it changes test accuracy by {with_error(with_seed_spread(gain))}" if gain else "",
+    )
 
 
 STUDY = Study(
@@ -251,7 +283,9 @@ STUDY = Study(
             f"every seed, covers more than {percent(LEAD)} of the way from chance to 100 % test accuracy, and keeps "
             f"more than {percent(KEPT)} of the test accuracy above chance that it has in each of its regularized "
             "rows, beyond the error of the runs. Contradicted if a network keeps less than that of a row. Chance is "
-            "the share of the test set's majority class; every row must have fitted its training set.",
+            "the share of the test set's majority class; every row must have fitted its training set of at least "
+            f"{FEWEST} examples, be trained as without regularizers, and have the weight decay of table 1 or one that "
+            "is shown to help.",
             _each_row(KEPT),
         ),
         Claim(
@@ -259,7 +293,8 @@ STUDY = Study(
             f"Confirmed if for every network each regularized row, taken by itself, adds less than {percent(ADDED)} "
             "of the test accuracy above chance that the network has without any, which covers more than "
             f"{percent(LEAD)} of the way from chance to 100 %, beyond the error of the runs. Contradicted if a row "
-            "adds more. Every row must have fitted its training set.",
+            f"adds more. Every row must have fitted its training set of at least {FEWEST} examples, be trained as "
+            "without regularizers, and have the weight decay of table 1 or one that is shown to help.",
             _each_row(1 / (1 + ADDED)),
         ),
     ),
