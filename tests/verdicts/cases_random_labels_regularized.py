@@ -15,10 +15,8 @@ TINY: dict[str, Any] = {"weight_decay": 1e-12}
 
 def random(model: str, train: float = 1.0, seed: int = 0, **changes: Any) -> dict[str, Any]:
     """A run on random labels."""
-    return run(
-        model=model, corruption="random-labels", seed=seed, train_accuracy=train, wrong_labels=0.9, test_accuracy=0.1,
-        **changes,
-    )  # fmt: skip
+    outcome: dict[str, Any] = {"train_accuracy": train, "wrong_labels": 0.9, "test_accuracy": 0.1}
+    return run(model=model, corruption="random-labels", seed=seed, **outcome | changes)
 
 
 def network(
@@ -47,7 +45,10 @@ def network(
 
 
 def _null(rng: np.random.Generator) -> Tables:
-    """A regularizer that does nothing to any of four networks, or one that keeps one run from fitting."""
+    """A regularizer that does nothing to any of four networks, or keeps one run from fitting, or no random labels."""
+    if rng.random() < 0.2:
+        wrong: list[dict[str, Any]] = [{"wrong_labels": 0.0}, {"test_accuracy": 0.5}, {"n": 50}]
+        return tables_of(network("alexnet", DECAY, **wrong[rng.integers(3)]))
     if rng.random() < 0.3:
         lines = network("alexnet", DECAY) + network("mlp-1x512", DECAY)
         lines[int(rng.choice([0, 4, 8]))]["train_accuracy"] = rng.uniform(0.1, 0.9899)
@@ -64,6 +65,21 @@ def _null(rng: np.random.Generator) -> Tables:
     return tables_of(lines)
 
 
+def _adding(examples: int) -> list[dict[str, Any]]:
+    """AlexNet, to which weight decay adds a few of 10,000 test examples."""
+    lines = []
+    for seed in range(3):
+        bare = np.arange(10_000) < 5_000
+        helped = np.arange(10_000) < 5_000 + examples + seed
+        lines += [
+            random("alexnet", seed=seed, **DECAY),
+            random("alexnet", seed=seed),
+            run(model="alexnet", seed=seed, right=bare),
+            run(model="alexnet", seed=seed, right=helped, **DECAY),
+        ]
+    return lines
+
+
 FAILED_SEED = network("inception", DECAY)
 FAILED_SEED[4] |= {"train_accuracy": 0.9, "losses": falling_losses()}
 
@@ -75,7 +91,7 @@ CASES = [
                 network("alexnet", DECAY, gain=-0.002) + network("mlp-3x512", DECAY)
             ),
             "crop and augmentation, scored online": tables_of(
-                network("inception", CROP) + network("inception", TURNED, train=0.5, online_accuracy=0.995)
+                network("alexnet", DECAY) + network("inception", CROP) + network("inception", TURNED, train=0.5, online_accuracy=0.995)
             ),
         },
         contradicted={
@@ -94,6 +110,18 @@ CASES = [
             "no network without a regularizer to hold it against": tables_of(
                 [line for line in network("alexnet", DECAY, train=0.5, losses=standing_losses())
                  if line["corruption"] == "true-labels" or line["weight_decay"]]
+            ),
+            "labels that are not random": tables_of(network("alexnet", DECAY, wrong_labels=0.0)),
+            "labels that tell of the test set": tables_of(network("alexnet", DECAY, test_accuracy=0.5)),
+            "without AlexNet": tables_of(network("mlp-3x512", DECAY)),
+            "train accuracy is not a number": tables_of(
+                network("alexnet", DECAY) + network("inception", CROP, train=float("nan"))
+            ),
+            "AlexNet diverges": tables_of(network("alexnet", DECAY, train=0.12, losses=[float("nan")] * 20)),
+            "weight decay adds 0.06 points": tables_of(_adding(5)),
+            "true labels are not fitted": tables_of(
+                [line | ({"train_accuracy": 0.5} if line["corruption"] == "true-labels" else {})
+                 for line in network("alexnet", DECAY)]
             ),
             "one example": tables_of(network("alexnet", DECAY, n=1)),
             "augmentation fitted in clean passes only": tables_of(

@@ -338,8 +338,9 @@ STUDY = Study(
             "Batch normalization adds a few points to Inception's test accuracy on CIFAR-10, in the paper 3 to 4 "
             "(figure 2b).",
             f"Confirmed if at n = {PAPER_TRAINING_SIZE:,}, where both networks fit with at least two seeds, the "
-            f"{percent(LEVEL)} interval of the gain in the last epoch lies above {100 * LEAST:g} and below {100 * MOST:g} "
-            f"points, twice the most in the paper. Contradicted if it lies below {100 * LEAST:g} or above {100 * MOST:g}.",
+            f"{percent(LEVEL)} interval of the gain in the last epoch lies above {100 * LEAST:g} and below "
+            f"{100 * MOST:g} points, twice the most in the paper. Contradicted if it lies below {100 * LEAST:g} or "
+            f"above {100 * MOST:g}.",
             _adds_little,
         ),
     ),
