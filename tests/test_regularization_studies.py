@@ -72,11 +72,11 @@ def test_the_gain_of_a_regularizer_is_a_difference_of_runs_of_one_seed() -> None
     ]))  # fmt: skip
     assert verdict == [
         "Without any explicit regularizer a network keeps of its test accuracy above chance at least 91.8 % (AlexNet 55 "
-        "%, with random crop 59 %, chance 10 %; the lowest of 2 comparisons); 1 of 1 networks fit their training set "
-        "without any.",
+        "%, with random crop 59 %, chance 10 %, n = 50,000, 2 seeds; the lowest of 2 comparisons); it fits its training "
+        "set without any.",
         "AlexNet, n = 50,000, without any regularizer has 55 % (SD 7.1, 2 seeds) test and 100 % (SD 0, 2 seeds) train "
-        "accuracy; weight decay adds +2.00 points (SE 0.70, 2 seeds), in the paper +1.29; random crop adds +4.00 points "
-        "(SE 1.22, 2 seeds), in the paper +3.59; on random labels it has 9.9 % test and 99.8 % train accuracy.",
+        "accuracy; weight decay changes test accuracy by +2.00 points (SE 0.70, 2 seeds), in the paper +1.29; random crop "
+        "changes test accuracy by +4.00 points (SE 1.22, 2 seeds), in the paper +3.59; on random labels it has 9.9 % test and 99.8 % train accuracy.",
     ]
 
 
@@ -86,8 +86,8 @@ def test_batch_normalization_is_a_gain_too_and_says_where_networks_were_not_trai
         run(model="inception-no-bn", test_accuracy=0.45, learning_rate=0.004),
     ])  # fmt: skip
     assert table1.verdict(found)[-1] == (
-        "Batch normalization, an implicit regularizer, adds to the test accuracy of Inception without others +3.00 points "
-        "(SE 1.58, 1 seed), in the paper +3.75; not trained alike: learning rates 0.1 and 0.004."
+        "Batch normalization, an implicit regularizer, changes the test accuracy of Inception without others by +3.00 "
+        "points (SE 0.71; 1.58 with an assumed spread over seeds; 1 seed), in the paper +3.75; not trained alike: learning rates 0.1 and 0.004."
     )
     assert implicit.verdict(found)[-1].endswith("; not trained alike: learning rates 0.1 and 0.004.")
 
@@ -124,10 +124,10 @@ def test_what_fails_to_converge_in_the_paper_is_reported_as_measured() -> None:
     for train, does in (
         (
             0.12,
-            "stays near chance on random labels at n = 5,000: train accuracy 12 % (in the paper it fails to converge)",
+            "stays near chance on random labels at n = 5,000: train accuracy 12 %; in the paper it fails to converge",
         ),
-        (0.3, "does not finish fitting random labels at n = 5,000: train accuracy 30 % (in the paper"),
-        (1.0, "fits random labels at n = 5,000: train accuracy 100 % (in the paper it fails to converge)"),
+        (0.3, "does not finish fitting random labels at n = 5,000: train accuracy 30 %; in the paper"),
+        (1.0, "fits random labels at n = 5,000: train accuracy 100 %; in the paper it fails to converge"),
     ):
         line = run(
             model="alexnet", n=5_000, corruption="random-labels", weight_decay=WEIGHT_DECAY, train_accuracy=train
@@ -149,8 +149,8 @@ def test_early_stopping_is_judged_by_validation_and_the_choice_on_the_test_set_i
         *(pair("inception-no-bn", 0.46, 0.46, 0.53, seed) for seed in range(2)),
     ]))  # fmt: skip
     assert verdict[0] == (
-        "Inception, n = 2,000: early stopping gains over the last epoch +0.00 points (SE 0.71, 2 seeds) (100 validation "
-        "examples choose the epoch); nor does the paper find a gain on CIFAR-10; +9.20 points (SD 0.00 points, 2 seeds) "
+        "Inception, n = 2,000: early stopping changes the test accuracy of the last epoch by +0.00 points (SE 0.71, 2 "
+        "seeds); 100 validation examples choose the epoch; nor does the paper find a gain on CIFAR-10; +9.20 points (SD 0.00 points, 2 seeds) "
         "where the test set itself chooses the epoch, which is never a loss and flatters early stopping, as the best of "
         "many epochs is the best by luck, too."
     )

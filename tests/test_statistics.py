@@ -5,7 +5,7 @@ import pytest
 from verdicts.made import alike, guesses, run, tables_of
 
 from shatterlab.studies.outcome import Outcome, all_of, cannot_tell
-from shatterlab.studies.rules import accuracy, chance, difference
+from shatterlab.studies.rules import accuracy, chance, difference, not_finite, unfitted
 from shatterlab.studies.sentences import display, mean_of, percent, points_of, sentence, times, with_error
 from shatterlab.studies.statistics import (
     Estimate,
@@ -43,6 +43,46 @@ def test_a_difference_over_seeds_agrees_with_a_bootstrap_over_seeds_and_examples
     # The bootstrap sees (s - 1) / s of the variance over seeds, and the noise of single cells once more.
     assert np.mean(draws) == pytest.approx(estimate.value, abs=0.002)
     assert np.std(draws) == pytest.approx(estimate.error, rel=0.12)
+
+
+def test_seeds_that_agree_by_accident_are_known_no_better_than_the_resolution() -> None:
+    assert over_seeds([0.01, 0.01], 0.02) == Estimate(0.01, pytest.approx(0.02 / 2**0.5), 1, 2)
+    same = np.arange(100) < [[50], [50]]
+    assert paired_difference(same, same).error == pytest.approx((0.01**2 / 2 + 0.01**2) ** 0.5)
+
+
+def test_test_examples_that_seeds_share_add_to_the_error_of_their_mean() -> None:
+    first, second = [0.60, 0.63, 0.61], [0.5, 0.5, 0.5]
+    of_seeds = over_seeds([0.10, 0.13, 0.11]).error ** 2
+    sampling = unpaired_difference(first, second, 2_000).error ** 2 - of_seeds
+    assert unpaired_difference(first, second, 2_000, overlap=0.0).error ** 2 == pytest.approx(of_seeds)
+    bounded = unpaired_difference(first, second, 2_000, overlap=0.1).error ** 2
+    assert bounded == pytest.approx(of_seeds + min(0.1 * sampling, 3 * of_seeds / 9))
+
+
+def test_an_overlap_of_test_sets_keeps_a_difference_from_being_too_sure() -> None:
+    rng = np.random.default_rng(4)
+    wrong = 0
+    for _ in range(120):
+        signs = rng.choice([-1, 0, 1], size=1_000, p=[0.1, 0.8, 0.1])
+        draws = [rng.choice(1_000, 500, replace=False) for _ in range(3)]
+        lines = [
+            run(seed=s, right=signs[places] * side >= 0, places=places, weight_decay=decay)
+            for s, places in enumerate(draws)
+            for side, decay in ((1, 0.0), (-1, 5e-4))
+        ]
+        found = tables_of(lines)
+        helped = found.runs["weight_decay"] > 0
+        low, high = difference(found, found.runs.filter(~helped), found.runs.filter(helped)).interval()
+        wrong += not low <= 0 <= high
+    assert wrong / 120 <= 0.08  # without the covariance it is 13 % at this overlap
+
+
+def test_numbers_that_are_not_finite_are_named() -> None:
+    runs = tables_of([run(), run(seed=1, train_loss=float("nan"))]).runs
+    assert unfitted(runs).reason == "The train loss of MLP 1x512 is not a finite number (seed 1)"
+    assert not_finite([{"bias2": [0.1, None]}], ("bias2",)).reason == "The bias2 is not a finite number"
+    assert not_finite([{"bias2": [0.1]}, {"bias2": None}, {}], ("bias2",)) is None
 
 
 def test_an_interval_of_few_seeds_uses_the_t_quantile() -> None:

@@ -49,8 +49,8 @@ def both(normalized: float, bare: float, seeds: int = 3, **changes: Any) -> list
 
 
 def _sharing() -> list[dict[str, Any]]:
-    """Three seeds that gain up to 1.1 points, of which the second and the third have the same test examples."""
-    lines = stopped([0.005, 0.011, 0.011])
+    """Three seeds that gain up to 1.3 points, of which the second and the third have the same test examples."""
+    lines = stopped([0.004, 0.013, 0.013])
     lines[2]["places"] = lines[1]["places"]
     return lines
 

@@ -121,7 +121,7 @@ def verdict(tables: Tables) -> list[str]:
             sentence(
                 f"Batch normalization changes the test accuracy of Inception at n = {normalized['n'][0]:,} by",
                 gain_of_normalization(tables, normalized, bare),
-                compared=f"in the paper +{low} to +{high} points at n = {PAPER_TRAINING_SIZE:,} of CIFAR-10",
+                f"in the paper +{low} to +{high} points at n = {PAPER_TRAINING_SIZE:,} of CIFAR-10",
                 caveat=unlike(normalized, bare),
             )
         )
@@ -181,21 +181,22 @@ def _stopping(tables: Tables, runs: pl.DataFrame) -> str:
         f"{on_test} where the test set itself chooses the epoch, which is never a loss and flatters early stopping, as "
         "the best of many epochs is the best by luck, too"
     )
-    subject = f"{display(runs['model'][0])}, n = {runs['n'][0]:,}: early stopping changes the test accuracy by"
+    network = f"{display(runs['model'][0])}, n = {runs['n'][0]:,}"
+    subject = f"{network}: early stopping changes the test accuracy of the last epoch by"
     if not _chosen_by_validation(runs):
         return sentence(subject, selected, IN_THE_PAPER["not shown"])
     gain = gained_by_stopping(tables, runs)
     state = _no_gain_of(tables, runs).state
     if state != "contradicted" and gain.interval()[0] > 0:
-        said = "which lies above 0, where the paper finds no gain on CIFAR-10"
+        said = "the gain lies above 0, where the paper finds no gain on CIFAR-10"
     else:
         said = IN_THE_PAPER.get(state, IN_THE_PAPER["not shown"])
     return sentence(
         subject,
-        f"{with_error(gain)} from the last epoch",
+        with_error(gain),
+        f"{runs['n_validation'][0]:,} validation examples choose the epoch",
         said,
         selected,
-        compared=f"{runs['n_validation'][0]:,} validation examples choose the epoch",
     )
 
 

@@ -199,7 +199,7 @@ def _costs_fit(tables: Tables) -> Outcome:
 
 def _costs_one(tables: Tables, model: str, full: pl.DataFrame, half: pl.DataFrame) -> Outcome:
     losses = last_losses(tables, full, half)
-    numbers = f"{display(model)} has a training loss {in_words(losses)}, n = {full['n'][0]:,}"
+    numbers = f"{display(model)} under bfloat16: training loss {in_words(losses)}, n = {full['n'][0]:,}"
     if unready := random_labels_premise(full) or unfitted(full) or few_seeds(full, FEWEST_SEEDS):
         return replace(unready, numbers=numbers)
     if len(losses) < len(full):

@@ -13,7 +13,7 @@ from ..paper import LONGER, TABLE_4, TABLE_4_CHANGES, Table1Row, Table4Row
 from ..spec import PAPER_TRAINING_SIZE, Spec, make_spec
 from .outcome import Outcome, all_of, cannot_tell
 from .recipes import RANDOM_CROPS, TABLE_1_DIALS, for_data, specs_of
-from .rules import FEWEST, FITS, chance, compared, difference, not_finite, random_labels_premise, unfitted
+from .rules import FEWEST, FITS, chance, compared, difference, diverged, not_finite, random_labels_premise, unfitted
 from .sentences import display, mean_of, percent, points, sentence, setting, with_error
 from .statistics import Estimate, corrected, falling, with_seed_spread
 from .study import Cells, Claim, Scale, Study, Tables
@@ -166,8 +166,8 @@ def _of_row(tables: Tables, row: Table4Row, runs: pl.DataFrame) -> str:
     return sentence(
         f"{display(row.model)} with {_strength(runs)} {_outcome(row, runs)} random labels at n = {runs['n'][0]:,}:",
         f"{'online' if row.online else 'train'} accuracy {mean_of(_accuracies(row, runs), percent)}",
+        stated,
         f"on true labels it changes test accuracy by {with_error(with_seed_spread(gain))}" if gain else "",
-        compared=stated,
     )
 
 
@@ -256,10 +256,7 @@ def _not_prevented(tables: Tables) -> Outcome:
         networks.setdefault(_strength(runs), []).append(runs["model"][0])
     too_weak = {strength: _too_weak(tables, strength, those) for strength, those in networks.items()}
     parts = [
-        random_labels_premise(runs)
-        or not_finite(runs, ("online_accuracy",))
-        or too_weak[_strength(runs)]
-        or _row(tables, row, runs)
+        diverged(runs) or not_finite(runs, ("online_accuracy",)) or _row(tables, row, runs, too_weak[_strength(runs)])
         for row, runs in rows
     ]
     if rows and _lacks_alexnet([row for row, _ in rows]):
@@ -278,13 +275,14 @@ def _lacks_alexnet(rows: list[Table4Row]) -> bool:
     )
 
 
-def _row(tables: Tables, row: Table4Row, runs: pl.DataFrame) -> Outcome:
+def _row(tables: Tables, row: Table4Row, runs: pl.DataFrame, too_weak: Outcome | None) -> Outcome:
     least = percent(min(_accuracies(row, runs)))
     name = f"{display(row.model)} with {_strength(runs)}"
     reached = f"{name} reached {least} train accuracy{' in its worst seed' if len(runs) > 1 else ''}"
     parts = [_of_run(tables, row, run, reached) for run in runs.iter_rows(named=True)]
     seeds = f", least of {len(runs)} seeds" if len(runs) > 1 else ""
-    return replace(all_of(parts), numbers=f"{name} {least}{seeds}, n = {runs['n'][0]:,}")
+    found = random_labels_premise(runs) or too_weak or all_of(parts)
+    return replace(found, numbers=f"{name} {least}{seeds}, n = {runs['n'][0]:,}")
 
 
 def _of_run(tables: Tables, row: Table4Row, run: Mapping[str, Any], reached: str) -> Outcome:

@@ -238,6 +238,9 @@ def keeps(tables: Tables, bare: pl.DataFrame, helped: pl.DataFrame, share: float
     network = display(helped["model"][0])
     if found is None:
         return cannot_tell(f"{network} has no seed both with {name} and without it", "finish")
+    both = pl.concat([bare, helped], how="diagonal_relaxed")
+    if broken := diverged(both):
+        return broken
     part = share_kept(bare, helped)
     numbers = (
         f"{network} with {name} {percent(mean(helped['test_accuracy']))}, without it "
@@ -245,7 +248,7 @@ def keeps(tables: Tables, bare: pl.DataFrame, helped: pl.DataFrame, share: float
         f"{f', {percent(part)} kept' if part is not None and 0 <= part <= 1 else ''} (n = {bare['n'][0]:,}, "
         f"{count_of(found.seeds, 'seed')})"
     )
-    if unready := small(bare) or unfitted(pl.concat([bare, helped], how="diagonal_relaxed")):
+    if unready := small(both) or unfitted(both):
         return replace(unready, numbers=numbers)
     alone = generalizes(bare)
     if alone != "confirmed" and generalizes(helped) != "confirmed":
