@@ -51,7 +51,7 @@ def line(
 
 def test_the_verdict_says_fits_or_does_not_from_the_numbers() -> None:
     good = pl.DataFrame([line("random-labels", 1.0, 50, train=0.9934, test=0.099)])
-    guessing = "(test accuracy 9.9 %, where guessing has 10 %)"
+    guessing = "(test accuracy 9.9 %, where labels without a pattern give 10 %)"
     assert fits_random_labels(good) == f"m fits random labels at n = 100: train accuracy 99.3 % {guessing}."
     bad = pl.DataFrame([line("random-labels", 1.0, None, train=0.4, test=0.099)])
     not_so = "m does not fit random labels at n = 100 within 9 epochs"

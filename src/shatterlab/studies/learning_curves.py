@@ -165,8 +165,8 @@ def fits_random_labels(random: pl.DataFrame) -> str:
     return sentence(
         f"{display(line['model'])} {'fits' if fits else 'does not fit'} random labels at n = {line['n']:,}{budget}:",
         f"train accuracy {mean_of(random['train_accuracy'].to_list(), percent)}",
-        compared=f"test accuracy {mean_of(random['test_accuracy'].to_list(), percent)}, where guessing has "
-        f"{percent(1 / line['classes'])}",
+        compared=f"test accuracy {mean_of(random['test_accuracy'].to_list(), percent)}, where labels without a "
+        f"pattern give {percent(1 / line['classes'])}",
     )
 
 

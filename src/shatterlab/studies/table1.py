@@ -263,7 +263,7 @@ def _unlike_table_1(tables: Tables, network: Network, row: Table1Row, runs: pl.D
         return None
     return cannot_tell(
         f"{name} has a weight decay of {strengths[0]:g}, not the {WEIGHT_DECAY:g} of table 1, and is not shown to help",
-        "",
+        None,
         f"it changes test accuracy by {with_error(with_seed_spread(gain))}" if gain else "",
     )
 
