@@ -80,6 +80,7 @@ def test_the_better_constant_has_the_mean_of_a_random_walk() -> None:
 
 def test_what_is_said_follows_from_the_number() -> None:
     assert "no better than guessing" in str(estimate([Outcome(20, 100)] * 3))
+    assert "with so few examples" in str(estimate([Outcome(30, 60)] * 3))  # 3 sqrt(ln(40) / 120) is .53
     many = estimate([Outcome(4_900, 10_000)] * 3)
     assert "small, which proves nothing" in str(many)
     # By hand: 3 sqrt(ln(40) / 20,000) = 3 * .013581 = .04074.

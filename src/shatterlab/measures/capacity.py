@@ -131,6 +131,8 @@ class Capacity:
     def __str__(self) -> str:
         kind = "exactly" if self.tolerance == 0 else f"up to {100 * self.tolerance:g} % errors"
         spread = "one draw" if self.draws == 1 else f"± {self.error:.1f} standard error over {self.draws} draws"
+        if not any(self.fitted):
+            return f"Fits no random labels of two classes {kind} ({self.draws} draws, n up to {self.n:,})."
         if self.all_fitted == self.draws:
             return f"Fits all {self.n:,} random labels that were tried {kind} ({self.draws} draws, {self.k} classes)."
         reasons = []
@@ -206,16 +208,17 @@ def requests(
         tolerance: share of training errors, in (0, 1), of the second capacity; the first is exact.
         resolution: bisection stops where the smallest failed n exceeds the largest fitted one by no more than this
             share; 0 goes on until they are neighbours.
-        curve_draws: number of the draws that are fitted at every n of the curve, from 0 to `draws`.
+        curve_draws: number of the draws that are fitted at every n of the curve, all if there are fewer; 0 for no
+            curve.
         fresh: number of fresh draws with which both ends of either bracket are tried again.
         seed: seed of all draws and of the learner.
 
     Raises:
         ValueError: a number is out of its range.
     """
-    if total < 2 or k < 2 or draws < 1 or not 0 <= curve_draws <= draws or fresh < 0:
+    if total < 2 or k < 2 or draws < 1 or curve_draws < 0 or fresh < 0:
         raise ValueError(
-            "total and k must be at least 2, draws at least 1, curve_draws at most draws and fresh at least 0, got "
+            "total and k must be at least 2, draws at least 1, curve_draws and fresh at least 0, got "
             f"{total}, {k}, {draws}, {curve_draws} and {fresh}."
         )
     if not 0 < tolerance < 1 or resolution < 0:

@@ -91,6 +91,8 @@ class Rademacher:
         """What follows from the number, in words."""
         if self.value >= NEAR_ONE:
             return "near 1: a bound on the error that rests on it is vacuous"
+        if self.least_guarantee(0.0) - self.value >= 0.5:
+            return "but with so few examples a bound that rests on it is no better than guessing, however small it is"
         if self.least_guarantee(0.0) >= 0.5:
             return "so large that a bound on the error that rests on it is no better than guessing"
         return "small, which proves nothing, because a trained model gives only a lower bound"
