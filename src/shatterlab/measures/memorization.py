@@ -290,13 +290,12 @@ def estimate(outcomes: Sequence[SubsetOutcome], *, bootstraps: int = 200, seed: 
     total, above, known = np.zeros((3, bootstraps))
     for block in _blocks(n, max(draws, bootstraps)):
         inside, correct = _bits(outcomes, "inside", block), _bits(outcomes, "correct", block)
-        with np.errstate(invalid="ignore", divide="ignore"):  # an example in no subset, or in all, has no score
-            right, t1 = (inside * correct).sum(axis=0, dtype=np.float64), inside.sum(axis=0, dtype=np.float64)
-            right0, t0 = correct.sum(axis=0) - right, draws - t1
-            q1[block], q0[block] = right / t1, right0 / t0
-            scores[block] = q1[block] - q0[block]
-            errors[block] = np.sqrt(_variance(right, t1) + _variance(right0, t0))
-            times[block] = t1
+        right, t1 = (inside * correct).sum(axis=0, dtype=np.float64), inside.sum(axis=0, dtype=np.float64)
+        of_all = correct.sum(axis=0, dtype=np.float64)
+        times[block] = t1
+        scores[block], errors[block] = _difference(right, t1, of_all, draws)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            q1[block], q0[block] = right / t1, (of_all - right) / (draws - t1)
             # The same for every resampling of the fits, which counts each of them a number of times: (bootstraps, b).
             w = weights.astype(np.float32)
             right, t1 = w @ (inside * correct), w @ inside
@@ -346,26 +345,30 @@ def influence(
         raise ValueError(f"alpha must lie in (0, 1), got {alpha}; for five percent write 0.05.")
     draws, n, n_test = len(outcomes), outcomes[0].n, outcomes[0].n_test
     tested = n * n_test
-    times = sum(np.unpackbits(one.inside, count=n).astype(np.int64) for one in outcomes)
+    times = np.zeros(n, dtype=np.int64)
+    for one in outcomes:
+        times += np.unpackbits(one.inside, count=n)
     ts, which_t = np.unique(times, return_inverse=True)
     correct = _test_bits(outcomes)
     cs, which_c = np.unique(correct.sum(axis=0).astype(np.int64), return_inverse=True)
-    # By t1 and the number of fits that are right: from how many right ones with i, or without, it is not chance.
+    # By t1 and the number of fits that are right: from how many right ones with i on, and up to how many, because so
+    # many are right without i, it is not chance.
     level = alpha / (2 * tested)
-    enough_with = _critical(draws, cs[None, :], ts[:, None], level)
-    enough_without = _critical(draws, cs[None, :], draws - ts[:, None], level)
+    t1, right = np.broadcast_arrays(ts[:, None], cs)
+    enough_with = _critical(draws, right, t1, level).astype(np.float32)
+    few_with = (right - _critical(draws, right, draws - t1, level)).astype(np.float32)
     possible = bool(
-        (enough_with <= np.minimum(ts[:, None], cs)).any()
-        or (enough_without <= np.minimum(draws - ts[:, None], cs)).any()
+        (enough_with <= np.minimum(t1, right)).any() or (few_with >= np.maximum(0, right - draws + t1)).any()
     )
     found, kept = 0, np.zeros((4, 0))
     for block in _blocks(n, n_test) if possible else ():
-        values, errors, right = _influences(_bits(outcomes, "inside", block), correct)
+        right = _bits(outcomes, "inside", block).T @ correct
         row = which_t[block]
-        sure = (right >= enough_with[row][:, which_c]) | (cs[which_c] - right >= enough_without[row][:, which_c])
-        i, j = np.nonzero(sure & (np.abs(values) >= least))
-        found += len(i)
-        kept = np.concatenate([kept, [i + block.start, j, values[i, j], errors[i, j]]], axis=1)
+        i, j = np.nonzero((right >= enough_with[row][:, which_c]) | (right <= few_with[row][:, which_c]))
+        values, errors = _difference(right[i, j], ts[row[i]], cs[which_c[j]], draws)
+        strong = np.abs(values) >= least
+        found += int(strong.sum())
+        kept = np.concatenate([kept, np.stack([i + block.start, j, values, errors])[:, strong]], axis=1)
         kept = kept[:, np.lexsort((kept[1], kept[0], -np.abs(kept[2])))[:most]]
     pairs = []
     for i, j, value, error in kept.T:
@@ -387,7 +390,9 @@ def influence_of(
     Returns:
         Two arrays (stop - start, n_test); nan for an example that was in all subsets or in none.
     """
-    return _influences(_bits(outcomes, "inside", slice(start, stop)), _test_bits(outcomes))[:2]
+    inside, correct = _bits(outcomes, "inside", slice(start, stop)), _test_bits(outcomes)
+    times = inside.sum(axis=0)[:, None]
+    return _difference(inside.T @ correct, times, correct.sum(axis=0), len(outcomes))
 
 
 def measure(
@@ -458,19 +463,11 @@ def _test_bits(outcomes: Sequence[SubsetOutcome]) -> NDArray[np.float32]:
     return _bits(outcomes, "correct_test", slice(0, outcomes[0].n_test))
 
 
-def _influences(inside: NDArray, correct: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-    """Influences, their standard errors and the numbers of right fits with the example: three arrays (b, n_test).
-
-    Args:
-        inside: (draws, b), 1 where the example was in the subset.
-        correct: (draws, n_test), 1 where the test point was predicted as labelled.
-    """
-    right, t1 = inside.T @ correct, inside.sum(axis=0)[:, None]
-    right0, t0 = correct.sum(axis=0) - right, len(inside) - t1
-    with np.errstate(invalid="ignore", divide="ignore"):
-        values = right / t1 - right0 / t0
-        errors = np.sqrt(_variance(right, t1) + _variance(right0, t0))
-    return values, errors, right
+def _difference(right: NDArray, times: NDArray, right_of_all: NDArray, draws: int) -> tuple[NDArray, NDArray]:
+    """The share of right fits among `times` less that among the other draws, and its standard error."""
+    right0, t0 = right_of_all - right, draws - times
+    with np.errstate(invalid="ignore", divide="ignore"):  # nan for an example that was in no subset, or in all
+        return right / times - right0 / t0, np.sqrt(_variance(right, times) + _variance(right0, t0))
 
 
 def _variance(right: NDArray, times: NDArray) -> NDArray:
