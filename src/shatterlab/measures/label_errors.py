@@ -4,16 +4,17 @@ An example is suspect if learners that have not seen it give its label a low pro
 over fits to subsets, which `memorization` makes anyway, or over the folds of a cross-validation where there is no time
 for more. A learner with epochs has a ranking for nothing, the sum of an example's loss over the epochs of one training.
 
-**Memorization is not an error detector.** It finds errors only for a learner that fits everything and predicts well: with
-10 % of the labels replaced by random wrong ones its AUC was .995 for a forest and .991 for 1-nearest neighbour on digits
-(held-out probability: .999 and .991), but .48 for logistic regression on digits, which memorizes no error (.998), and .38
-on CIFAR-10, where rare but right examples are memorized before errors are (.880; `bench/label_errors.py`).
+**Memorization is not an error detector.** It finds errors only for a learner that fits everything and predicts well.
+With 10 % of the labels replaced by random wrong ones its AUC was .995 for a forest and .991 for 1-nearest neighbour on
+digits (held-out probability: .999 and .991), but .48 for logistic regression on digits, which memorizes no error
+(.998), and .38 on CIFAR-10, where rare but right examples are memorized before errors are (.880, both from
+`bench/label_errors.py`).
 
-How many labels are wrong cannot be known from the labels alone: a label that surprises a learner may be wrong, or right
-and beyond the learner. `expected_errors` therefore gives two ends. The lower counts only labels that are as unlikely as
-labels drawn at random would be; the upper counts every label that the learner contradicts where it is most certain. With
-5, 10 and 20 % of planted errors the interval held their number in 90 of 92 cases; with none its lower end was 5 of 1,437
-for 1-nearest neighbour and 7 of 2,000 on CIFAR-10, whose own labels need not all be right (NOTEBOOK.md).
+How many labels are wrong cannot be known from the labels alone: a label that surprises a learner may be wrong, or
+right and beyond the learner. `expected_errors` therefore gives two ends. The lower counts only labels that are as
+unlikely as labels drawn at random would be; the upper counts every label that the learner contradicts where it is most
+certain. With 5, 10 and 20 % of planted errors the interval held their number in 90 of 92 cases; with none its lower
+end was 5 of 1,437 for 1-nearest neighbour and 7 of 2,000 on CIFAR-10, whose own labels need not all be right.
 
 Sources: Northcutt, Jiang and Chuang, Confident learning (2021), for the ranking by out-of-fold probability; Blanchard,
 Lee and Scott, Semi-supervised novelty detection (2010), for the share of a known distribution in a mixture.
