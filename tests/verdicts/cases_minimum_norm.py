@@ -7,8 +7,9 @@ import numpy as np
 from verdicts.made import Cases, tables_of
 
 from shatterlab.studies import Tables
-from shatterlab.studies.minimum_norm import ARRIVED, DIFFERENT, SAME
+from shatterlab.studies.minimum_norm import APART, ARRIVED, AWAY, DIFFERENT, OUTSIDE, SAME
 
+NAN = float("nan")
 KINDS = ("gradient descent from zero", "SGD from zero", "gradient descent from random")
 
 
@@ -34,16 +35,19 @@ def paths(seed: int = 0, **of_kind: Any) -> list[dict[str, Any]]:
 
 
 def _null_paths(rng: np.random.Generator) -> Tables:
-    """SGD from zero ends elsewhere, leaves the span, or the start decides nothing."""
+    """SGD from zero ends elsewhere, leaves the span, diverges or was never run, or the start decides nothing."""
     end = ARRIVED * (1 + rng.exponential(0.2))
-    how = rng.integers(4)
+    how = rng.integers(6)
     changes: dict[str, Any] = {
         0: {"sgd": {"left": (0.9, 0.5, 2 * end, end)}},
         1: {"sgd": {"left": (0.9, end, end * 0.98, end)}},
         2: {"sgd": {"span_angle": 10 ** rng.uniform(-6, 0)}},
         3: {"random": {"to_least_norm": ARRIVED * rng.random()}},
+        4: {"sgd": {"left": (0.9, NAN, NAN, NAN), "span_angle": NAN}},
+        5: {},
     }[int(how)]
-    return tables_of(records=[r for seed in range(rng.integers(1, 4)) for r in paths(seed, **changes)])
+    records = [r for seed in range(rng.integers(1, 4)) for r in paths(seed, **changes)]
+    return tables_of(records=[r for r in records if how < 5 or r["what"] != KINDS[1]])
 
 
 def squared(difference: float = 4e-16, seed: int = 0) -> list[dict[str, Any]]:
@@ -58,9 +62,13 @@ def squared(difference: float = 4e-16, seed: int = 0) -> list[dict[str, Any]]:
 
 
 def general(
-    loss: str, optimum: float = 1e-9, elsewhere: float = 0.4, excess: float = 1e-20, seed: int = 0
+    loss: str, optimum: float = 1e-9, elsewhere: float = 0.4, excess: float = 1e-20, seed: int = 0, apart: float = 1.0
 ) -> list[dict[str, Any]]:
-    """Curvatures of a loss along five directions, those of other points changed by these shares."""
+    """Curvatures of a loss along five directions, those of other points changed by these shares.
+
+    Args:
+        apart: the distance of the two optima, relative to the least norm.
+    """
     curvatures = np.array([0.3, 0.9, 1.4, 0.7, 1.1])
     changes = {
         "least norm": 0.0,
@@ -70,8 +78,11 @@ def general(
     }
     return [
         {
-            "what": "curvature", "loss": loss, "seed": seed, "point": point, "norm": 1.0, "n": 30, "d": 64,
-            "excess_loss": 0.5 if point in ("zero weights", "random weights") else excess, "curvatures": (curvatures * (1 + by)).tolist(),
+            "what": "curvature", "loss": loss, "seed": seed, "point": point, "n": 30, "d": 64,
+            "norm": (1 + apart**2) ** 0.5 if point == "another optimum" else 1.0,
+            "distance": 0.0 if point == "least norm" else apart,
+            "excess_loss": 0.5 if point in ("zero weights", "random weights") else excess,
+            "curvatures": (curvatures * (1 + by)).tolist(),
         }
         for point, by in changes.items()
     ]  # fmt: skip
@@ -82,11 +93,19 @@ def curved(seeds: int = 1, losses: Sequence[str] = ("log-cosh", "logistic"), **d
     return tables_of(records=squared() + records)
 
 
+def early(table: Tables) -> Tables:
+    """The same as records that were made before distances were kept."""
+    return tables_of(records=[{k: v for k, v in r.items() if k != "distance"} for r in table.records])
+
+
 def _null_curvatures(rng: np.random.Generator) -> Tables:
-    """Two optima differ by more than rounding, or nothing does."""
-    if rng.random() < 0.5:
+    """Two optima differ by more than rounding, or nothing does, or there is one optimum, or a number is missing."""
+    how = rng.integers(4)
+    if how == 0:
         return curved(2, optimum=SAME * (1 + rng.exponential(1.0)) * rng.choice([-1, 1]))
-    return curved(2, elsewhere=DIFFERENT * 0.999 * rng.random())
+    if how == 1:
+        return curved(2, elsewhere=DIFFERENT * 0.999 * rng.random())
+    return curved(2, apart=APART * 0.999 * rng.random()) if how == 2 else curved(2, optimum=NAN)
 
 
 CASES = [
@@ -98,10 +117,20 @@ CASES = [
         contradicted={
             "SGD leaves the span": tables_of(records=paths(sgd={"span_angle": 0.3})),
             "SGD moves away": tables_of(records=paths(sgd={"left": (0.9, 0.3, 0.4, 0.6)})),
-            "SGD stands still elsewhere": tables_of(records=paths(sgd={"left": (0.9, 0.3, 0.3, 0.3)})),
+            "SGD stands still elsewhere": tables_of(records=paths(sgd={"left": (0.9, 0.6, 0.6, 0.6)})),
+        },
+        not_shown={
+            "an angle of a little more than rounding": tables_of(records=paths(sgd={"span_angle": 2e-6})),
+            "and of almost too much": tables_of(records=paths(sgd={"span_angle": OUTSIDE})),
         },
         cannot_tell={
             "SGD has 1.7 % left and comes nearer": tables_of(records=paths(sgd={"left": (0.9, 0.3, 0.05, 0.017)})),
+            "SGD hovers at 1.1 %": tables_of(records=paths(sgd={"left": (0.9, 0.3, 0.0110, 0.0111)})),
+            "SGD stands still half way": tables_of(records=paths(sgd={"left": (0.9, AWAY, AWAY, AWAY)})),
+            "SGD diverges": tables_of(records=paths(sgd={"left": (0.9, NAN, NAN, NAN), "span_angle": NAN})),
+            "SGD leaves for infinity": tables_of(records=paths(sgd={"left": (0.9, 2.0, 1e9, 1e99), "span_angle": 0.1})),
+            "no SGD": tables_of(records=path(KINDS[0]) + path(KINDS[2])),
+            "the control diverges": tables_of(records=paths(random={"left": (0.9, NAN), "span_angle": NAN})),
             "one of three seeds is on its way": tables_of(
                 records=paths() + paths(1) + paths(2, zero={"left": (0.9, 0.5, 0.2, 0.1)})
             ),
@@ -115,7 +144,11 @@ CASES = [
         null=_null_paths,
     ),
     Cases(
-        confirmed={"one seed": curved(), "three seeds": curved(3)},
+        confirmed={
+            "one seed": curved(),
+            "three seeds": curved(3),
+            "norms tell two optima apart where no distance was kept": early(curved()),
+        },
         contradicted={
             "two optima differ": curved(optimum=0.05),
             "in one loss": tables_of(records=general("log-cosh") + general("logistic", optimum=0.02)),
@@ -129,6 +162,10 @@ CASES = [
                 records=general("log-cosh") + general("log-cosh", elsewhere=0.001, seed=1) + general("logistic")
             ),
             "an optimum that is none": curved(excess=1e-3),
+            "one optimum under two names": curved(optimum=0.0, apart=0.0),
+            "the same without a distance": early(curved(optimum=0.0, apart=0.0)),
+            "a curvature that is no number": curved(optimum=NAN),
+            "elsewhere": curved(elsewhere=NAN),
         },
         null=_null_curvatures,
     ),

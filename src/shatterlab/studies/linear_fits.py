@@ -107,6 +107,7 @@ def compare_optima(data: Any, n: int, optima: int, seed: int) -> list[dict[str, 
                 "norm": float(np.linalg.norm(w)),
                 "train_loss": loss(w),
                 "test_accuracy": float((np.sign(X_test @ w) == y_test).mean()),
+                "tested": len(y_test),
                 "curvature_difference": float(np.abs(seen / expected - 1).max()),
                 "largest_curvature": float(curvature(X)[-1]),
                 "flat_directions": X.shape[1] - len(X),
@@ -145,7 +146,8 @@ def compare_curvatures(data: Any, n: int, loss: str, seed: int) -> list[dict[str
 
     Its Hessian is X' diag(beta) X / n with beta the second derivative at each output. The outputs of all optima are
     the same, and so is beta; elsewhere it is another. Curvature is measured by second differences of the loss, which do
-    not know of this formula.
+    not know of this formula. Beside it stands the distance of each point from the optimum of least norm, relative to
+    that norm.
     """
     import numpy as np
 
@@ -178,6 +180,7 @@ def compare_curvatures(data: Any, n: int, loss: str, seed: int) -> list[dict[str
             "point": name,
             "excess_loss": mean(w),
             "norm": float(np.linalg.norm(w)),
+            "distance": float(np.linalg.norm(w - least) / size),
             "curvatures": [(mean(w + STEP * v) + mean(w - STEP * v) - 2 * mean(w)) / STEP**2 for v in directions],
             "n": len(X),
             "d": X.shape[1],
@@ -199,6 +202,7 @@ def solve(data: Any, n: int, n_test: int, seed: int) -> list[dict[str, Any]]:
             "what": "solution",
             "train_accuracy": float((model.predict(X).argmax(axis=1) == subset.train.labels).mean()),
             "test_accuracy": float((model.predict(X_test).argmax(axis=1) == subset.test.labels).mean()),
+            "tested": len(X_test),
             "norm": model.norm_,
             "route": model.route_,
             "n": len(X),
