@@ -56,9 +56,10 @@ def test_a_network_that_misses_its_labels_is_recorded_as_it_is(monkeypatch: pyte
 
 def test_the_construction_has_the_exponents_of_the_corollary() -> None:
     records = [
-        {"n": n, "d": n // 10, "seed": 0} | record
+        {"n": n, "d": n // thin, "seed": 0} | record
         for n in (100, 400, 1_600)
-        for record in fit_deep([2, 3, 5, 10], n, n // 10, 0)
+        for thin in (10, 2)
+        for record in fit_deep([2, 3, 5, 10], n, n // thin, 0)
     ]
     assert STUDY.claims[1].check(Tables(pl.DataFrame(), pl.DataFrame(), records)).state == "confirmed"
 

@@ -6,6 +6,7 @@ import numpy as np
 from verdicts.made import Cases, tables_of
 
 from shatterlab.studies import Tables
+from shatterlab.studies.expressivity import BAND
 
 
 def fit(n: int, d: int = 50, what: str = "Gaussian points, random labels", **changes: Any) -> dict[str, Any]:
@@ -34,47 +35,49 @@ DEPTHS = (2, 3, 5, 10, 30)
 
 
 def deep(
-    n: int, depth: int, width: float | None = None, weights: float | None = None, **changes: Any
+    n: int, depth: int, width: float | None = None, weights: float | None = None, thin: int = 10, **changes: Any
 ) -> dict[str, Any]:
-    """A record of a network of some depth, by default as narrow as the construction's."""
+    """A record of a network of some depth in n / thin dimensions, by default as narrow as the construction's."""
     return {
-        "what": "depth", "n": n, "d": n // 10, "seed": 0, "depth": depth, "max_error": 1e-11,
+        "what": "depth", "n": n, "d": n // thin, "seed": 0, "depth": depth, "max_error": 1e-11,
         "width": n // (depth - 1) + 3 * (depth > 2) if width is None else width,
-        "weights": (2 + 2 * (depth > 2)) * n + n // 10 + 9 * depth if weights is None else weights,
+        "weights": (2 + 2 * (depth > 2)) * n + n // thin + 9 * depth if weights is None else weights,
     } | changes  # fmt: skip
 
 
-def all_deep(**changes: Any) -> list[dict[str, Any]]:
-    return [deep(n, depth, **changes) for n in SIZES for depth in DEPTHS]
+def all_deep(thins: tuple[int, ...] = (10, 2), **changes: Any) -> list[dict[str, Any]]:
+    return [deep(n, depth, thin=thin, **changes) for thin in thins for n in SIZES for depth in DEPTHS]
 
 
 def _null_theorem(rng: np.random.Generator) -> Tables:
-    """One fit of several misses a label by more than is allowed, has another number of weights, or labels not random."""
+    """One fit of several misses a label, has another number of weights, or labels that are not random."""
     records = [fit(n, network_error=10 ** rng.uniform(-12, -6)) for n in (100, 1_000, 10_000)]
     wrong = rng.binomial(1_000, rng.uniform(0, 0.8)) / 1_000
     fault = [
         {"network_error": 10 ** rng.uniform(-5.99, 0)},
         {"weights": records[0]["weights"] + int(rng.integers(1, 50)) * int(rng.choice([-1, 1]))},
         images(1_000, wrong_labels=wrong),
-    ][rng.integers(3)]
+        {"torch_error": 10 ** rng.uniform(0, 2)},
+        {"network_error": float("nan")},
+    ][rng.integers(5)]
     which = int(rng.integers(3))
+    if "torch_error" in fault:
+        which = min(which, 1)  # at 10,000 points and fewer
     records[which] = (records[which] | fault) if "what" not in fault else fault
     return tables_of(records=records)
 
 
 def _null_corollary(rng: np.random.Generator) -> Tables:
-    """Width or weights grow with an exponent at the edge of the band or beyond, but for noise."""
-    beyond = 1 + rng.choice([-1, 1]) * (0.15 + rng.exponential(0.1))
-    noise = rng.uniform(0.005, 0.1)
-    records = []
-    for n in SIZES:
-        for depth in DEPTHS:
-            factor = float(np.exp(noise * rng.standard_normal()))
-            records.append(
-                deep(n, depth, width=2 * (n / depth) ** beyond * factor)
-                if beyond > 1
-                else deep(n, depth, weights=3 * (1.1 * n) ** beyond * factor)
-            )
+    """Width or weights grow with an exponent at the edge of its bound or beyond, but for noise."""
+    beyond = BAND + rng.choice([0.0, rng.exponential(0.1)])
+    noise, how = rng.uniform(0.005, 0.1), rng.integers(3)
+    records = all_deep()
+    for r in records:
+        factor = float(np.exp(noise * rng.standard_normal()))
+        if how == 2:
+            r["weights"] = 3 * (r["n"] + r["d"]) ** (1 + beyond) * factor
+        else:
+            r["width"] = 2 * r["n"] ** (1 + beyond * (how == 0)) * r["depth"] ** (-1 + beyond * (how == 1)) * factor
     return tables_of(records=records)
 
 
@@ -93,7 +96,6 @@ CASES = [
         },
         contradicted={
             "the network misses a label": tables_of(records=[fit(1_000), fit(1_000_000, network_error=1e-2)]),
-            "a value that is no number": tables_of(records=[fit(1_000), fit(10_000, network_error=float("nan"))]),
             "one weight too many": tables_of(records=[fit(1_000), fit(10_000, weights=20_051)]),
         },
         cannot_tell={
@@ -102,6 +104,13 @@ CASES = [
             "two sizes of a few points": tables_of(records=[fit(1), fit(2)]),
             "true labels only": tables_of(records=[images(100, "true labels"), images(1_000, "true labels")]),
             "labels that are not random": tables_of(records=[images(100), images(1_000, wrong_labels=0.45)]),
+            "a value that is no number": tables_of(records=[fit(1_000), fit(10_000, network_error=float("nan"))]),
+            "two and three distinct points": tables_of(
+                records=[images(1_000, distinct=3, weights=70), images(100, distinct=2, weights=68)]
+            ),
+            "ramps added up as written miss a label by nine": tables_of(
+                records=[fit(1_000, torch_error=9.0), fit(10_000, torch_error=9.0)]
+            ),
         },
         null=_null_theorem,
     ),
@@ -113,20 +122,34 @@ CASES = [
         },
         contradicted={
             "a label is missed at one depth": tables_of(records=[*all_deep(), deep(1_000, 7, max_error=1e-3)]),
-            "a value that is no number": tables_of(records=[*all_deep(), deep(1_000, 7, max_error=float("nan"))]),
             "weights grow as n^1.5": tables_of(records=[r | {"weights": r["n"] ** 1.5} for r in all_deep()]),
             "the width grows as (n/k)^2": tables_of(
                 records=[r | {"width": (r["n"] / r["depth"]) ** 2} for r in all_deep()]
             ),
-        },
-        not_shown={
             "as wide at every depth": tables_of(records=[r | {"width": r["n"]} for r in all_deep()]),
             "one width for all": tables_of(records=all_deep(width=10_000)),
+            "weights grow as (n + d)^1.14": tables_of(
+                records=[r | {"weights": (r["n"] + r["d"]) ** 1.14} for r in all_deep()]
+            ),
+            "the width grows as (n/k) log n": tables_of(
+                records=[r | {"width": r["n"] / r["depth"] * np.log(r["n"])} for r in all_deep()]
+            ),
+            "weights grow as n d": tables_of(records=[r | {"weights": r["n"] * r["d"]} for r in all_deep()]),
+        },
+        not_shown={
+            "weights grow as (n + d)^1.05, but for noise": tables_of(
+                records=[
+                    r | {"weights": (r["n"] + r["d"]) ** 1.05 * (1 + 0.05 * (-1) ** i)}
+                    for i, r in enumerate(all_deep())
+                ]
+            ),
         },
         cannot_tell={
             "one n": tables_of(records=[deep(1_000, depth) for depth in DEPTHS]),
             "one depth": tables_of(records=[deep(n, 3) for n in SIZES]),
             "two sizes": tables_of(records=[r for r in all_deep() if r["n"] < 4_000]),
+            "one share of dimensions, as early records have": tables_of(records=all_deep((10,))),
+            "a value that is no number": tables_of(records=[*all_deep(), deep(1_000, 7, max_error=float("nan"))]),
         },
         null=_null_corollary,
     ),
