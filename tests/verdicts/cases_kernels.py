@@ -7,6 +7,7 @@ from verdicts.made import Cases, tables_of
 
 from shatterlab.studies import Tables
 from shatterlab.studies.kernels import KEPT
+from shatterlab.studies.rules import LEAD
 
 FEATURES = {"pixels": "mnist", "gabor": "mnist", "random filters": "cifar10"}
 
@@ -59,11 +60,13 @@ def early(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _null_share(rng: np.random.Generator) -> Tables:
-    """On one kind of features the interpolant keeps as much as the rule asks for and no more."""
-    edge, seeds, records = rng.integers(3), int(rng.integers(1, 4)), []
+    """On one kind of features the interpolant keeps, or leads by, as much as the rule asks for and no more."""
+    edge, seeds, records, how = rng.integers(3), int(rng.integers(1, 4)), [], rng.integers(2)
     for number, features in enumerate(FEATURES):
-        ridged = rng.uniform(0.3, 0.9)
+        ridged = rng.uniform(0.5, 0.9)
         bare = 0.1 + KEPT * (ridged - 0.1) if number == edge else ridged - 0.01
+        if number == edge and how:
+            bare = ridged = 0.1 + 0.9 * LEAD
         for seed in range(seeds):
             records += fits(*levels(rng, [bare, ridged], spread=0.03), features=features, seed=seed)
     return tables_of(records=records)
@@ -115,6 +118,9 @@ CASES = [
             "records of the first version, ten thousand test points": tables_of(
                 records=early(whole(0.9, 0.91, tested=10_000))
             ),
+            "fewer points do not generalize with a ridge either": tables_of(
+                records=[r for r in whole(0.3, 0.3) if r["n"] == 300] + [r for r in whole(0.9, 0.91) if r["n"] > 300]
+            ),
         },
         contradicted={
             "one size lives by the ridge": tables_of(
@@ -126,11 +132,18 @@ CASES = [
         not_shown={
             "a little less than the share asked for": tables_of(records=whole(0.45, 0.6)),
             "one seed on the edge": tables_of(records=whole(0.5, 0.6)),
+            "the interpolant does not lead by a third, the ridge does": tables_of(
+                records=whole(0.37, 0.42, seeds=3, tested=10_000)
+            ),
         },
         cannot_tell={
             "labels that are not fitted": tables_of(records=whole(0.9, 0.91, train_error=0.01)),
             "eleven percent with and without a ridge": tables_of(records=whole(0.11, 0.11)),
             "the majority class with and without a ridge": tables_of(records=whole(0.6, 0.6, majority=0.6)),
+            "13 % in three seeds of ten thousand": tables_of(records=whole(0.13, 0.13, seeds=3, tested=10_000)),
+            "two points": tables_of(records=fits(levels(np.random.default_rng(0), [0.9])[0], None, n=2)),
+            "a train error that is no number": tables_of(records=whole(0.9, 0.91, train_error=float("nan"))),
+            "a residual that is no number": tables_of(records=whole(0.9, 0.91, residual=float("nan"))),
             "no fit with a ridge": tables_of(records=whole(0.9, 0.91)[::2]),
         },
         null=_null_share,
@@ -165,6 +178,8 @@ CASES = [
             "no larger training set": tables_of(
                 records=interpolants({name: e for name, e in AS_MEASURED.items() if name != "more"})
             ),
+            "thirty points": tables_of(records=interpolants(AS_MEASURED, common=30)),
+            "a test error that is no number": tables_of(records=interpolants(AS_MEASURED, test_error=float("nan"))),
             "a norm that rounding made smaller": tables_of(records=interpolants(AS_MEASURED, norm=12.0)),
         },
         null=_null_order,

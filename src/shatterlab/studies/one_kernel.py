@@ -11,8 +11,9 @@ from ..figures.lines import lines
 from ..seeds import stream
 from .kernel_fits import INTERPOLATES, clone, facts_of_test, features_of, first_solvable, gammas_for
 from .outcome import NO_RUNS, Outcome, all_of, cannot_tell
+from .rules import FEWEST, not_finite
 from .sentences import display, mean_of, seeds_of, sentence
-from .statistics import Estimate, above, over_seeds_and_examples, with_seed_spread
+from .statistics import Estimate, above, over_seeds_and_examples, share, with_seed_spread
 from .study import Tables
 
 LEAST, MORE = "least norm", "more points"
@@ -86,8 +87,11 @@ def name_of(record: Mapping[str, Any]) -> str:
 
 
 def error_of(fits: Sequence[Mapping[str, Any]]) -> str:
-    """The test error of some fits, the mean over seeds."""
-    return mean_of([r["test_error"] for r in fits], lambda share: f"{100 * share:.2f} %")
+    """The test error of some fits: the mean over seeds, or that of one seed with the error of its test points."""
+    mean = mean_of([r["test_error"] for r in fits], lambda error: f"{100 * error:.2f} %")
+    if len(fits) > 1:
+        return mean
+    return f"{mean} (SE {100 * share(fits[0]['test_error'], fits[0]['tested']).error:.2f})"
 
 
 def by_data(tables: Tables) -> dict[tuple[str, str], list[dict[str, Any]]]:
@@ -162,7 +166,11 @@ def answer(group: Sequence[dict[str, Any]]) -> str:
     subject = (
         f"On {name_of(group[0])}, interpolants of the same {group[0]['common']:,} points with one kernel have these "
     )
-    return sentence(f"{subject}test errors:", *in_words(group))
+    return sentence(f"{subject}test errors:", *in_words(group), caveat=_tested(group))
+
+
+def _tested(group: Sequence[Mapping[str, Any]]) -> str:
+    return f"{group[0]['tested']:,} test points"
 
 
 def norm_misleads(tables: Tables) -> Outcome:
@@ -171,8 +179,11 @@ def norm_misleads(tables: Tables) -> Outcome:
     if not groups:
         unknown = cannot_tell("interpolants of one kernel have not been computed", "finish")
         return unknown if tables.records else NO_RUNS
+    used = ("norm", "residual", "train_error", "test_error")
+    if broken := not_finite((r for group in groups.values() for r in group), used):
+        return broken
     return all_of(
-        replace(_misleads(group), numbers=f"{name_of(group[0])}, {'; '.join(in_words(group))}")
+        replace(_misleads(group), numbers=f"{name_of(group[0])}: {'; '.join(in_words(group))}; {_tested(group)}")
         for group in groups.values()
     )
 
@@ -183,6 +194,8 @@ def _misleads(group: Sequence[dict[str, Any]]) -> Outcome:
     for r in group:
         if r["residual"] is None or not r["residual"] <= INTERPOLATES or r["train_error"] > 0:
             return cannot_tell(f"an interpolant on {name} misses a target: {r['interpolant']} (seed {r['seed']})")
+    if group[0]["common"] < FEWEST:
+        return cannot_tell(f"{group[0]['common']} points of at least {FEWEST} on {name}", "scale")
     most = max((n for kind, n in kinds if kind == MORE), default=0)
     judged = [(MORE, most), *((kind, group[0]["common"]) for kind in (CENTRES, RANDOM_LABELS))]
     if not all(entry in kinds for entry in judged):
