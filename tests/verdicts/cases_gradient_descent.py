@@ -31,8 +31,8 @@ def all_solved(seeds: int = 3, without: str = "") -> list[dict[str, Any]]:
     ]
 
 
-def unsolved(error: np.ndarray, **changes: Any) -> list[dict[str, Any]]:
-    return solved("matrix completion", seed=3, reached=None, error=error, r2=0.9, **changes)
+def unsolved(error: np.ndarray, seed: int = 3) -> list[dict[str, Any]]:
+    return solved("matrix completion", seed=seed, reached=None, error=error, r2=0.9)
 
 
 SLOW = 0.5 * np.exp(-0.01 * ITERATION)
@@ -50,7 +50,7 @@ def _null(rng: np.random.Generator) -> Tables:
                 "worst_incoherence": 1.3 + 0.2 * rng.normal(),
             }
             if number == broken and how == 0 and rng.random() > 1 / 3:
-                dials |= {"reached": None, "error": STUCK if rng.random() < 0.5 else SLOW}
+                dials |= {"reached": None, "error": [STUCK, SLOW, np.full(len(ITERATION), np.nan)][rng.integers(3)]}
             if number == broken and how == 1:
                 dials["r2"] = LINEAR + 0.003 * rng.normal()
             if number == broken and how == 2:
@@ -63,13 +63,18 @@ CASES = [
     Cases(
         confirmed={"three seeds of each problem": tables_of(records=all_solved())},
         contradicted={
-            "one run is stuck": tables_of(records=all_solved() + unsolved(STUCK)),
+            "runs of one problem are stuck": tables_of(
+                records=all_solved(without="matrix completion")
+                + [r for seed in range(3) for r in unsolved(STUCK, seed=seed)]
+            ),
             "iterates line up with a measurement": tables_of(
                 records=all_solved(without="phase retrieval")
                 + [r for seed in range(3) for r in solved(seed=seed, worst_incoherence=9.0 + 0.2 * seed)]
             ),
         },
         not_shown={
+            "one run of ten is stuck": tables_of(records=all_solved() + unsolved(STUCK)),
+            "one of 91": tables_of(records=all_solved(30) + unsolved(STUCK, seed=30)),
             "a mean incoherence at the bound": tables_of(
                 records=all_solved(without="phase retrieval")
                 + [r for seed in range(3) for r in solved(seed=seed, worst_incoherence=3.8 + 0.3 * (seed - 1))]
@@ -77,6 +82,13 @@ CASES = [
         },
         cannot_tell={
             "one run is still falling": tables_of(records=all_solved() + unsolved(SLOW)),
+            "one run has diverged": tables_of(records=all_solved() + unsolved(np.full(len(ITERATION), np.nan))),
+            "an incoherence that is no number": tables_of(
+                records=[
+                    r | ({"worst_incoherence": float("nan")} if r["problem"] == "phase retrieval" else {})
+                    for r in all_solved()
+                ]
+            ),
             "one seed": tables_of(records=all_solved(1)),
             "two seeds": tables_of(records=all_solved(2)),
             "one problem is missing": tables_of(records=all_solved(without="blind deconvolution")),

@@ -61,6 +61,11 @@ CASES = [
         cannot_tell={
             "the largest start does not fit": tables_of(records=of_seeds(large_residual=0.2)),
             "the smallest start does not fit": tables_of(records=of_seeds(tiny_residual=0.01, tiny=0.9)),
+            "a residual that is no number": tables_of(records=of_seeds(tiny_residual=float("nan"))),
+            "an error that is no number": tables_of(records=of_seeds(tiny=float("nan"))),
+            "the matrix of least nuclear norm is not the truth": tables_of(
+                records=[r | ({"error": 0.6} if r["start"] in (0.0, min(STARTS)) else {}) for r in of_seeds(norm=1.866)]
+            ),
             "one seed": tables_of(records=of_seeds(1)),
             "no convex programme": tables_of(records=[r for r in of_seeds() if r["start"]]),
             "one start": tables_of(records=[r for r in of_seeds() if r["start"] == min(STARTS)]),

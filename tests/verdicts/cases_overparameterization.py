@@ -51,6 +51,9 @@ CASES = [
     Cases(
         confirmed={
             "as counted": counted(),
+            "as counted, after a count without a library": tables_of(
+                records=counted(without=("AlexNet",)).records + counted().records
+            ),
             "the least number of parameters that the rule allows": of_ratios(
                 {name: MANY + 0.001 if i > 2 else 1.0 for i, name in enumerate(STATED)}
             ),

@@ -132,11 +132,12 @@ def _in_words(counts: Mapping[str, int]) -> tuple[str, str, str]:
 
 def _not_built(tables: Tables) -> dict[str, str]:
     """Why each network that could not be built here could not, without a full stop."""
-    # Records of the first version gave no reason.
+    # Records of the first version gave no reason. What an early count lacked, a later one may have.
+    counts = built(tables)
     return {
         r["network"]: (r.get("reason") or "its library is not installed").rstrip(".")
         for r in tables.records
-        if r["parameters"] is None
+        if r["network"] not in counts
     }
 
 
