@@ -115,6 +115,6 @@ def falling_losses(epochs: int = 20) -> list[float]:
     return [2.3 - 0.05 * epoch for epoch in range(epochs)]
 
 
-def standing_losses(epochs: int = 20) -> list[float]:
-    """The online losses of a run that has stopped learning, with noise of one in two hundred."""
-    return [2.3 + 0.01 * (-1) ** epoch for epoch in range(epochs)]
+def standing_losses(at: float = 2.3, epochs: int = 20) -> list[float]:
+    """The online losses of a run that has stopped learning at a loss, by default that of guessing."""
+    return [at * (1 + 0.004 * (-1) ** epoch) for epoch in range(epochs)]

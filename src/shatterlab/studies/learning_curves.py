@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import combinations, pairwise
+from math import isfinite
 from typing import Any
 
 import polars as pl
@@ -12,11 +14,12 @@ from ..figures.pictures import picture_strip
 from ..jobs import Computation, Job, Training
 from ..paper import FIGURE_1A_ORDER, FIGURE_1A_STEPS
 from ..spec import PAPER_TRAINING_SIZE, make_spec
-from .outcome import Outcome, all_of, cannot_tell
+from .outcome import Outcome, State, all_of, cannot_tell
+from .overfitting import DEAD, STEPS_SPREAD, dead, ratio_of
 from .recipes import for_data
-from .rules import FEWEST, FITS, LABELS_OFF, mislabelled
+from .rules import FEWEST, FITS, FROM_CHANCE, LABELS_OFF, chance, diverged, mean, random_labels_premise
 from .sentences import count_of, display, mean_of, percent, points, sentence, setting
-from .statistics import falling, share
+from .statistics import above, corrected, falling, share
 from .study import OVERFIT_LOSS, Cells, Claim, Scale, Study, Tables
 
 CONDITIONS = ("true-labels", "partial-labels", "random-labels", "shuffled-pixels", "random-pixels", "gaussian-pixels")
@@ -120,7 +123,7 @@ def table(tables: Tables) -> list[Cells]:
     return [
         {
             "network": display(str(model)),
-            "condition": str(condition).replace("-", " "),
+            "condition": _in_words(str(condition)),
             "n": runs["n"][0],
             "seeds": len(runs),
             "train %": points(runs["train_accuracy"]),
@@ -151,6 +154,9 @@ def verdict(tables: Tables) -> list[str]:
         return ["No run is finished yet."]
     sentences = []
     for model, runs in tables.runs.group_by("model", maintain_order=True):
+        if broken := diverged(runs):
+            sentences.append(f"{broken.reason}.")
+            continue
         random = runs.filter(pl.col("corruption") == "random-labels")
         sentences += [fits_random_labels(random)] if len(random) else []
         sentences.append(order_of_conditions(str(model[0]), runs))
@@ -165,52 +171,94 @@ def fits_random_labels(random: pl.DataFrame) -> str:
     return sentence(
         f"{display(line['model'])} {'fits' if fits else 'does not fit'} random labels at n = {line['n']:,}{budget}:",
         f"train accuracy {mean_of(random['train_accuracy'].to_list(), percent)}",
-        compared=f"test accuracy {mean_of(random['test_accuracy'].to_list(), percent)}, where labels without a "
-        f"pattern give {percent(1 / line['classes'])}",
+        f"test accuracy {mean_of(random['test_accuracy'].to_list(), percent)}, where labels without a pattern "
+        f"give {percent(1 / line['classes'])}",
     )
 
 
 def order_of_conditions(model: str, runs: pl.DataFrame) -> str:
     """The steps until each condition is overfitted, fastest first, compared with the order in figure 1a."""
-    means = runs.group_by("corruption").agg(
-        pl.col("overfit_step").mean(), pl.col("overfit_step").is_null().any().alias("unfinished")
-    )
-    unfinished = sorted(means.filter("unfinished")["corruption"].to_list())
-    ended = means.filter(~pl.col("unfinished")).sort("overfit_step", "corruption")
+    groups = {str(key[0]): group for key, group in runs.group_by("corruption", maintain_order=True)}
+    ended = {name: group for name, group in groups.items() if group["overfit_step"].null_count() == 0}
+    unfinished = sorted(groups.keys() - ended.keys())
     name = display(model)
-    if ended.is_empty():
+    if not ended:
         return f"{name}: no condition reached a training loss of {OVERFIT_LOSS:g} within the epochs given."
-    steps = dict(ended.select("corruption", "overfit_step").iter_rows())
-    listed = ", ".join(f"{condition.replace('-', ' ')} {step:,.0f}" for condition, step in steps.items())
-    rest = f" (not yet: {', '.join(unfinished).replace('-', ' ')})" if unfinished else ""
+    fastest_first = sorted(ended, key=lambda name: (mean(ended[name]["overfit_step"]), name))
+    listed = ", ".join(f"{_in_words(condition)} {_steps(ended[condition])}" for condition in fastest_first)
     seeds = runs["seed"].n_unique()
-    where = f"in steps, means of {seeds} seeds" if seeds > 1 else "in steps"
-    return f"{name} reaches a training loss of {OVERFIT_LOSS:g} ({where}): {listed}{rest}{_against_the_paper(steps)}."
+    return sentence(
+        f"{name} at n = {runs['n'][0]:,} reaches a training loss of {OVERFIT_LOSS:g} after these steps"
+        f"{f', means with SD over {seeds} seeds' if seeds > 1 else ''}:",
+        listed,
+        f"not yet: {', '.join(map(_in_words, unfinished))}" if unfinished else "",
+        *_against_the_paper(ended),
+        caveat=f"one seed, whose logarithm of steps is taken to have an SD of {STEPS_SPREAD:g}" if seeds == 1 else "",
+    )
 
 
-def _against_the_paper(steps: Mapping[str, float]) -> str:
-    """Whether the order agrees with the paper, as far as the overfitted conditions can tell; ties agree."""
+def _in_words(condition: str) -> str:
+    return condition.replace("-", " ").replace("gaussian", "Gaussian")
+
+
+def _steps(runs: pl.DataFrame) -> str:
+    steps = runs["overfit_step"].to_list()
+    return mean_of(steps, "{:,.0f}".format).replace(f", {len(steps)} seeds", "")
+
+
+def _against_the_paper(ended: Mapping[str, pl.DataFrame]) -> list[str]:
+    """Whether the order agrees with the paper beyond the errors, as far as the overfitted conditions can tell."""
     claims = []
-    same_images = [steps[name] for name in LABEL_CONDITIONS if name in steps]
-    if len(same_images) == len(LABEL_CONDITIONS):
+    if set(LABEL_CONDITIONS) <= ended.keys():
+        state, ties = _in_order([ended[name] for name in LABEL_CONDITIONS])
         claims.append(
-            "of those that share the images true labels are fastest and random labels slowest, as in the paper"
-            if same_images == sorted(same_images)
-            else "true labels are not the fastest or random labels not the slowest of those that share the images, "
-            "unlike in the paper"
+            {
+                "confirmed": "of those that share the images true labels are fastest and random labels slowest, as in "
+                "the paper",
+                "contradicted": "of those that share the images true labels are not the fastest or random labels not "
+                "the slowest, unlike in the paper",
+                "not shown": f"of those that share the images {ties}",
+            }[state]
         )
-    if set(FIGURE_1A_ORDER) <= steps.keys():
-        in_order = [steps[name] for name in FIGURE_1A_ORDER]
+    if set(FIGURE_1A_ORDER) <= ended.keys():
+        state, ties = _in_order([ended[name] for name in FIGURE_1A_ORDER])
         claims.append(
-            "the order of figure 1a"
-            if in_order == sorted(in_order)
-            else f"figure 1a's order is {' < '.join(FIGURE_1A_ORDER)}"
+            {
+                "confirmed": "the order is that of figure 1a",
+                "contradicted": f"the order of figure 1a is {' < '.join(map(_in_words, FIGURE_1A_ORDER))}",
+                "not shown": f"the order of figure 1a is not shown, as {ties}",
+            }[state]
         )
-    return "".join(f"; {claim}" for claim in claims)
+    return claims
 
 
-FROM_CHANCE = 3
-"""A test accuracy after training on what carries no pattern lies within this many standard errors of 1 / K."""
+def _in_order(groups: list[pl.DataFrame]) -> tuple[State, str]:
+    """Whether the groups stand in the order of their steps, beyond the errors, and a sentence about what is tied."""
+
+    def longer(first: pl.DataFrame, second: pl.DataFrame, level: float) -> State:
+        found = ratio_of(first, second)
+        return above(found.logarithm, 0, level) if found else "not shown"
+
+    pairs = list(combinations(groups, 2))
+    if any(longer(*pair, corrected(len(pairs))) == "contradicted" for pair in pairs):
+        return "contradicted", ""
+    neighbours = list(pairwise(groups))
+    tied = [pair for pair in neighbours if longer(*pair, corrected(len(neighbours))) != "confirmed"]
+    if not tied:
+        return "confirmed", ""
+    names = [[_in_words(group["corruption"][0]) for group in pair] for pair in tied]
+    first, *rest = [
+        f"{faster} {'not' if i else 'are not told'} from {slower}" for i, (faster, slower) in enumerate(names)
+    ]
+    return "not shown", ", ".join([first, *rest])
+
+
+PATTERN_LEFT = 0.5
+"""Random pixels keep the colours of an image, from which a network covers less than this share of the way from chance
+that it covers on the images themselves, or, without such a run, of the way to 100 % (an assumption).
+
+On 1,000 images of CIFAR-10 Inception has a test accuracy of 19.4 % from them (seed 0).
+"""
 
 
 def _fit(conditions: tuple[str, ...]) -> Callable[[Tables], Outcome]:
@@ -230,36 +278,67 @@ def _fit(conditions: tuple[str, ...]) -> Callable[[Tables], Outcome]:
 def _fitted(tables: Tables, of_model: pl.DataFrame, condition: str) -> Outcome:
     """What the runs of one network under one condition show: the worst seed decides."""
     runs = of_model.filter(pl.col("corruption") == condition)
-    name = f"{display(of_model['model'][0])} on {condition.replace('-', ' ')}"
+    name = f"{display(of_model['model'][0])} on {_in_words(condition)}"
     if runs.is_empty():
         return cannot_tell(f"{name} has not been trained", "finish")
+    if broken := diverged(runs):
+        return broken
     seeds = f", least of {len(runs)} seeds" if len(runs) > 1 else ""
     numbers = f"{name} {percent(min(runs['train_accuracy']))} train{seeds}, n = {runs['n'][0]:,}"
+    unready = random_labels_premise(runs) if condition == "random-labels" else _patterned(of_model, runs, name)
+    if unready:
+        return replace(unready, numbers=numbers)
     parts = [_of_run(tables, of_model, run, name) for run in runs.iter_rows(named=True)]
-    if condition == "random-labels" and (wrong := mislabelled(runs)):
-        parts.append(wrong)
+    if {"confirmed", "contradicted"} <= {part.state for part in parts}:
+        return Outcome("not shown", numbers)  # the network can, but one seed did not
     return replace(all_of(parts), numbers=numbers)
 
 
-def _of_run(tables: Tables, of_model: pl.DataFrame, run: Mapping[str, Any], name: str) -> Outcome:
-    train, test, chance = run["train_accuracy"], run["test_accuracy"], 1 / run["classes"]
-    if run["n"] < FEWEST:
-        return cannot_tell(f"{count_of(run['n'], 'example')} can be fitted by chance", "scale")
-    if train < FITS:
-        true = of_model.filter((pl.col("corruption") == "true-labels") & (pl.col("seed") == run["seed"]))
-        trains = len(true) > 0 and min(true["train_accuracy"]) >= FITS
-        losses = tables.epochs.filter(pl.col("run_id") == run["run_id"])["online_loss"].to_list()
-        if trains and falling(losses) is False:
-            return Outcome("contradicted", "")
-        why = "its loss was still falling" if trains else "true labels are not fitted either"
-        return cannot_tell(f"{name} reached {percent(train)} within {run['epochs']:,} epochs, and {why}", "scale")
-    if run["corruption"] == "random-labels" and abs(test - chance) > FROM_CHANCE * share(chance, run["n_test"]).error:
-        return cannot_tell(
-            f"{name} has a test accuracy of {percent(test)}, away from the {percent(chance)} of labels without any "
-            "pattern"
-        )
-    return Outcome("confirmed", "")
+def _patterned(of_model: pl.DataFrame, runs: pl.DataFrame, name: str) -> Outcome | None:
+    """The outcome `cannot tell` where there are too few examples, or pixels without a pattern have one, or None.
 
+    One permutation of all images, which shuffles pixels, leaves a network without convolutions what it had.
+    """
+    if (fewest := min(runs["n"])) < FEWEST:
+        return cannot_tell(f"{count_of(fewest, 'example')} can be fitted by chance", "scale")
+    guessing = max(chance(runs), 1 / runs["classes"][0])
+    slack = FROM_CHANCE * share(guessing, min(runs["n_test"])).error
+    bound = {"gaussian-pixels": guessing + slack, "shuffled-pixels": 1.0}.get(runs["corruption"][0])
+    if bound is None:
+        true = of_model.filter(pl.col("corruption") == "true-labels")["test_accuracy"]
+        most = mean(true) if len(true) and isfinite(mean(true)) else 1.0
+        bound = guessing + PATTERN_LEFT * max(most - guessing, 0.0) + slack
+    if (best := max(runs["test_accuracy"])) <= bound:
+        return None
+    return cannot_tell(
+        f"{name} has a test accuracy of {percent(best)}, so that its pixels carry a pattern: chance has "
+        f"{percent(guessing)}"
+    )
+
+
+def _of_run(tables: Tables, of_model: pl.DataFrame, run: Mapping[str, Any], name: str) -> Outcome:
+    train = run["train_accuracy"]
+    if train >= FITS:
+        return Outcome("confirmed", "")
+    true = of_model.filter((pl.col("corruption") == "true-labels") & (pl.col("seed") == run["seed"]))
+    losses = tables.epochs.filter(pl.col("run_id") == run["run_id"])["online_loss"].to_list()
+    reached = f"{name} reached {percent(train)} within {run['epochs']:,} epochs"
+    if not all(map(isfinite, losses)):
+        return cannot_tell(f"{reached}, and its loss diverged (seed {run['seed']})")
+    if true.is_empty() or min(true["train_accuracy"]) < FITS:
+        return cannot_tell(f"{reached}, and true labels are not fitted either", "scale")
+    fell = falling(losses)
+    if losses and not fell and dead(losses, run["classes"]):
+        return cannot_tell(f"{reached}, and its loss never left that of guessing (seed {run['seed']})", "seeds")
+    if fell is False:
+        return Outcome("contradicted", "")
+    return cannot_tell(f"{reached}, and its loss {'was still falling' if fell else 'is not shown to stand'}", "scale")
+
+
+NEVER_FITS = (
+    "Contradicted if a network that fits true labels does not fit these in any seed, while its loss has left that of "
+    f"guessing (under {percent(DEAD)} of log K) and has stopped falling; not shown if it does in some seeds only."
+)
 
 STUDY = Study(
     question="Can the network fit labels and images that carry no pattern, and how much longer does that take?",
@@ -274,15 +353,16 @@ STUDY = Study(
             "Deep neural networks easily fit random labels.",
             f"Confirmed if every network has a train accuracy of at least {percent(FITS)} on at least {FEWEST} random "
             f"labels in every seed, where the share of wrong labels lies within {LABELS_OFF} standard errors of "
-            f"1 - 1/K and the test accuracy within {FROM_CHANCE} of 1/K. Contradicted if a network that fits true "
-            "labels does not fit random ones and its loss has stopped falling.",
+            f"1 - 1/K and the test accuracy within {FROM_CHANCE} of 1/K. {NEVER_FITS}",
             _fit(("random-labels",)),
         ),
         Claim(
             "They fit shuffled pixels, random pixels and Gaussian noise as well.",
             f"Confirmed if every network has a train accuracy of at least {percent(FITS)} on at least {FEWEST} "
-            "examples under each of the three, in every seed. Contradicted if a network that fits true labels does not "
-            "and its loss has stopped falling.",
+            "examples under each of the three, in every seed. The test accuracy has to be that of guessing under "
+            f"Gaussian noise, within {FROM_CHANCE} standard errors, and to cover less than {percent(PATTERN_LEFT)} of "
+            "the way from chance to that with true labels under random pixels, which keep the colours (an assumption). "
+            f"{NEVER_FITS}",
             _fit(("shuffled-pixels", "random-pixels", "gaussian-pixels")),
         ),
     ),
