@@ -231,7 +231,11 @@ def _slowed(tables: Tables, name: str, runs: pl.DataFrame) -> Outcome:
     ends = runs.filter(pl.col("amount").is_in([0.0, 1.0]))
     clean, random = (runs.filter(pl.col("amount") == amount) for amount in (0, 1))
     found = slowdown(runs)
-    numbers = f"{name}, all labels random: {found}, n = {min(runs['n']):,}" if found else ""
+    numbers = (
+        f"{name}, all labels random: {found} (the rule: less than {SMALL_FACTOR}), n = {min(runs['n']):,}"
+        if found
+        else ""
+    )
     failed = (
         _missing(name, ends, (0.0, 1.0))
         or _few(ends)
@@ -351,7 +355,8 @@ STUDY = Study(
             f"{STEPS_SPREAD:g}. Contradicted if a network takes more, beyond that error, or if in every seed it has "
             "been trained for more without getting there, its loss being below that of guessing. A factor under 1, "
             "beyond its error, or a test accuracy after random labels that is not that of guessing, within "
-            f"{FROM_CHANCE} standard errors, is a sign of other labels, so that it cannot be told. Amounts of noise in between are not judged.",
+            f"{FROM_CHANCE} standard errors, is a sign of other labels, so that it cannot be told. "
+            "Amounts of noise in between are not judged.",
             _slows_little,
         ),
         Claim(
