@@ -94,4 +94,5 @@ def test_an_estimate_over_seeds_and_examples_has_both_errors() -> None:
     assert both.value == pytest.approx(0.2)
     assert both.error**2 == pytest.approx(seeds.error**2 + 5e-4)
     assert 2 < both.degrees < 1_000
-    assert over_seeds_and_examples([0.1], [4e-4], 1_000) == (0.1, pytest.approx(0.02), 999, 1)
+    one = over_seeds_and_examples([0.1], [4e-4], 1_000)
+    assert (one.value, one.error, one.degrees, one.seeds) == (0.1, pytest.approx(0.02), 999, 1)
