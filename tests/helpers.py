@@ -51,6 +51,7 @@ SMALL_COMPUTATIONS = {
     "gradient-descent": {"iterations": 30},
     "double-descent": {"n": 30, "n_test": 40},
     "learning-curves": {"n": 60, "pictures": 3},
+    "complexity-measures": {"n": 30, "n_test": 40, "batch_sizes": [10], "loss": 0.5, "epochs": 8},
 }
 SMALL_TRAINING = {"n": 60, "n_test": 30, "n_validation": 20, "epochs": 3, "batch_size": 20, "evaluate_every": 1}
 

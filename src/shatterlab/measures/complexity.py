@@ -157,7 +157,7 @@ def complexity(
 
 
 def _reported(name: str, value: float, m: int) -> float:
-    return (value - np.log(m)) / 2 if name.startswith("log ") else (value / m) ** 0.5
+    return float((value - np.log(m)) / 2 if name.startswith("log ") else (value / m) ** 0.5)
 
 
 def margins(logits: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:

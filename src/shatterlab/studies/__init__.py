@@ -3,6 +3,7 @@
 from ..errors import unknown
 from . import (
     bias_variance,
+    complexity_measures,
     double_descent,
     expressivity,
     gradient_descent,
@@ -71,6 +72,7 @@ STUDIES: dict[str, Study] = {
     "matrix-factorization": matrix_factorization.STUDY,
     "gradient-descent": gradient_descent.STUDY,
     "double-descent": double_descent.STUDY,
+    "complexity-measures": complexity_measures.STUDY,
 }
 """The studies by name, in the lecture's order."""
 

@@ -61,6 +61,8 @@ CHAPTERS = {
     "networks generalize?",
     "Linear models and what descent prefers": "Of all solutions that fit, which does descent find, and what sets it "
     "apart?",
+    "The closing questions": "The paper ends by asking what measure distinguishes networks that generalize: what do "
+    "the candidates say here?",
     "Further studies": "What else has been asked here?",
 }
 """The chapters of the report, in the lecture's order, each with its question; chapters without studies are left out."""

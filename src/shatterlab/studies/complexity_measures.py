@@ -1,0 +1,400 @@
+"""Which complexity measure ranks the generalization gaps of many small networks, and along which axis does it fail?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from statistics import fmean
+from typing import Any
+
+from ..figures.environments import sign_error_rows
+from ..jobs import Computation
+from ..measures.complexity import MEASURES, NORMS
+from ..measures.ranks import (
+    AxisError,
+    Granulated,
+    SignErrors,
+    axis_errors,
+    granulated,
+    kendall_tau,
+    noise_weight,
+    sign_errors,
+)
+from .outcome import NO_RUNS, Outcome, cannot_tell
+from .sentences import count_of, display, seeds_of, sentence
+from .small_networks import train_and_measure
+from .statistics import LEVEL, Estimate
+from .study import Cells, Claim, Scale, Study, Tables
+
+TRAINING_LOSS = 0.01
+"""Training ends at this mean cross-entropy, so that networks are compared at equal training loss (Jiang et al., 2020,
+section 4)."""
+
+AXES = {
+    "width": "width",
+    "depth": "depth",
+    "batch_size": "batch size",
+    "learning_rate": "learning rate",
+    "batch_norm": "batch normalization",
+}
+"""The axes of the grid by their names in a record, each with its name for people."""
+
+# Networks of one width and depth are one computation, so that a kill loses little.
+GRIDS: dict[Scale, dict[str, Any]] = {
+    "demo": {"n": 1_000, "widths": [8, 16, 32], "depths": [2, 3, 4], "learning_rates": [0.02], "epochs": 120},
+    "cpu": {"n": 5_000, "widths": [8, 16, 32, 64], "depths": [2, 3, 4], "learning_rates": [0.01, 0.03], "epochs": 120},
+    "paper": {
+        "n": 50_000,
+        "widths": [16, 32, 64, 128],
+        "depths": [2, 4, 6],
+        "learning_rates": [0.003, 0.01, 0.03],
+        "epochs": 200,
+    },
+}
+
+DIGITS: dict[str, Any] = {"n": 500, "widths": [8, 16], "depths": [2, 3], "learning_rates": [0.02], "epochs": 120}
+"""The grid on the digits at every scale, where all gaps are alike and a larger one would show nothing more."""
+
+BATCH_SIZES = [32, 64, 128]
+N_TEST = 10_000
+
+
+def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
+    """A computation for each width, depth and seed, which trains and measures the networks of this size."""
+    grid = DIGITS if data == "digits" else GRIDS[scale]
+    return [
+        Computation(
+            "complexity-measures",
+            f"networks of width {width} and depth {depth}",
+            {
+                "data": data,
+                "n": grid["n"],
+                "n_test": N_TEST,
+                "width": width,
+                "depth": depth,
+                "batch_sizes": BATCH_SIZES[:2] if data == "digits" else BATCH_SIZES,
+                "learning_rates": grid["learning_rates"],
+                "batch_norms": [False, True],
+                "loss": TRAINING_LOSS,
+                "epochs": grid["epochs"],
+                "seed": seed,
+            },
+            train_and_measure,
+        )
+        for seed, width, depth in product(range(seeds), grid["widths"], grid["depths"])
+    ]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A place on the grid, with what was measured there.
+
+    Args:
+        setting: the value of each axis by its name for people.
+        gap: train less test accuracy, the mean over seeds.
+        measures: each by its name, the mean over seeds; those that a seed lacks are missing.
+    """
+
+    setting: Mapping[str, Any]
+    gap: float
+    measures: Mapping[str, float]
+
+
+def networks(tables: Tables) -> tuple[list[Network], list[dict[str, Any]]]:
+    """The networks all of whose seeds reached the training loss, and the records of those that did not."""
+    axes = [axis for axis in AXES if len({record.get(axis) for record in tables.records}) > 1]
+    places: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for record in tables.records:
+        places.setdefault(tuple(record[axis] for axis in axes), []).append(record)
+    kept, lost = [], []
+    for place, records in places.items():
+        if short := [record for record in records if not record["reached"]]:
+            lost += short
+            continue
+        kept.append(
+            Network(
+                {AXES[axis]: value for axis, value in zip(axes, place, strict=True)},
+                fmean(record["gap"] for record in records),
+                {
+                    name: fmean(record["measures"][name] for record in records)
+                    for name in MEASURES
+                    if all(name in record["measures"] for record in records)
+                },
+            )
+        )
+    return kept, lost
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """How one measure ranks the gaps of the networks that have it.
+
+    Args:
+        measure: its name.
+        networks: the number of networks.
+        tau: Kendall's tau over all of them.
+        psi: the same along one axis at a time.
+        errors: its sign errors over environments whose gaps differ beyond noise.
+        axes: its sign error along each axis, over pairs whose gaps differ beyond noise.
+    """
+
+    measure: str
+    networks: int
+    tau: float
+    psi: Granulated
+    errors: SignErrors
+    axes: tuple[AxisError, ...]
+
+
+def rankings(tables: Tables) -> list[Ranking]:
+    """Every measure, the one with the smallest sign error in its worst environment first.
+
+    Where no environment has enough pairs that differ beyond noise, the lowest psi of any axis decides the order.
+    """
+    kept, _ = networks(tables)
+    n = min((record["tested"] for record in tables.records), default=0)
+    found = []
+    for name in MEASURES:
+        having = [network for network in kept if name in network.measures]
+        values, gaps = [network.measures[name] for network in having], [network.gap for network in having]
+        settings = [network.setting for network in having]
+        if not _comparable(settings):
+            continue
+        found.append(
+            Ranking(
+                name,
+                len(having),
+                kendall_tau(values, gaps),
+                granulated(values, gaps, settings),
+                sign_errors(values, gaps, settings, n),
+                axis_errors(values, gaps, settings, n),
+            )
+        )
+    return sorted(found, key=_worst_first)
+
+
+def _comparable(settings: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether any two of the networks differ in one axis alone."""
+    return any(
+        sum(first[axis] != second[axis] for axis in first) == 1
+        for number, first in enumerate(settings)
+        for second in settings[:number]
+    )
+
+
+def _worst_first(ranking: Ranking) -> tuple[float, float]:
+    lowest = -min(ranking.psi.psi.values())
+    return (ranking.errors.robust, lowest) if ranking.errors.environments else (2.0, lowest)
+
+
+def table(tables: Tables) -> list[Cells]:
+    """A line for each measure: sign errors over environments, Kendall's tau, and its granulated form."""
+    lines: list[Cells] = []
+    for ranking in rankings(tables):
+        errors, psi = ranking.errors, ranking.psi
+        axis = min(psi.psi, key=lambda axis: psi.psi[axis])
+        some = bool(errors.environments)
+        lines.append(
+            {
+                "measure": ranking.measure,
+                "sign error, worst": f"{errors.robust:.2f} ({_moved(errors)})" if some else "—",
+                "90th percentile": f"{errors.percentile_90:.2f}" if some else "—",
+                "mean": f"{errors.mean:.2f}" if some else "—",
+                "environments": len(errors.environments),
+                "Kendall's tau": f"{ranking.tau:+.2f}",
+                "granulated": f"{psi.mean:+.2f}",
+                "granulated, worst axis": f"{psi.psi[axis]:+.2f} ({axis})",
+                "networks": ranking.networks,
+            }
+        )
+    return lines
+
+
+def _moved(errors: SignErrors) -> str:
+    worst = errors.environments[0]
+    return f"{worst.axis} {' to '.join(map(_value, worst.values))}"
+
+
+def _value(value: Any) -> str:
+    return ("on" if value else "off") if isinstance(value, bool) else f"{value:g}"
+
+
+def draw(tables: Tables) -> Mapping[str, Any]:
+    """The sign error of each measure in each environment."""
+    ranked = rankings(tables)
+    if not ranked:
+        return {}
+    filtered = any(ranking.errors.environments for ranking in ranked)
+    lines = []
+    for ranking in ranked:
+        errors = ranking.errors if filtered else _unfiltered(tables, ranking.measure)
+        lines += [
+            {
+                "measure": ranking.measure,
+                "axis": environment.axis,
+                "values": " to ".join(map(_value, environment.values)),
+                "error": environment.error,
+            }
+            for environment in errors.environments
+        ]
+    pairs = "pairs whose gaps differ beyond noise" if filtered else "all pairs, as no gaps differ beyond noise"
+    return {
+        "sign errors": sign_error_rows(
+            lines,
+            title="How often each measure orders two networks wrongly",
+            subtitle=f"a dot for each axis and two of its values, the rest fixed; ticks: worst; {pairs}; "
+            f"{_where(tables)}",
+        )
+    }
+
+
+def _unfiltered(tables: Tables, measure: str) -> SignErrors:
+    having = [network for network in networks(tables)[0] if measure in network.measures]
+    return sign_errors(
+        [network.measures[measure] for network in having],
+        [network.gap for network in having],
+        [network.setting for network in having],
+    )
+
+
+def _where(tables: Tables) -> str:
+    first = tables.records[0]
+    return f"{display(first['data'])}, n = {first['trained']:,}, {seeds_of(tables.records)}"
+
+
+def verdict(tables: Tables) -> list[str]:
+    """Which measure ranks the gaps best in its worst environment, and what was left out."""
+    if not tables.records:
+        return ["No network has been trained yet."]
+    kept, lost = networks(tables)
+    ranked = rankings(tables)
+    sentences = []
+    if ranked and ranked[0].errors.environments:
+        best = ranked[0]
+        others = [f"{other.measure} {other.errors.robust:.2f}" for other in ranked[1:] if other.errors.environments]
+        sentences.append(
+            sentence(
+                f"Of {len(ranked)} measures, {best.measure} errs least in its worst environment: there it orders",
+                f"{100 * best.errors.robust:.0f} % of pairs of networks wrongly",
+                f"Kendall's tau over all {best.networks} networks is {best.tau:+.2f}, along one axis at a time "
+                f"{best.psi.mean:+.2f}",
+                compared=", ".join(["a coin 50 %", *others]),
+                caveat=_where(tables),
+            )
+        )
+    elif kept:
+        gaps = [network.gap for network in kept]
+        sentences.append(
+            sentence(
+                f"The gaps of the {count_of(len(kept), 'network')} are too much alike to be ranked: they lie between",
+                f"{100 * min(gaps):.1f} and {100 * max(gaps):.1f} points",
+                compared=f"pairs count from a difference of {100 * _least_difference(tables):.1f} points on, with "
+                f"{tables.records[0]['tested']:,} test examples",
+                caveat=_where(tables),
+            )
+        )
+    if lost:
+        named = ", ".join(dict.fromkeys(map(_name, lost)))
+        sentences.append(
+            f"Left out, as they did not reach a training loss of {TRAINING_LOSS:g} within their epochs: {named}."
+        )
+    if missing := _missing(tables):
+        sentences.append(missing)
+    return sentences
+
+
+def _least_difference(tables: Tables) -> float:
+    """The smallest difference of two gaps that counts, in steps of a thousandth."""
+    n = min(record["tested"] for record in tables.records)
+    return next((step / 1000 for step in range(1000) if noise_weight(step / 1000, n) > 0), 1.0)
+
+
+def _name(record: Mapping[str, Any]) -> str:
+    parts = [f"width {record['width']}", f"depth {record['depth']}", f"batch size {record['batch_size']}"]
+    parts += [f"learning rate {record['learning_rate']:g}", *(["batch normalization"] if record["batch_norm"] else [])]
+    loss = record["train_loss"]
+    return f"{' / '.join(parts)} ({'diverged' if loss is None else f'loss {loss:.2g}'})"
+
+
+def _missing(tables: Tables) -> str:
+    """The measures that some networks do not have, with one of the reasons."""
+    reasons: dict[str, list[str]] = {}
+    for record in tables.records:
+        for name, reason in record["left_out"].items():
+            reasons.setdefault(name, []).append(reason)
+    if not reasons:
+        return ""
+    listed = (f"{name} of {count_of(len(why), 'network')} ({why[0]})" for name, why in reasons.items())
+    return f"Measures left out: {'; '.join(listed)}."
+
+
+RIGHT = 0.75
+"""A measure predicts the gap along an axis if it orders this share of pairs of networks rightly (an assumption: a
+granulated tau of 1/2; Jiang et al. and Dziugaite et al. name no threshold)."""
+
+FEWEST_LINES = 6
+"""An axis can decide if the gaps differ beyond noise on at least this many lines of the grid along it, by their
+effective number (an assumption; Dziugaite et al. ask for 12 pairs)."""
+
+FEWEST_AXES = 2
+"""The gaps must differ beyond noise along at least so many axes; with one axis there is nothing to disagree about."""
+
+
+def _along(errors: Sequence[AxisError], level: float) -> dict[str, tuple[float, float, AxisError]]:
+    """The interval of the sign error along each axis that can decide."""
+    return {
+        error.axis: (*Estimate(error.error, error.standard_error, error.effective - 1).interval(level), error)
+        for error in errors
+        if error.effective >= FEWEST_LINES
+    }
+
+
+def _no_norm(tables: Tables) -> Outcome:
+    if not tables.records:
+        return NO_RUNS
+    kept, lost = networks(tables)
+    if 2 * len(kept) < len(kept) + len(lost):
+        reached = f"{len(kept)} of {count_of(len(kept) + len(lost), 'network')} reached"
+        return cannot_tell(f"only {reached} a training loss of {TRAINING_LOSS:g}", "scale")
+    ranked = {ranking.measure: ranking for ranking in rankings(tables)}
+    if absent := [norm for norm in NORMS if norm not in ranked]:
+        return cannot_tell(f"no two networks that differ in one axis have the {' and the '.join(absent)}", "scale")
+    alpha = 1 - LEVEL
+    numbers, fails, predicts = [], [], []
+    for norm in NORMS:
+        axes = _along(ranked[norm].axes, LEVEL)
+        if len(axes) < FEWEST_AXES:
+            which = f"the {' and the '.join(axes)} alone" if axes else "no axis"
+            return cannot_tell(f"the gaps differ beyond noise along {which}", "scale")
+        worst = max(axes.values(), key=lambda entry: entry[2].error)[2]
+        numbers.append(f"{norm} {worst.error:.2f} along the {worst.axis} (SE {worst.standard_error:.2f})")
+        # As the worst of several axes, and the best of several norms, is looked for, each takes its share of the level.
+        strict = _along(ranked[norm].axes, 1 - alpha / len(axes))
+        fails.append(any(low > 1 - RIGHT for low, _, _ in strict.values()))
+        strict = _along(ranked[norm].axes, 1 - alpha / len(NORMS))
+        predicts.append(all(high < 1 - RIGHT for _, high, _ in strict.values()))
+    state = "contradicted" if any(predicts) else "confirmed" if all(fails) else "not shown"
+    text = f"sign errors along the worst axis of {count_of(len(kept), 'network')}: {', '.join(numbers)}"
+    return Outcome(state, f"{text}; {_where(tables)}")  # type: ignore[arg-type]
+
+
+STUDY = Study(
+    question="Which measure of complexity tells the networks that generalize better from those that generalize worse?",
+    source="Zhang et al. (2017), section 6; Jiang et al. (2020); Dziugaite et al. (2020)",
+    chapter="The closing questions",
+    jobs=jobs,
+    draw=draw,
+    verdict=verdict,
+    table=table,
+    claims=(
+        Claim(
+            "No norm of the weights alone predicts the generalization gap along every axis.",
+            f"Confirmed if each of {', '.join(NORMS)} orders fewer than {100 * RIGHT:g} % of pairs of networks rightly "
+            "along some axis, beyond its error over lines of the grid, where the axes share a level of "
+            f"{100 * LEVEL:g} %. Contradicted if one of them orders more than that rightly along every axis, where the "
+            "norms share the level. Networks have equal training loss; pairs count by the probability that their gaps "
+            f"differ in truth, and axes with at least {FEWEST_LINES} effective lines, of which there must be "
+            f"{FEWEST_AXES}.",
+            _no_norm,
+        ),
+    ),
+)
