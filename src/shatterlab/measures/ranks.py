@@ -216,14 +216,14 @@ def axis_errors(measure: ArrayLike, gaps: ArrayLike, settings: Settings, n: int 
     mu, g = _numbers(measure, gaps)
     results = []
     for axis in _axes(settings, len(mu)):
-        wrong, weight = [], []
-        for line in _lines(settings, axis):
-            first, second = np.array(list(combinations(line, 2))).T
-            weights = np.ones(len(first)) if n is None else noise_weight(g[second] - g[first], n)
-            errors = (1 - np.sign(mu[second] - mu[first]) * np.sign(g[second] - g[first])) / 2
-            wrong.append(float(weights @ errors))
-            weight.append(float(weights.sum()))
-        a, w = np.array(wrong), np.array(weight)
+        members = _lines(settings, axis)
+        pairs = [(number, *pair) for number, line in enumerate(members) for pair in combinations(line, 2)]
+        if not pairs:
+            continue
+        line, first, second = np.array(pairs).T
+        weights = np.ones(len(line)) if n is None else noise_weight(g[second] - g[first], n)
+        errors = (1 - np.sign(mu[second] - mu[first]) * np.sign(g[second] - g[first])) / 2
+        a, w = np.bincount(line, weights * errors), np.bincount(line, weights)
         lines, effective = int((w > 0).sum()), effective_number(w)
         if not lines:
             continue

@@ -50,7 +50,8 @@ def build(
         if isinstance(layer, nn.Conv2d | nn.Linear):
             gain = 2 if isinstance(layer, nn.Conv2d) else 1
             nn.init.normal_(layer.weight, 0, (gain / layer.weight[0].numel()) ** 0.5, generator=generator)
-            nn.init.zeros_(layer.bias)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
     return network
 
 
