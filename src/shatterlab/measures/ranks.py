@@ -223,7 +223,7 @@ def axis_errors(measure: ArrayLike, gaps: ArrayLike, settings: Settings, n: int 
         line, first, second = np.array(pairs).T
         weights = np.ones(len(line)) if n is None else noise_weight(g[second] - g[first], n)
         errors = (1 - np.sign(mu[second] - mu[first]) * np.sign(g[second] - g[first])) / 2
-        a, w = np.bincount(line, weights * errors), np.bincount(line, weights)
+        a, w = (np.bincount(line, of).astype(np.float64) for of in (weights * errors, weights))
         lines, effective = int((w > 0).sum()), effective_number(w)
         if not lines:
             continue

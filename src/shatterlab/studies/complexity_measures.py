@@ -40,8 +40,8 @@ AXES = {
 
 # Networks of one width and depth are one computation, so that a kill loses little.
 GRIDS: dict[Scale, dict[str, Any]] = {
-    "demo": {"n": 1_000, "widths": [8, 16, 32], "depths": [2, 3, 4], "learning_rates": [0.02], "epochs": 120},
-    "cpu": {"n": 5_000, "widths": [8, 16, 32, 64], "depths": [2, 3, 4], "learning_rates": [0.01, 0.03], "epochs": 120},
+    "demo": {"n": 1_000, "widths": [8, 16, 32], "depths": [2, 3, 4], "learning_rates": [0.02], "epochs": 80},
+    "cpu": {"n": 5_000, "widths": [8, 16, 32, 64], "depths": [2, 3, 4], "learning_rates": [0.01, 0.03], "epochs": 80},
     "paper": {
         "n": 50_000,
         "widths": [16, 32, 64, 128],
@@ -51,7 +51,7 @@ GRIDS: dict[Scale, dict[str, Any]] = {
     },
 }
 
-DIGITS: dict[str, Any] = {"n": 500, "widths": [8, 16], "depths": [2, 3], "learning_rates": [0.02], "epochs": 120}
+DIGITS: dict[str, Any] = {"n": 500, "widths": [8, 16], "depths": [2, 3], "learning_rates": [0.02], "epochs": 80}
 """The grid on the digits at every scale, where all gaps are alike and a larger one would show nothing more."""
 
 BATCH_SIZES = [32, 64, 128]
@@ -99,9 +99,14 @@ class Network:
     measures: Mapping[str, float]
 
 
+def _varied(tables: Tables) -> list[str]:
+    """The axes that have more than one value, by their names in a record."""
+    return [axis for axis in AXES if len({record[axis] for record in tables.records}) > 1]
+
+
 def networks(tables: Tables) -> tuple[list[Network], list[dict[str, Any]]]:
     """The networks all of whose seeds reached the training loss, and the records of those that did not."""
-    axes = [axis for axis in AXES if len({record.get(axis) for record in tables.records}) > 1]
+    axes = _varied(tables)
     places: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for record in tables.records:
         places.setdefault(tuple(record[axis] for axis in axes), []).append(record)
@@ -272,18 +277,7 @@ def verdict(tables: Tables) -> list[str]:
     ranked = rankings(tables)
     sentences = []
     if ranked and ranked[0].errors.environments:
-        best = ranked[0]
-        others = [f"{other.measure} {other.errors.robust:.2f}" for other in ranked[1:] if other.errors.environments]
-        sentences.append(
-            sentence(
-                f"Of {len(ranked)} measures, {best.measure} errs least in its worst environment: there it orders",
-                f"{100 * best.errors.robust:.0f} % of pairs of networks wrongly",
-                f"Kendall's tau over all {best.networks} networks is {best.tau:+.2f}, along one axis at a time "
-                f"{best.psi.mean:+.2f}",
-                compared=", ".join(["a coin 50 %", *others]),
-                caveat=_where(tables),
-            )
-        )
+        sentences.append(_best(ranked, _where(tables)))
     elif kept:
         gaps = [network.gap for network in kept]
         sentences.append(
@@ -296,13 +290,42 @@ def verdict(tables: Tables) -> list[str]:
             )
         )
     if lost:
-        named = ", ".join(dict.fromkeys(map(_name, lost)))
+        axes = _varied(tables)
+        named = "; ".join(_name(record, axes) for record in lost)
         sentences.append(
-            f"Left out, as they did not reach a training loss of {TRAINING_LOSS:g} within their epochs: {named}."
+            f"Left out, as they did not reach a training loss of {TRAINING_LOSS:g} within {lost[0]['epochs']} epochs: "
+            f"{count_of(len(lost), 'network')} of {len(tables.records)}, with {named}."
         )
     if missing := _missing(tables):
         sentences.append(missing)
     return sentences
+
+
+def _best(ranked: Sequence[Ranking], where: str) -> str:
+    """The measures that err least in their worst environment, the others, and what counts as an environment."""
+    judged = [ranking for ranking in ranked if ranking.errors.environments]
+    worst = {ranking.measure: f"{100 * ranking.errors.robust:.0f} %" for ranking in judged}
+    least = worst[judged[0].measure]
+    best = [measure for measure, error in worst.items() if error == least]
+    others = [f"{measure} {error}" for measure, error in worst.items() if error != least]
+    highest = max(ranked, key=lambda ranking: ranking.tau)
+    environments = judged[0].errors.environments
+    axes = list(dict.fromkeys(environment.axis for environment in environments))
+    return sentence(
+        f"Of {count_of(len(judged), 'measure')} {_listed(best)} "
+        f"{'errs' if len(best) == 1 else 'err'} least in the worst environment, with a sign error of",
+        least,
+        f"over all {highest.networks} networks Kendall's tau is highest for {highest.measure}, {highest.tau:+.2f}",
+        f"the gaps differ beyond noise in {count_of(len(environments), 'environment')}, along {_listed(axes)}"
+        f"{' alone' if len(axes) == 1 else ''}",
+        compared=", ".join(["a coin 50 %", *others]),
+        caveat=where,
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """a, b and c."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _least_difference(tables: Tables) -> float:
@@ -310,11 +333,11 @@ def _least_difference(tables: Tables) -> float:
     return next((step / 1000 for step in range(1000) if noise_weight(step / 1000, _tested(tables)) > 0), 1.0)
 
 
-def _name(record: Mapping[str, Any]) -> str:
-    parts = [f"width {record['width']}", f"depth {record['depth']}", f"batch size {record['batch_size']}"]
-    parts += [f"learning rate {record['learning_rate']:g}", *(["batch normalization"] if record["batch_norm"] else [])]
+def _name(record: Mapping[str, Any], axes: Sequence[str]) -> str:
+    """The place of a network on the grid, with the loss that it ended at."""
+    parts = [f"{AXES[axis]} {_value(record[axis])}" for axis in axes]
     loss = record["train_loss"]
-    return f"{' / '.join(parts)} ({'diverged' if loss is None else f'loss {loss:.2g}'})"
+    return f"{', '.join(parts)} ({'diverged' if loss is None else f'loss {loss:.2g}'})"
 
 
 def _missing(tables: Tables) -> str:
@@ -368,10 +391,10 @@ def _no_norm(tables: Tables) -> Outcome:
         errors = axis_errors(every[norm].values, every[norm].gaps, every[norm].settings, _tested(tables))
         axes = _along(errors, LEVEL)
         if len(axes) < FEWEST_AXES:
-            which = f"the {' and the '.join(axes)} alone" if axes else "no axis"
+            which = f"{' and '.join(axes)} alone" if axes else "no axis"
             return cannot_tell(f"the gaps differ beyond noise along {which}", remedy)
         worst = max(axes.values(), key=lambda entry: entry[2].error)[2]
-        numbers.append(f"{norm} {worst.error:.2f} along the {worst.axis} (SE {worst.standard_error:.2f})")
+        numbers.append(f"{norm} {worst.error:.2f} along {worst.axis} (SE {worst.standard_error:.2f})")
         # As the worst of several axes, and the best of several norms, is looked for, each takes its share of the level.
         strict = _along(errors, 1 - alpha / len(axes))
         fails.append(any(low > 1 - RIGHT for low, _, _ in strict.values()))
