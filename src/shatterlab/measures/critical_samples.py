@@ -5,12 +5,14 @@ x. The critical sample ratio is the share of critical points. A search can miss 
 is a lower bound. Compare learners at equal radii, on the same points and by the same method.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from .fitting import Predict
 
 if TYPE_CHECKING:
     import torch
@@ -183,7 +185,7 @@ def _logits(network: "nn.Module", points: "torch.Tensor") -> "torch.Tensor":
 
 
 def random_search(
-    predict: Callable[[Any], NDArray[np.int64]],
+    predict: Predict,
     X: ArrayLike,
     radii: Sequence[float],
     *,

@@ -378,7 +378,7 @@ def _no_norm(tables: Tables) -> Outcome:
         return NO_RUNS
     kept, lost = networks(tables)
     # The grid on the digits is the same at every scale.
-    remedy: Remedy = "" if tables.records[0]["data"] == "digits" else "scale"
+    remedy: Remedy = "data" if tables.records[0]["data"] == "digits" else "scale"
     if 2 * len(kept) < len(kept) + len(lost):
         reached = f"{len(kept)} of {count_of(len(kept) + len(lost), 'network')} reached"
         return cannot_tell(f"only {reached} a training loss of {TRAINING_LOSS:g}", remedy)
