@@ -16,7 +16,6 @@ from .outcome import NO_RUNS, Outcome, State, all_of, cannot_tell
 from .overfitting import STEPS_SPREAD, Ratio, dead, ratio_of
 from .recipes import for_data
 from .rules import (
-    FEWEST,
     FITS,
     FROM_CHANCE,
     chance,
@@ -24,6 +23,7 @@ from .rules import (
     diverged,
     mislabelled,
     random_labels_premise,
+    small,
     unfitted,
 )
 from .sentences import count_of, display, mean_of, percent, sentence, setting, with_error
@@ -238,7 +238,7 @@ def _slowed(tables: Tables, name: str, runs: pl.DataFrame) -> Outcome:
     )
     failed = (
         _missing(name, ends, (0.0, 1.0))
-        or _few(ends)
+        or small(ends)
         or random_labels_premise(random)
         or diverged(clean)
         or mislabelled(clean)
@@ -300,11 +300,6 @@ def _missing(name: str, runs: pl.DataFrame, amounts: Sequence[float]) -> Outcome
     return None
 
 
-def _few(runs: pl.DataFrame) -> Outcome | None:
-    n = int(min(runs["n"]))
-    return cannot_tell(f"{count_of(n, 'example')} can be fitted by chance", "scale") if n < FEWEST else None
-
-
 def _error_grows(tables: Tables) -> Outcome:
     return all_of(_grown(tables, name, runs) for name, runs in by_network(tables))
 
@@ -330,7 +325,7 @@ def _grown(tables: Tables, name: str, runs: pl.DataFrame) -> Outcome:
             f"{name} has been trained with {count_of(len(amounts), 'amount')} of noise only", "finish", numbers
         )
     random = runs.filter(pl.col("amount") == 1)
-    failed = _missing(name, runs, amounts) or _few(runs) or mislabelled(runs) or unfitted(runs)
+    failed = _missing(name, runs, amounts) or small(runs) or mislabelled(runs) or unfitted(runs)
     if not failed and len(random):
         failed = random_labels_premise(random)
     if failed or found is None:

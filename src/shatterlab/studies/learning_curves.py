@@ -17,8 +17,8 @@ from ..spec import PAPER_TRAINING_SIZE, make_spec
 from .outcome import Outcome, State, all_of, cannot_tell
 from .overfitting import DEAD, STEPS_SPREAD, dead, ratio_of
 from .recipes import for_data
-from .rules import FEWEST, FITS, FROM_CHANCE, LABELS_OFF, chance, diverged, mean, random_labels_premise
-from .sentences import count_of, display, mean_of, percent, points, sentence, setting
+from .rules import FEWEST, FITS, FROM_CHANCE, LABELS_OFF, chance, diverged, mean, random_labels_premise, small
+from .sentences import display, mean_of, percent, points, sentence, setting
 from .statistics import above, corrected, falling, share
 from .study import OVERFIT_LOSS, Cells, Claim, Scale, Study, Tables
 
@@ -299,8 +299,8 @@ def _patterned(of_model: pl.DataFrame, runs: pl.DataFrame, name: str) -> Outcome
 
     One permutation of all images, which shuffles pixels, leaves a network without convolutions what it had.
     """
-    if (fewest := min(runs["n"])) < FEWEST:
-        return cannot_tell(f"{count_of(fewest, 'example')} can be fitted by chance", "scale")
+    if unready := small(runs):
+        return unready
     guessing = max(chance(runs), 1 / runs["classes"][0])
     slack = FROM_CHANCE * share(guessing, min(runs["n_test"])).error
     bound = {"gaussian-pixels": guessing + slack, "shuffled-pixels": 1.0}.get(runs["corruption"][0])
