@@ -69,6 +69,20 @@ def test_batch_normalization_equals_torchs_without_a_scale() -> None:
     torch.testing.assert_close(ours(images), torchs(images))
 
 
+def test_batch_normalization_learns_no_scale_and_keeps_none() -> None:
+    layer = BatchNorm(6)
+    assert [name for name, _ in layer.named_parameters()] == ["offset"]
+    assert set(layer.state_dict()) == {"offset", "running_mean", "running_variance"}
+    assert torch.equal(layer.scale, torch.ones(6))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_batch_normalization_has_a_gradient_on_a_gpu() -> None:
+    layer = BatchNorm(6).cuda()
+    layer(torch.randn(8, 6, 4, 4, device="cuda")).sum().backward()
+    assert layer.offset.grad is not None and layer.offset.grad.shape == (6,)
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

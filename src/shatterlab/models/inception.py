@@ -15,17 +15,27 @@ class BatchNorm(nn.Module):
 
     running_mean: torch.Tensor
     running_variance: torch.Tensor
+    scale: torch.Tensor
+    """Ones: torch's CUDA kernel returns no gradient of the offset where the scale is None (seen in torch 2.11)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.offset = nn.Parameter(torch.zeros(channels))
         self.register_buffer("running_mean", torch.zeros(channels))
         self.register_buffer("running_variance", torch.ones(channels))
+        self.register_buffer("scale", torch.ones(channels), persistent=False)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """The same shape, (batch, channels, height, width)."""
         return F.batch_norm(
-            images, self.running_mean, self.running_variance, None, self.offset, self.training, momentum=0.1, eps=1e-5
+            images,
+            self.running_mean,
+            self.running_variance,
+            self.scale,
+            self.offset,
+            self.training,
+            momentum=0.1,
+            eps=1e-5,
         )
 
 
