@@ -80,7 +80,8 @@ def test_batch_normalization_learns_no_scale_and_keeps_none() -> None:
 def test_batch_normalization_has_a_gradient_on_a_gpu() -> None:
     layer = BatchNorm(6).cuda()
     layer(torch.randn(8, 6, 4, 4, device="cuda")).sum().backward()
-    assert layer.offset.grad is not None and layer.offset.grad.shape == (6,)
+    assert layer.offset.grad is not None
+    assert layer.offset.grad.shape == (6,)
 
 
 @pytest.mark.parametrize(
