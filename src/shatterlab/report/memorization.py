@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..studies.statistics import falling
+from ..measures.convergence import falling
 
 FITTED = 0.99
 """A condition counts as fitted from this share of its labels on."""

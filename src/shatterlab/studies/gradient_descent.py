@@ -7,10 +7,11 @@ from typing import Any
 
 from ..figures.lines import lines
 from ..jobs import Computation
+from ..measures.convergence import falling
 from .outcome import NO_RUNS, Outcome, all_of, cannot_tell
 from .rules import not_finite
 from .sentences import count_of, seeds_of, sentence
-from .statistics import above, below, falling, over_seeds
+from .statistics import above, below, over_seeds
 from .study import Cells, Claim, Scale, Study, Tables
 
 GOAL = 1e-8

@@ -12,6 +12,7 @@ from ..data import DATASETS
 from ..figures.curves import loss_curves
 from ..figures.pictures import picture_strip
 from ..jobs import Computation, Job, Training
+from ..measures.convergence import falling
 from ..paper import FIGURE_1A_ORDER, FIGURE_1A_STEPS
 from ..spec import PAPER_TRAINING_SIZE, make_spec
 from .outcome import Outcome, State, all_of, cannot_tell
@@ -19,7 +20,7 @@ from .overfitting import DEAD, STEPS_SPREAD, dead, ratio_of
 from .recipes import for_data
 from .rules import FEWEST, FITS, FROM_CHANCE, LABELS_OFF, chance, diverged, mean, random_labels_premise, small
 from .sentences import display, mean_of, percent, points, sentence, setting
-from .statistics import above, corrected, falling, share
+from .statistics import above, corrected, share
 from .study import OVERFIT_LOSS, Cells, Claim, Scale, Study, Tables
 
 CONDITIONS = ("true-labels", "partial-labels", "random-labels", "shuffled-pixels", "random-pixels", "gaussian-pixels")

@@ -9,13 +9,14 @@ import polars as pl
 
 from ..figures.curves import online_accuracy
 from ..jobs import Training
+from ..measures.convergence import falling
 from ..paper import LONGER, TABLE_4, TABLE_4_CHANGES, Table1Row, Table4Row
 from ..spec import PAPER_TRAINING_SIZE, Spec, make_spec
 from .outcome import Outcome, all_of, cannot_tell
 from .recipes import RANDOM_CROPS, TABLE_1_DIALS, for_data, specs_of
 from .rules import FEWEST, FITS, chance, compared, difference, diverged, not_finite, random_labels_premise, unfitted
 from .sentences import display, mean_of, percent, points, sentence, setting, with_error
-from .statistics import Estimate, corrected, falling, with_seed_spread
+from .statistics import Estimate, corrected, with_seed_spread
 from .study import Cells, Claim, Scale, Study, Tables
 
 NEAR_CHANCE = 2
