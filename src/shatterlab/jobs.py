@@ -5,6 +5,7 @@ So it can be pickled and done by any process or machine that has the package and
 
 import pickle
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,7 +77,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Computation:
-    """Computes something that needs no training.
+    """Computes something that is no training of a spec.
 
     Args:
         study: the name of the study that asks for it.
@@ -85,6 +86,10 @@ class Computation:
             replaced by the data set.
         compute: returns records of JSON values. A function at the top level of a module, so that it can travel.
         data: a user's data, or the address that they are read from; None for a data set of the house.
+        objects: what `compute` is handed by name beside the settings and is no JSON value, such as a user's learner;
+            its content has to be named in the settings.
+        together: does several computations with the same objects at once, for instance as one stack of networks: takes
+            a list of their settings and the objects, and returns the records of each. None where each is done alone.
         memory: the bytes that it takes at its peak, about, where that is more than one expects of a process.
     """
 
@@ -93,6 +98,8 @@ class Computation:
     settings: Mapping[str, Any]
     compute: Callable[..., list[dict[str, Any]]]
     data: Data | str | None = field(default=None, compare=False, repr=False)
+    objects: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
+    together: Callable[..., list[list[dict[str, Any]]]] | None = field(default=None, compare=False, repr=False)
     memory: float = field(default=0.0, compare=False)
 
     @property
@@ -147,7 +154,7 @@ def do(
     """Does jobs here and now: one, or several trainings as one stack. It is what each worker of an engine calls.
 
     Args:
-        jobs: one job, or trainings with equal `training.stack_key`.
+        jobs: one job, or trainings with equal `training.stack_key`, or computations with the same `together`.
         store: the store that keeps what comes out.
         device, data_dir: see `spine.run`; computations take the processor.
         tell: called when a computation begins and after each epoch of a training.
@@ -160,7 +167,10 @@ def do(
     """
     first = jobs[0]
     if isinstance(first, Computation):
-        tell(first, None)
+        for job in jobs:
+            tell(job, None)
+        if len(jobs) > 1:
+            return list(_compute_together([job for job in jobs if isinstance(job, Computation)], store))
         return [_compute(first, store, data_dir)]
     from .spine import run_together
 
@@ -189,24 +199,48 @@ def _compute(job: Computation, store: Store, data_dir: Path | None) -> Measureme
             arguments["data"] = data
             prints = {"train_fingerprint": data.train.fingerprint(), "test_fingerprint": data.test.fingerprint()}
         started, start = datetime.now(UTC).isoformat(timespec="seconds"), monotonic()
-        records = job.compute(**arguments)
-        measurement = Measurement(
-            study=job.study,
-            settings=dict(job.settings),
-            records=records,
-            seconds=monotonic() - start,
-            provenance=Provenance(
-                commit=commit(),
-                versions=versions(),
-                device="cpu",
-                hardware=processor(),
-                threads=_threads(),
-                started=started,
-                **prints,
-            ),
-        )
+        records = job.compute(**arguments, **(job.objects or {}))
+        measurement = _measured(job, records, monotonic() - start, started, prints)
         store.keep(measurement)
         return measurement
+
+
+def _compute_together(jobs: Sequence[Computation], store: Store) -> list[Measurement]:
+    """Does computations at once and keeps each as if it had been done alone, with its share of the seconds."""
+    first = jobs[0]
+    if first.together is None or any(job.together is not first.together for job in jobs):
+        raise ValueError("computations that are done at once need the same `together`.")
+    with ExitStack() as claims:
+        for job in sorted(jobs, key=lambda job: job.id):  # in one order, or two processes might both wait
+            claims.enter_context(store.hold(job.lock(store), job.title))
+        missing = [job for job in jobs if job.kept(store) is None]  # another process may have done some
+        if missing:
+            started, start = datetime.now(UTC).isoformat(timespec="seconds"), monotonic()
+            of_jobs = first.together([dict(job.settings) for job in missing], **(first.objects or {}))
+            share = (monotonic() - start) / len(missing)
+            for job, records in zip(missing, of_jobs, strict=True):
+                store.keep(_measured(job, records, share, started, {}))
+        return [kept for job in jobs if (kept := job.kept(store))]
+
+
+def _measured(
+    job: Computation, records: list[dict[str, Any]], seconds: float, started: str, prints: Mapping[str, str]
+) -> Measurement:
+    return Measurement(
+        study=job.study,
+        settings=dict(job.settings),
+        records=records,
+        seconds=seconds,
+        provenance=Provenance(
+            commit=commit(),
+            versions=versions(),
+            device="cpu",
+            hardware=processor(),
+            threads=_threads(),
+            started=started,
+            **prints,
+        ),
+    )
 
 
 def _threads() -> int:

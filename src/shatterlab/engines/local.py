@@ -10,7 +10,6 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..data import Data
 from ..errors import ShatterlabError
 from ..jobs import Computation, Job, Kept, Tell, Training, travelling
 from ..jobs import do as do_here
@@ -127,12 +126,12 @@ def threads_for(workers: int) -> int:
 
 def _side_by_side(units: Sequence[Sequence[Job]], where: _Where, count: int, tell: Tell) -> Iterator[Ended]:
     going = {job.id: job for unit in units for job in unit}
-    # A user's data travel once to each worker, not with every job.
-    own = {id(job.data): job.data for job in going.values() if job.data is not None}
+    # A user's data and objects travel once to each worker, not with every job.
+    own = {id(thing): thing for job in going.values() for thing in _own_of(job) if thing is not None}
     context = multiprocessing.get_context("spawn")  # a forked torch may hang in its thread pool
     todo, events = context.Queue(), context.Queue()
     for unit in units:
-        todo.put([(travelling(replace(job, data=None)), id(job.data)) for job in unit])
+        todo.put([(travelling(_with(job, None, None)), *map(id, _own_of(job))) for job in unit])
     for _ in range(count):
         todo.put(None)
     threads = threads_for(count)
@@ -162,6 +161,15 @@ def _side_by_side(units: Sequence[Sequence[Job]], where: _Where, count: int, tel
             worker.join()
 
 
+def _own_of(job: Job) -> tuple[Any, Any]:
+    return job.data, job.objects if isinstance(job, Computation) else None
+
+
+def _with(job: Job, data: Any, objects: Any) -> Job:
+    """The job with other data and objects."""
+    return replace(job, data=data, objects=objects) if isinstance(job, Computation) else replace(job, data=data)
+
+
 def _death(workers: Sequence[BaseProcess]) -> str:
     codes = ", ".join(str(worker.exitcode) for worker in workers)
     return (
@@ -170,7 +178,7 @@ def _death(workers: Sequence[BaseProcess]) -> str:
     )
 
 
-def _work(todo: Any, events: Any, where: _Where, own: dict[int, Data | str], threads: int) -> None:
+def _work(todo: Any, events: Any, where: _Where, own: dict[int, Any], threads: int) -> None:
     """Does jobs in a worker and sends events: a job's id with a row, None at its start, an error or "" at its end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which stops us
     from threadpoolctl import threadpool_limits
@@ -185,7 +193,10 @@ def _work(todo: Any, events: Any, where: _Where, own: dict[int, Data | str], thr
             os._exit(1)  # the command was killed; the job can be taken up again
         events.put((job.id, row))
 
-    units = ([replace(job, data=own.get(data)) for job, data in unit] for unit in iter(todo.get, None))
+    units = (
+        [_with(job, own.get(data), own.get(objects)) for job, data, objects in unit]
+        for unit in iter(todo.get, None)
+    )
     for unit in _busy_last(units, Store(where.store)):
         if isinstance(unit[0], Training):
             import torch
