@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 
 from ..data.dataset import Dataset
 from ..spec import Spec
@@ -25,36 +26,56 @@ def accuracies(outputs: torch.Tensor, labels: torch.Tensor) -> list[float]:
     return (outputs.argmax(-1) == labels).double().mean(1).tolist()
 
 
+class Rows:
+    """Inputs that are some rows of a larger array, which many runs share; it is never copied.
+
+    Args:
+        whole: the larger array, (any number, ...).
+        rows: the places of the inputs in it, int64 (n,).
+    """
+
+    def __init__(self, whole: np.ndarray, rows: NDArray[np.int64]) -> None:
+        self.whole, self.rows = whole, rows
+        self.shape, self.dtype, self.ndim = (len(rows), *whole.shape[1:]), whole.dtype, whole.ndim
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
 class Pool:
     """The images of several runs on the device; images that runs have in common are stored once.
 
     Args:
-        images: the images of each run, arrays of equal shape (n, height, width, channels).
+        images: the images of each run, of equal shape (n, height, width, channels): arrays, or `Rows` of arrays.
         device: where they are put.
         change: what is done to each distinct array before it is put there.
     """
 
     def __init__(
         self,
-        images: Sequence[np.ndarray],
+        images: Sequence[np.ndarray | Rows],
         device: torch.device,
         change: Callable[[np.ndarray], torch.Tensor] = lambda array: torch.from_numpy(array.copy()),
     ) -> None:
         distinct: list[np.ndarray] = []
-        places = []
-        for array in images:
+        firsts, of_runs = [], []
+        for given in images:
+            array, rows = (given.whole, given.rows) if isinstance(given, Rows) else (given, np.arange(len(given)))
             place = next((i for i, other in enumerate(distinct) if _equal(array, other)), len(distinct))
             if place == len(distinct):
                 distinct.append(array)
-            places.append(place)
-        self.n = len(images[0])
+            firsts.append(sum(map(len, distinct[:place])))
+            of_runs.append(rows)
         pooled = [change(array).to(device) for array in distinct]
         self.images = pooled[0] if len(pooled) == 1 else torch.cat(pooled)
-        self.first = torch.tensor([place * self.n for place in places], device=device)[:, None]
+        self.same = len(pooled) == 1 and all(not isinstance(given, Rows) for given in images)
+        placed = [torch.from_numpy(rows + first) for rows, first in zip(of_runs, firsts, strict=True)]
+        # The rows of each run in the pool, (runs, n); a single line where all runs have all of it.
+        self.rows = (placed[0][None] if self.same else torch.stack(placed)).to(device)
 
     def places(self, indices: torch.Tensor) -> torch.Tensor:
         """Returns the places in the pool of the images at `indices` (runs, any number) of each run's set."""
-        return self.first + indices
+        return indices if self.same else self.rows.gather(1, indices)
 
     def take(self, places: torch.Tensor) -> torch.Tensor:
         """Returns the images (runs, batch, height, width, channels) at `places` (runs, batch) of the pool."""
@@ -62,14 +83,13 @@ class Pool:
 
     def block(self, span: slice, members: Sequence[int]) -> torch.Tensor:
         """Returns a span of the images of some runs, (runs, span, height, width, channels)."""
-        if len(self.images) == self.n:
+        if self.same:
             return self.images[None, span].expand(len(members), *[-1] * self.images.ndim)
-        indices = torch.arange(self.n, device=self.images.device)[span]
-        return self.images[self.first[list(members)] + indices]
+        return self.images[self.rows[list(members), span]]
 
     def keep(self, members: Sequence[int]) -> None:
         """Forgets all runs but `members`."""
-        self.first = self.first[list(members)]
+        self.rows = self.rows if self.same else self.rows[list(members)]
 
 
 def _equal(images: np.ndarray, other: np.ndarray) -> bool:
