@@ -33,6 +33,7 @@ NEED_TORCH = {
     "training",
     "preparation",
     "spine",
+    "learners/networks",
     "engines",
     "models/mlp",
     "models/alexnet",

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .auditing import Audit, audit
     from .corruption import corrupt
     from .data import load
     from .errors import ShatterlabError
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
     from .spine import run
 
 _HOMES = {
+    "Audit": ".auditing",
     "Result": ".results",
     "ShatterlabError": ".errors",
     "Spec": ".spec",
     "Store": ".results",
+    "audit": ".auditing",
     "build": ".models",
     "corrupt": ".corruption",
     "load": ".data",
@@ -30,7 +33,8 @@ _HOMES = {
 }
 
 __all__ = [
-    "Result", "ShatterlabError", "Spec", "Store", "build", "corrupt", "load", "make_spec", "run", "write_report",
+    "Audit", "Result", "ShatterlabError", "Spec", "Store", "audit", "build", "corrupt", "load", "make_spec", "run",
+    "write_report",
 ]  # fmt: skip
 
 

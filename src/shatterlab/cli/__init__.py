@@ -11,7 +11,7 @@ import tyro
 from ..errors import ShatterlabError
 from ..results.store import DEFAULT_STORE
 from ..spec import ALIASES
-from . import data, figures, listing, report, run, show, train, watch
+from . import audit, data, figures, listing, report, run, show, train, watch
 
 QUESTION = "Does this network memorize or does it generalize, and why?"
 
@@ -20,6 +20,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "data": data.command,
     "run": run.command,
     "train": train.command,
+    "audit": audit.command,
     "show": show.command,
     "report": report.command,
     "figures": figures.command,
@@ -33,6 +34,7 @@ NEXT_STEPS = {
     "shatterlab report": "the results as one HTML page",
     "shatterlab train --model alexnet --corruption random-labels --n 1000 --stop fit": "one run of your own",
     "shatterlab train --model mine.py:Net --data npz:mine.npz --corruption random-labels": "your own network and data",
+    "shatterlab audit sklearn.neighbors:KNeighborsClassifier --budget 1m": "any learner, on the digits",
     "shatterlab run --help": "every command explains itself",
 }
 """The commands that are suggested to somebody who typed the bare name."""

@@ -20,12 +20,20 @@ MOST_TEXTS = 20
 
 def read(path: Path, name: str, label: str | None) -> Data:
     """Reads a table whose column `label` holds the classes."""
+    return from_frames(name, [frame_at(path, name, label)], label)
+
+
+def frame_at(path: Path, name: str, label: str | None) -> pl.DataFrame:
+    """The table of a file as it is.
+
+    Raises:
+        ShatterlabError: it is no table.
+    """
     try:
-        frame = pl.read_parquet(path) if name.startswith("parquet:") else _read_csv(path, label)
+        return pl.read_parquet(path) if name.startswith("parquet:") else _read_csv(path, label)
     except (pl.exceptions.PolarsError, OSError, UnicodeError) as error:
         first = str(error).strip().splitlines()[0]
         raise ShatterlabError(f"{path} cannot be read as a table ({first}); give it a line of column names.") from None
-    return from_frames(name, [frame], label)
 
 
 def from_frames(name: str, frames: Sequence[Any], label: str | None) -> Data:

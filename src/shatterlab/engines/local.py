@@ -194,8 +194,7 @@ def _work(todo: Any, events: Any, where: _Where, own: dict[int, Any], threads: i
         events.put((job.id, row))
 
     units = (
-        [_with(job, own.get(data), own.get(objects)) for job, data, objects in unit]
-        for unit in iter(todo.get, None)
+        [_with(job, own.get(data), own.get(objects)) for job, data, objects in unit] for unit in iter(todo.get, None)
     )
     for unit in _busy_last(units, Store(where.store)):
         if isinstance(unit[0], Training):

@@ -132,7 +132,7 @@ def own_model(given: Any) -> OwnModel:
             f"give the class, or a function that builds it: model=lambda: {type(given).__name__}(...)."
         )
     if isinstance(given, str):
-        return OwnModel(_name(given.rpartition(":")[2]), _referred(given), given)
+        return OwnModel(_name(given.rpartition(":")[2]), referred(given), given)
     if not callable(given):
         raise ShatterlabError(f"the model is of type {type(given).__name__}; {ACCEPTED}.")
     named = getattr(given, "__name__", type(given).__name__)
@@ -148,7 +148,12 @@ def _name(name: str) -> str:
     return f"own {name}"
 
 
-def _referred(reference: str) -> Callable[..., Any]:
+def referred(reference: str) -> Callable[..., Any]:
+    """What `file.py:name` or `package.module:name` names.
+
+    Raises:
+        ShatterlabError: there is no such file, module or name, or it cannot be called.
+    """
     where, _, name = reference.rpartition(":")
     module = _from_file(*_file(where)) if where.endswith(".py") else _from_package(where)
     named: Any = module

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ..results import Store
+from .audits import audit_face, write_audit
 from .library import chart_library
 from .live import live_section
 from .page import page, sections, write
@@ -12,11 +13,13 @@ from .render import Section
 __all__ = [
     "Format",
     "Section",
+    "audit_face",
     "chart_library",
     "live_section",
     "page",
     "sections",
     "write",
+    "write_audit",
     "write_figures",
     "write_report",
 ]

@@ -14,6 +14,7 @@ from ..errors import ShatterlabError
 from ..results import Reader, Result, Store
 from ..results.table import RUN_ORDER, run_table
 from ..studies import CHAPTERS, STUDIES, Claim, Outcome, asked_of, found_of, judge, tables
+from .audits import CHAPTER, audit_sections, audits_of
 from .glossary import GLOSSARY
 from .library import chart_library
 from .own_networks import MOST_GROUPS, network_section, own_networks
@@ -41,7 +42,7 @@ def write(store: Store, results: Sequence[Result], out: Path) -> Path:
     Raises:
         ShatterlabError: there is nothing to report, or the file cannot be written.
     """
-    if not results and not any(found_of(store, asked, [])[1] for asked in asked_of(store)):
+    if not results and not audits_of(store) and not any(found_of(store, asked, [])[1] for asked in asked_of(store)):
         raise ShatterlabError(
             f"the store {store.path} holds no finished runs; start with 'shatterlab run learning-curves'."
         )
@@ -64,6 +65,7 @@ def page(parts: Sequence[Section], *, live: bool = False) -> str:
         library=Markup(chart_library()),
         live=live,
         own=any(part.id == "your-networks" for part in parts),
+        audits=any(part.id == CHAPTER for part in parts),
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )  # fmt: skip
 
@@ -101,6 +103,7 @@ def sections(store: Store, results: Sequence[Result], kept: dict[str, Any] | Non
     board = scoreboard(shown, outcomes)
     fully = not any(one.scaled for one in shown)
     parts = _own_networks(store, results, {id for one in asked for id in one.run_ids}, kept)
+    parts += audit_sections(store)
     parts.append(render("scoreboard", "scoreboard", board=board, counts=counts(board), fully=fully))
     for chapter, question in CHAPTERS.items():
         names = [name for name, study in STUDIES.items() if study.chapter == chapter]

@@ -1,0 +1,309 @@
+"""One call: a learner, data and a budget become an audit. Its fits are computations of a store."""
+
+import contextlib
+import json
+import pickle
+import sys
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from ..data import DATASETS, Data
+from ..data.splitting import standardized
+from ..engines import local
+from ..errors import ShatterlabError
+from ..files import write_whole
+from ..jobs import Computation
+from ..learners import Given, fit_of, given_learner, version_of
+from ..machine import cores
+from ..results import Measurement, Store
+from ..spec import make_spec
+from .audit import Audit, assemble
+from .budget import Costs, Purse, seconds_of, told
+from .driver import Driver, Failed, Sized, choose
+from .fits import Subject, stackable
+from .pool import Pool, pool_of
+
+WORTH_PROCESSES = 20.0
+"""Fits are spread over processes where they are expected to take so many seconds together; a start takes four."""
+
+
+def audit(
+    learner: Any,
+    data: Any,
+    budget: str | float = "5m",
+    *,
+    store: Store | Path | str | None = None,
+    seed: int = 0,
+    jobs: int = 1,
+    n: int | None = None,
+    unlabelled: Any = None,
+    surrogate: str | None = None,
+    data_dir: Path | str | None = None,
+    device: str = "auto",
+    quiet: bool = False,
+    clock: Callable[[], float] = monotonic,
+    **dials: Any,
+) -> Audit:
+    """Asks the paper's questions, and its closing ones, of a learner on data.
+
+    Only training examples are fitted, scored and ranked; the test set, or a fifth of the examples where there is none,
+    is predicted alone. Every fit is kept in the store at once: an audit that was killed goes on where it was, and a
+    larger budget extends a smaller one. The budget decides how many examples, draws and subsets there are.
+
+    Args:
+        learner: whatever has `fit(X, y)` and `predict(X)` (it is cloned for each fit), an `nn.Module` class or a
+            function that returns one (trained as `run` trains it), a function `fit(X, y, seed) -> predict`, the name of
+            a network of the house, or a reference such as `'mine.py:Net'` or
+            `'sklearn.ensemble:RandomForestClassifier'`.
+        data: everything that `run` takes; for estimators and functions also texts, sparse matrices, and frames with
+            texts or missing values.
+        budget: seconds, or `"90s"`, `"5m"`, `"2h"`; at least ten seconds.
+        store: where fits are kept, a folder or a `Store`; by default `shatterlab-runs`.
+        seed: seed of everything that is drawn.
+        jobs: processes at a time; 1 stays in this one.
+        n: number of training examples to audit; by default as many as the budget allows, drawn at random. It is kept
+            for later budgets.
+        unlabelled: inputs without labels, as those of the data, for a certificate that needs none.
+        surrogate: `"kernel"` ranks labels by a kernel on random filters, too, which is not the learner; images only.
+        data_dir: the folder in which data are looked for first.
+        device: where networks are trained: `auto`, `cpu` or `cuda`.
+        quiet: whether nothing is said on stderr.
+        clock: seconds now; for tests.
+        dials: dials of a network's training, as in `make_spec`: `batch_size=32`, `learning_rate=0.05`, `epochs=50`.
+
+    Returns:
+        The audit: `verdict`, `table()`, `scores()`, `figure()`, `to_html()`.
+
+    Raises:
+        ShatterlabError: the learner or the data are not accepted, or the learner cannot be fitted to them.
+
+    >>> import tempfile
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> found = audit(KNeighborsClassifier(1), load_iris(return_X_y=True), "15s", store=tempfile.mkdtemp(), quiet=True)
+    >>> found.answer
+    'memorizes'
+    """
+    seconds = seconds_of(budget)
+    purse = Purse(seconds, clock)
+    if jobs < 1 or (n is not None and n < 4) or surrogate not in (None, "kernel"):
+        raise ShatterlabError("jobs is at least 1, n at least 4, and surrogate is 'kernel' or left out.")
+    kept = store if isinstance(store, Store) else Store() if store is None else Store(store)
+    given = given_learner(learner)
+    if dials and given.kind != "network":
+        raise ShatterlabError(
+            f"{next(iter(dials))} is a dial of a network's training, and {given.name} is none; set it on "
+            "the learner itself."
+        )
+    epochs = dials.pop("epochs", None)
+    pool, found = pool_of(_found_in(data, data_dir), given)
+    subject = _subject(given, pool, found, dials, clock, device)
+    if unlabelled is not None:
+        subject = _with_unlabelled(subject, unlabelled)
+    say = _Said(quiet, purse)
+    session = _Session(kept, purse, jobs, say)
+    plan = kept.path / "audits" / f"{subject.version}-{pool.version}-{seed}.plan.json"
+    try:
+        sized = _sized(session, subject, purse, seed, epochs, n, plan, say)
+        subject = _cut(subject, sized, seed)
+        driver = Driver(subject, purse, seed, sized.costs, say)
+        findings = session.follow(driver.run())
+    except Failed as failure:
+        raise ShatterlabError(
+            f"{given.name} cannot be audited on {pool.name}: {str(failure).rstrip('.')}; mend that first."
+        ) from None
+    done = assemble(subject, findings, purse, len(pool), seed, surrogate)
+    _keep(kept, done, subject, seed)
+    say(f"done after {told(purse.spent)}")
+    return done
+
+
+def _found_in(data: Any, data_dir: Path | str | None) -> Any:
+    from ..data import load
+
+    return load(data, data_dir) if isinstance(data, str) and data in DATASETS else data
+
+
+def _subject(
+    given: Given, pool: Pool, data: Data | None, dials: Mapping[str, Any], clock: Callable[[], float], device: str
+) -> Subject:
+    if given.kind != "network":
+        pool, fit = _shaped(given, pool)
+        return Subject(given, pool, fit, version_of(given), seconds=clock)
+    from ..learners.networks import Networks
+    from ..models.content import content_of
+    from ..own import on_own
+    from ..training.preflight import preflight
+
+    assert data is not None
+    house = isinstance(given.thing, str)
+    spec = make_spec(**dials, **({"model": given.thing} if house else {}))
+    if data.name in DATASETS:
+        spec = spec.on(data=data.name)
+    spec, network, own = on_own(spec, None if house else given.thing, None if data.name in DATASETS else data)
+    if data.version is not None and own is None:
+        spec = spec.on(data=data.name)
+    seen = standardized(data) if spec.preprocessing == "standardize" else data
+    seen = seen.as_images() if house else seen
+    if spec.preprocessing == "standardize":
+        spec = spec.model_copy(update={"preprocessing": "none"})
+    networks = Networks(spec, network, seen.train.shape, seen.train.classes, 20, seen.train.inputs.dtype == np.uint8,
+                        device)  # fmt: skip
+    if network is not None:
+        preflight(networks.build(0), spec, seen.train)
+    pool = replace(pool, X=seen.train.inputs, X_test=seen.test.inputs)
+    dump = spec.model_dump(mode="json", exclude={"seed", "data_seed", "training_seed", "n", "n_test", "epochs"})
+    version = content_of(json.dumps(dump, sort_keys=True))
+    return Subject(given, pool, networks.fit, version, networks, clock)
+
+
+def _shaped(given: Given, pool: Pool) -> tuple[Pool, Callable[..., Any]]:
+    """Inputs with several axes as an estimator takes them: as they are if it can, else one row of numbers each."""
+    fit = fit_of(given, pool.classes)
+    if given.kind != "estimator" or not isinstance(pool.X, np.ndarray) or pool.X.ndim <= 2:
+        return pool, fit
+    few = np.concatenate([np.flatnonzero(pool.y == c)[:3] for c in range(min(3, pool.classes))])
+    with contextlib.suppress(Exception):
+        fit(pool.X[few], pool.y[few], 0)(pool.X[few])
+        return pool, fit
+    flat, flat_test = (part.reshape(len(part), -1) for part in (pool.X, pool.X_test))
+    return replace(pool, X=flat, X_test=flat_test), fit
+
+
+def _with_unlabelled(subject: Subject, unlabelled: Any) -> Subject:
+    from ..data.dataset import digest
+
+    pool = subject.pool
+    inputs = unlabelled
+    if isinstance(pool.X, np.ndarray):
+        inputs = np.asarray(unlabelled)
+        if inputs.dtype == np.uint8 and pool.X.dtype != np.uint8:
+            inputs = inputs.astype(np.float32) / 255
+        if inputs.shape[1:] != pool.X.shape[1:]:
+            inputs = inputs.reshape(len(inputs), -1)
+        if inputs.shape[1:] != pool.X.shape[1:] or not len(inputs):
+            raise ShatterlabError(
+                f"unlabelled inputs have the shape {np.shape(unlabelled)} and those of the data {pool.X.shape}; they "
+                "must agree but for their number."
+            )
+        inputs = inputs.astype(pool.X.dtype)
+    version = digest(inputs)[:16] if isinstance(inputs, np.ndarray) else str(len(inputs))
+    return replace(subject, unlabelled=inputs, unlabelled_version=version)
+
+
+def _sized(
+    session: "_Session", subject: Subject, purse: Purse, seed: int, epochs: int | None, n: int | None, plan: Path,
+    say: "_Said",
+) -> Sized:  # fmt: skip
+    """How large the audit is: as an earlier one of the same learner and data was, or as the budget allows."""
+    sized: Sized = session.follow(choose(subject, purse, seed, epochs, n))
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        kept = json.loads(plan.read_text(encoding="utf-8"))
+        if n is None and epochs is None and 4 <= int(kept["n"]) <= len(subject.pool):
+            if int(kept["n"]) < sized.n:
+                say(f"n = {int(kept['n']):,} as in the audit that this one extends; n={sized.n} would begin anew")
+            return Sized(int(kept["n"]), kept["steps"] and int(kept["steps"]), sized.costs)
+    plan.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(plan, json.dumps({"n": sized.n, "steps": sized.steps}).encode())
+    return sized
+
+
+def _cut(subject: Subject, sized: Sized, seed: int) -> Subject:
+    subject = replace(subject, pool=subject.pool.first(sized.n, seed))
+    if subject.networks is None:
+        return subject
+    networks = replace(subject.networks, steps=sized.steps)
+    return replace(subject, networks=networks, fit=networks.fit)
+
+
+class _Said:
+    """Progress on stderr: a line for each part, with the time that is left."""
+
+    def __init__(self, quiet: bool, purse: Purse) -> None:
+        self.quiet, self.purse = quiet, purse
+
+    def __call__(self, text: str) -> None:
+        if not self.quiet:
+            left = max(0.0, self.purse.budget - self.purse.spent)
+            print(f"[{told(max(0.0, self.purse.spent))}, {told(left)} left] {text}", file=sys.stderr, flush=True)
+
+
+class _Session:
+    """Does the computations that a generator asks for, and sends it what came of them."""
+
+    def __init__(self, store: Store, purse: Purse, jobs: int, say: _Said) -> None:
+        self.store, self.purse, self.jobs, self.say = store, purse, jobs, say
+
+    def follow(self, asks: Generator[list[Computation], Sequence[Mapping[str, Any]], Any]) -> Any:
+        """Runs a generator of computations to its end and returns its value."""
+        answer: Any = None
+        while True:
+            try:
+                wanted = asks.send(answer)
+            except StopIteration as end:
+                return end.value
+            answer = self._do(wanted)
+
+    def _do(self, wanted: Sequence[Computation]) -> list[Mapping[str, Any]]:
+        records: dict[str, Mapping[str, Any]] = {}
+        for job in wanted:
+            if (kept := job.kept(self.store)) is not None:
+                records[job.id] = kept.records[0]
+                self.purse.kept += float(kept.records[0]["seconds"]) / self.jobs
+        missing = [job for job in wanted if job.id not in records]
+        if missing:
+            for ended in local.do(missing, self.store, workers=self._workers(missing), units=self._units(missing)):
+                records[ended.job.id] = (
+                    {"failed": ended.error, "seconds": 0.0} if ended.kept is None else self._record(ended.kept)
+                )
+        return [records[job.id] for job in wanted]
+
+    def _record(self, kept: Any) -> Mapping[str, Any]:
+        assert isinstance(kept, Measurement)
+        record: Mapping[str, Any] = kept.records[0]
+        if "failed" in record:  # it may have been the machine or the time, so that the next audit tries again
+            (self.store.path / "measured" / f"{kept.id}.json").unlink(missing_ok=True)
+        return record
+
+    def _units(self, missing: Sequence[Computation]) -> list[list[Computation]]:
+        """Fits that are done at once: networks that are faster as a stack, with equally many examples."""
+        groups: dict[Any, list[Computation]] = {}
+        for job in missing:
+            key = (job.settings["kind"], job.settings.get("size")) if job.together else job.id
+            groups.setdefault(key, []).append(job)
+        from ..learners.networks import LARGEST_STACK
+
+        return [
+            group[start : start + LARGEST_STACK]
+            for group in groups.values()
+            for start in range(0, len(group), LARGEST_STACK)
+        ]
+
+    def _workers(self, missing: Sequence[Computation]) -> int:
+        if self.jobs == 1 or len(missing) == 1:
+            return 1
+        objects = missing[0].objects or {}
+        try:
+            pickle.dumps(objects)
+        except Exception as error:
+            raise ShatterlabError(
+                f"the learner cannot be sent to another process ({error}); put it into a file and name it "
+                "'file.py:name', or leave jobs at 1."
+            ) from None
+        return min(self.jobs, cores(), len(missing))
+
+
+def _keep(store: Store, done: Audit, subject: Subject, seed: int) -> None:
+    """Keeps what the report shows of the audit, in place of that of a smaller budget."""
+    folder = store.path / "audits"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{subject.version}-{subject.pool.version}-{seed}.json"
+    write_whole(path, json.dumps(done.record).encode())
+
+
+__all__ = ["Costs", "audit", "stackable"]

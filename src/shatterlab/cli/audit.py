@@ -1,0 +1,90 @@
+"""`shatterlab audit`: the paper's questions, and its closing ones, asked of one's own learner."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from ..results.store import DEFAULT_STORE
+from .flags import DataDir, Device, Json, StoreDir, print_json
+
+
+def command(
+    learner: Annotated[str, tyro.conf.Positional],
+    /,
+    data: str = "digits",
+    budget: str = "5m",
+    store: StoreDir = DEFAULT_STORE,
+    out: Path | None = None,
+    scores: Path | None = None,
+    n: int | None = None,
+    seed: int = 0,
+    jobs: int = 1,
+    unlabelled: str | None = None,
+    surrogate: Literal["kernel"] | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    optimizer: Literal["sgd", "adam", "adamw"] | None = None,
+    device: Device = "auto",
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Does this learner memorize or does it generalize, what is guaranteed, and which labels look wrong?
+
+    The same command again goes on where it was; a larger budget extends a smaller one.
+
+    Examples: shatterlab audit my_models.py:make_net --data npz:mine.npz --budget 5m --out audit.html;
+    shatterlab audit sklearn.ensemble:RandomForestClassifier --data csv:patients.csv?label=outcome
+
+    Args:
+        learner: file.py:name or package.module:name of an estimator, of a network or of a function fit(X, y, seed); or
+            a network of `shatterlab list models`.
+        data: Data set, or csv:PATH?label=COLUMN, parquet:PATH?label=COLUMN, npz:PATH, folder:PATH.
+        budget: Seconds, or 90s, 5m, 2h.
+        out: The page. Default: audit.html in the store.
+        scores: A CSV file for the score of each example.
+        n: Training examples to audit. Default: as many as the budget allows.
+        seed: Seed of everything that is drawn.
+        jobs: Processes at a time.
+        unlabelled: An .npy file of inputs without labels, for a certificate that needs none.
+        surrogate: kernel ranks the labels of images by a kernel, too, which is not the learner.
+        epochs: Passes of a network over the examples. Default: as the budget allows.
+        batch_size: Of a network. Default: 128.
+        learning_rate: Of a network. Default: 0.01, and 0.001 for adam.
+        optimizer: Of a network. Default: sgd.
+        device: Where networks are trained; auto is CUDA where there is one.
+    """
+    from ..auditing import audit
+    from ..errors import ShatterlabError
+
+    given: dict[str, Any] = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "optimizer": optimizer,
+    }
+    without = None
+    if unlabelled is not None:
+        import numpy as np
+
+        try:
+            without = np.load(unlabelled, allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise ShatterlabError(f"{unlabelled} cannot be read as an .npy file ({error}); name another.") from None
+    dials = {name: value for name, value in given.items() if value is not None}
+    found = audit(
+        learner, data, budget, store=store, seed=seed, jobs=jobs, n=n, unlabelled=without, surrogate=surrogate,
+        data_dir=data_dir, device=device, **dials,
+    )  # fmt: skip
+    page = found.to_html(out or store / "audit.html")
+    if scores is not None:
+        try:
+            scores.parent.mkdir(parents=True, exist_ok=True)
+            found.scores().write_csv(scores)
+        except OSError as error:
+            raise ShatterlabError(f"cannot write {scores} ({error}); name another file with --scores.") from None
+    if json:
+        print_json({name: value for name, value in found.record.items() if name != "charts"})
+        return
+    print(f"{found}\n\nPage: {page.resolve()}" + (f"\nScores: {scores.resolve()}" if scores else ""))

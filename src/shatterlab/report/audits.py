@@ -1,0 +1,75 @@
+"""Audits on a page: one alone, or those of a store in a chapter of the report. They come as JSON values."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from ..errors import ShatterlabError
+from ..results import Store
+from .library import chart_library
+from .render import Section, as_json, environment, render
+
+CHAPTER = "your-audits"
+
+
+def audits_of(store: Store) -> list[Mapping[str, Any]]:
+    """The records of the finished audits of a store, by title; files that cannot be read are passed over."""
+    records = []
+    for path in sorted((store.path / "audits").glob("*.json")):
+        if path.name.endswith(".plan.json"):
+            continue
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(record, dict) and {"title", "card", "parts", "charts"} <= record.keys():
+            records.append(record)
+    return sorted(records, key=lambda record: str(record["title"]))
+
+
+def audit_section(record: Mapping[str, Any], *, alone: bool = False) -> Section:
+    """The section of one audit."""
+    id = f"{CHAPTER}-{hashlib.sha256(json.dumps(record['versions']).encode()).hexdigest()[:8]}-{record['seed']}"
+    charts = {f"{id}-{name}": chart for name, chart in record["charts"].items()}
+    return render(id, "audit", charts=charts, audit=record, alone=alone)
+
+
+def audit_sections(store: Store) -> list[Section]:
+    """The chapter of the audits of a store; nothing where there are none."""
+    records = audits_of(store)
+    if not records:
+        return []
+    question = "What a budget told of each learner: does it memorize, what is guaranteed, which labels to look at?"
+    chapter = render(CHAPTER, "chapter", title="Your audits", question=question, missing=[])
+    return [chapter, *map(audit_section, records)]
+
+
+def write_audit(record: Mapping[str, Any], out: Path) -> Path:
+    """Writes one audit as a page that needs no connection.
+
+    Raises:
+        ShatterlabError: the file cannot be written.
+    """
+    section = audit_section(record, alone=True)
+    html = environment().get_template("page.html.jinja").render(
+        parts=[Markup(section.html)], chapters=[], charts=as_json(section.charts), library=Markup(chart_library()),
+        live=False, alone=record["title"], made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    )  # fmt: skip
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(html, encoding="utf-8")
+    except OSError as error:
+        raise ShatterlabError(f"cannot write {out} ({error.strerror}); name another file with --out.") from None
+    return out
+
+
+def audit_face(record: Mapping[str, Any]) -> str:
+    """An audit in a notebook: its title and its five sentences."""
+    sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in record["card"])
+    return f"<b>{escape(record['title'])}</b><ul>{sentences}</ul>"
