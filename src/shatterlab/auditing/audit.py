@@ -78,7 +78,12 @@ class Audit:
 
         if not self._charts:
             raise ShatterlabError("there is nothing to draw, as the budget left those parts out; give the audit more.")
-        return altair.vconcat(*self._charts.values()).resolve_scale(color="independent", strokeDash="independent")
+        charts = [chart.copy() for chart in self._charts.values()]
+        config = charts[0].config
+        for chart in charts:
+            chart.config = altair.Undefined  # which only the outermost chart may have
+        whole = altair.vconcat(*charts, config=config)
+        return whole.resolve_scale(color="independent", strokeDash="independent")
 
     def to_html(self, path: Path | str) -> Path:
         """Writes the audit as one HTML page that needs no connection.
@@ -184,6 +189,7 @@ def _facts(
     pool = subject.pool
     true, random = found.conditions["true-labels"], found.conditions["random-labels"]
     partial = found.conditions.get("partial-labels")
+    changed = sum(record["changed"] for record in partial or ())
     weights = true[0].get("weights")
     slowdown, unit = _slowdown(true, random)
     exact = found.capacities.exact if found.capacities else None
@@ -209,9 +215,7 @@ def _facts(
         capacity=exact,
         linear=theory,
         memorized=None if memory is None else (memory.mean, memory.mean_error, memory.draws),
-        changed_fitted=Share.of([r["changed_fitted"] for r in partial], partial[0]["changed"])
-        if partial and partial[0]["changed"]
-        else None,
+        changed_fitted=Share.of([sum(r["changed_fitted"] for r in partial)], changed) if partial and changed else None,
         rademacher=None if found.signs is None else (found.signs.value, found.signs.error, found.signs.draws),
         bound=bounds.held_out(wrong, true[0]["of_test"]),
         random_bound=None if without is None else (without["bound"], without["verdict"]),

@@ -36,6 +36,10 @@ SIGN_DRAWS = (1, 2, 3, 5, 7, 10, 20, 40)
 SUBSETS = (15, 30, 60, 100, 200, 400, 1_000, 2_000)
 """The number of subsets grows through these, or ends in between where the budget ends."""
 REPEATS = (1, 2, 3, 5, 10)
+PATIENCE = 5.0
+"""A fit is given up after these seconds, or after twenty times what it is expected to take where that is more."""
+WORTH_PROCESSES = 20.0
+"""Fits are spread over processes where they are expected to take so many seconds together; a start takes four."""
 CONDITIONS: tuple[tuple[str, float | None], ...] = (
     ("true-labels", None),
     ("random-labels", None),
@@ -83,12 +87,20 @@ class Driver:
         seed: seed of all draws.
         costs: what fits of this learner have cost so far.
         tell: called with a sentence when a part begins or is left out.
+        processes: how many fits are done at a time.
     """
 
     def __init__(
-        self, subject: Subject, purse: Purse, seed: int, costs: Costs, tell: Callable[[str], None] = lambda text: None
+        self,
+        subject: Subject,
+        purse: Purse,
+        seed: int,
+        costs: Costs,
+        tell: Callable[[str], None] = lambda text: None,
+        processes: int = 1,
     ) -> None:
         self.subject, self.purse, self.seed, self.costs, self.tell = subject, purse, seed, costs, tell
+        self.processes = processes
         self.found = Findings()
         self.n = len(subject.pool)
 
@@ -117,7 +129,7 @@ class Driver:
     def _fits(self, part: str, asked: Sequence[Asked]) -> Generator[list[Computation], Sequence[Record], list[Record]]:
         """Asks for fits, and raises `Failed` if one of them failed."""
         remaining = self.purse.budget * 1.1 - self.purse.spent
-        limit = max(1.0, min(remaining, max(5.0, 20 * self.costs.of(self.n, random=True))))
+        limit = max(1.0, min(remaining, max(PATIENCE, 20 * self.costs.of(self.n, random=True))))
         records = list((yield [computation(one, self.subject, self.seed, limit) for one in asked]))
         for one, record in zip(asked, records, strict=True):
             if "failed" in record:
@@ -170,7 +182,7 @@ class Driver:
         records: list[Record] = []
         for draws in SIGN_DRAWS:
             new = [Asked("signs", {"index": index}) for index in range(len(records), draws)]
-            if not self._afford(len(new) * self._together("signs") * self.costs.of(self.n, random=True), until):
+            if not self._afford(len(new) * self.costs.of(self.n, random=True), until):
                 break
             records += yield from self._fits("rademacher", new)
         if not records:
@@ -180,7 +192,7 @@ class Driver:
     def _capacity(self, until: float) -> Asks:
         known: dict[capacity.Probe, Outcome] = {}
         # A search doubles n until the learner fails and bisects then, which is about four of the largest fits.
-        a_draw = 4 * self._together("probe") * self.costs.of(self.n, random=True)
+        a_draw = 4 * self.costs.of(self.n, random=True)
         done = 0
         for draws, curve_draws, fresh in STAGES:
             if not self._afford((draws - done) * a_draw, until):
@@ -231,7 +243,7 @@ class Driver:
 
     def _subsets(self, until: float) -> Asks:
         until = self.purse.budget * 0.98
-        one = self._together("subset") * self.costs.of(round(memorization.SHARE * self.n), random=False)
+        one = self.costs.of(round(memorization.SHARE * self.n), random=False) / self.processes
         folds = min(label_errors.FOLDS, self.n)
         if not self._afford(SUBSETS[0] * one, until):
             # Five folds are what a ranking of label errors needs at the least.
@@ -248,8 +260,8 @@ class Driver:
         done = 0
         for goal in SUBSETS:
             while done < goal:
-                one = self._together("subset") * self.costs.of(round(memorization.SHARE * self.n), random=False)
-                room = max(0, int((until - self.purse.spent) / max(one, 1e-6)))
+                one = self.costs.of(round(memorization.SHARE * self.n), random=False) / self.processes
+                room = int(max(0.0, until - self.purse.spent) / max(one, 1e-6))
                 batch = min(goal - done, max(room, 1) if done < 2 else room, self._batch())
                 if batch == 0:
                     return
@@ -265,15 +277,13 @@ class Driver:
             if record["note"] and record["note"] not in self.found.notes:
                 self.found.notes.append(record["note"])
 
-    def _together(self, kind: str) -> float:
-        """How long a fit takes, as a share of one alone, where several are done at once."""
-        return 1.0
-
     def _batch(self) -> int:
         """How many subsets are asked for at once."""
         if stackable(Asked("subset", {"index": 0}), self.subject):
             return 32
-        return 8
+        # Processes take seconds to start, so that they are given more to do at once.
+        worth = WORTH_PROCESSES / self.costs.of(round(memorization.SHARE * self.n), random=False)
+        return max(8, ceil(worth)) if self.processes > 1 else 8
 
 
 def _outcome(record: Record) -> Outcome:
@@ -340,12 +350,10 @@ def _choose_steps(
 ) -> Generator[list[Computation], Sequence[Record], Sized]:
     whole, batch = len(subject.pool), subject.networks.spec.batch_size
     trial = replace(subject, networks=replace(subject.networks, steps=20))
-    trial = replace(trial, fit=trial.networks.fit)
     size = min(whole, n or whole, 20 * batch)
     seconds = []
     for steps in (20, 60):
         trial = replace(trial, networks=replace(trial.networks, steps=steps))
-        trial = replace(trial, fit=trial.networks.fit)
         asked = Asked("timing", {"size": size, "random": True})
         (record,) = yield [computation(asked, trial, seed, max(1.0, 0.3 * purse.budget))]
         if "failed" in record:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..jobs import Computation
-from ..learners import Given
+from ..learners import Given, fit_of
 from ..measures import capacity, certificate, critical_samples, label_errors, memorization, rademacher
 from ..measures.fitting import Fit, Predict, finished, generator, length, predicted, probabilities_of, seed_of, take
 from .pool import Pool
@@ -39,7 +39,6 @@ class Subject:
     Args:
         given: the learner as the user named it.
         pool: the examples, already as few as the audit takes.
-        fit: the learner as measures know it.
         version: a hash of the content of the learner, with all dials of its training.
         networks: the learner as networks that can be trained as a stack; None for all others.
         seconds: the clock by which fits are timed.
@@ -49,12 +48,17 @@ class Subject:
 
     given: Given
     pool: Pool
-    fit: Fit
     version: str
     networks: Any = None
     seconds: Callable[[], float] = monotonic
     unlabelled: Any = None
     unlabelled_version: str = ""
+
+    @property
+    def fit(self) -> Fit:
+        """The learner as measures know it."""
+        fit: Fit = self.networks.fit if self.networks is not None else fit_of(self.given, self.pool.classes)
+        return fit
 
 
 class Asked(NamedTuple):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..corruption import CORRUPTIONS, corrupt
 from ..data import Data, Dataset, as_data
 from ..data.addresses import parse
-from ..data.arrays import MOST_TEST, TEST_SHARE, with_version
+from ..data.arrays import CHANNELS, MOST_TEST, TEST_SHARE, checked_inputs, with_version
 from ..data.dataset import digest
 from ..data.labels import map_labels
 from ..data.tables import as_polars, frame_at
@@ -189,8 +189,8 @@ def _as_taken(inputs: Any) -> Any:
     array = inputs if isinstance(inputs, np.ndarray) else None
     if array is not None and array.dtype.kind in "OU":
         return list(map(str, array)) if array.ndim == 1 else array
-    if array is not None and array.dtype.kind == "f" and not np.isfinite(array).all():
-        return array
+    if array is not None and array.dtype.kind == "f" and (array.ndim > 2 or not np.isfinite(array).all()):
+        return array  # with its axes in the user's order
     return None
 
 
@@ -221,7 +221,7 @@ def _assembled(name: str, X: Sequence[Any], y: Sequence[NDArray[Any]]) -> Pool:
     if len(X) == 2:
         place, place_test = (np.arange(len(labels)) for labels in mapped.labels)
         return Pool(X[0], mapped.labels[0], X[1], mapped.labels[1], mapped.classes, mapped.names, name, version,
-                    place, place_test, notes)  # fmt: skip
+                    place, place_test, notes, *map(_seen, X))  # fmt: skip
     n = len(mapped.labels[0])
     size = min(n // TEST_SHARE, MOST_TEST)
     if not size:
@@ -230,10 +230,19 @@ def _assembled(name: str, X: Sequence[Any], y: Sequence[NDArray[Any]]) -> Pool:
     train, test = np.sort(order[size:]), np.sort(order[:size])
     notes += (f"{size:,} of {n:,} examples were split off as the test set, the same ones for every seed.",)
     labels = mapped.labels[0]
+    parts = [take(X[0], rows) for rows in (train, test)]
     return Pool(
-        take(X[0], train), labels[train], take(X[0], test), labels[test], mapped.classes, mapped.names, name, version,
-        train, test, notes,
+        parts[0], labels[train], parts[1], labels[test], mapped.classes, mapped.names, name, version, train, test,
+        notes, *map(_seen, parts),
     )  # fmt: skip
+
+
+def _seen(inputs: Any) -> NDArray[Any] | None:
+    """Arrays with four axes and values in [0, 1] as images with their channels last, for people to look at."""
+    if not isinstance(inputs, np.ndarray) or inputs.ndim != 4 or not np.isfinite(inputs).all():
+        return None
+    images = checked_inputs("images", inputs)
+    return images if images.shape[3] in CHANNELS and 0 <= images.min() <= images.max() <= 1 else None
 
 
 def _content(inputs: Any) -> list[np.ndarray]:
@@ -241,8 +250,7 @@ def _content(inputs: Any) -> list[np.ndarray]:
     if hasattr(inputs, "tocsr"):
         return [inputs.data, inputs.indices, inputs.indptr]
     if hasattr(inputs, "columns"):
-        text = inputs.write_csv() if hasattr(inputs, "write_csv") else str(inputs)
-        return [np.frombuffer(text.encode(), np.uint8)]
+        return [np.frombuffer(as_polars(inputs).write_csv().encode(), np.uint8)]
     if isinstance(inputs, np.ndarray) and inputs.dtype.kind != "O":
         return [inputs]
     texts = map(str, inputs.ravel() if isinstance(inputs, np.ndarray) else inputs)

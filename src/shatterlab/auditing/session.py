@@ -23,13 +23,10 @@ from ..machine import cores
 from ..results import Measurement, Store
 from ..spec import make_spec
 from .audit import Audit, assemble
-from .budget import Costs, Purse, seconds_of, told
-from .driver import Driver, Failed, Sized, choose
-from .fits import Subject, stackable
+from .budget import Purse, seconds_of, told
+from .driver import WORTH_PROCESSES, Driver, Failed, Sized, choose
+from .fits import Subject
 from .pool import Pool, pool_of
-
-WORTH_PROCESSES = 20.0
-"""Fits are spread over processes where they are expected to take so many seconds together; a start takes four."""
 
 
 def audit(
@@ -85,7 +82,7 @@ def audit(
     >>> import tempfile
     >>> from sklearn.datasets import load_iris
     >>> from sklearn.neighbors import KNeighborsClassifier
-    >>> found = audit(KNeighborsClassifier(1), load_iris(return_X_y=True), "15s", store=tempfile.mkdtemp(), quiet=True)
+    >>> found = audit(KNeighborsClassifier(1), load_iris(return_X_y=True), "10s", store=tempfile.mkdtemp(), quiet=True)
     >>> found.answer
     'memorizes'
     """
@@ -111,7 +108,7 @@ def audit(
     try:
         sized = _sized(session, subject, purse, seed, epochs, n, plan, say)
         subject = _cut(subject, sized, seed)
-        driver = Driver(subject, purse, seed, sized.costs, say)
+        driver = Driver(subject, purse, seed, sized.costs, say, min(jobs, cores()))
         findings = session.follow(driver.run())
     except Failed as failure:
         raise ShatterlabError(
@@ -133,8 +130,7 @@ def _subject(
     given: Given, pool: Pool, data: Data | None, dials: Mapping[str, Any], clock: Callable[[], float], device: str
 ) -> Subject:
     if given.kind != "network":
-        pool, fit = _shaped(given, pool)
-        return Subject(given, pool, fit, version_of(given), seconds=clock)
+        return Subject(given, _shaped(given, pool), version_of(given), seconds=clock)
     from ..learners.networks import Networks
     from ..models.content import content_of
     from ..own import on_own
@@ -159,20 +155,20 @@ def _subject(
     pool = replace(pool, X=seen.train.inputs, X_test=seen.test.inputs)
     dump = spec.model_dump(mode="json", exclude={"seed", "data_seed", "training_seed", "n", "n_test", "epochs"})
     version = content_of(json.dumps(dump, sort_keys=True))
-    return Subject(given, pool, networks.fit, version, networks, clock)
+    return Subject(given, pool, version, networks, clock)
 
 
-def _shaped(given: Given, pool: Pool) -> tuple[Pool, Callable[..., Any]]:
+def _shaped(given: Given, pool: Pool) -> Pool:
     """Inputs with several axes as an estimator takes them: as they are if it can, else one row of numbers each."""
-    fit = fit_of(given, pool.classes)
     if given.kind != "estimator" or not isinstance(pool.X, np.ndarray) or pool.X.ndim <= 2:
-        return pool, fit
+        return pool
     few = np.concatenate([np.flatnonzero(pool.y == c)[:3] for c in range(min(3, pool.classes))])
     with contextlib.suppress(Exception):
+        fit = fit_of(given, pool.classes)
         fit(pool.X[few], pool.y[few], 0)(pool.X[few])
-        return pool, fit
+        return pool
     flat, flat_test = (part.reshape(len(part), -1) for part in (pool.X, pool.X_test))
-    return replace(pool, X=flat, X_test=flat_test), fit
+    return replace(pool, X=flat, X_test=flat_test)
 
 
 def _with_unlabelled(subject: Subject, unlabelled: Any) -> Subject:
@@ -217,8 +213,7 @@ def _cut(subject: Subject, sized: Sized, seed: int) -> Subject:
     subject = replace(subject, pool=subject.pool.first(sized.n, seed))
     if subject.networks is None:
         return subject
-    networks = replace(subject.networks, steps=sized.steps)
-    return replace(subject, networks=networks, fit=networks.fit)
+    return replace(subject, networks=replace(subject.networks, steps=sized.steps))
 
 
 class _Said:
@@ -238,6 +233,7 @@ class _Session:
 
     def __init__(self, store: Store, purse: Purse, jobs: int, say: _Said) -> None:
         self.store, self.purse, self.jobs, self.say = store, purse, jobs, say
+        self.recent: dict[str, float] = {}  # what the last fit of each kind took
 
     def follow(self, asks: Generator[list[Computation], Sequence[Mapping[str, Any]], Any]) -> Any:
         """Runs a generator of computations to its end and returns its value."""
@@ -254,13 +250,15 @@ class _Session:
         for job in wanted:
             if (kept := job.kept(self.store)) is not None:
                 records[job.id] = kept.records[0]
-                self.purse.kept += float(kept.records[0]["seconds"]) / self.jobs
+                self.purse.kept += float(kept.records[0]["seconds"]) / (self.jobs if len(wanted) > 1 else 1)
         missing = [job for job in wanted if job.id not in records]
         if missing:
             for ended in local.do(missing, self.store, workers=self._workers(missing), units=self._units(missing)):
-                records[ended.job.id] = (
+                record: Mapping[str, Any] = (
                     {"failed": ended.error, "seconds": 0.0} if ended.kept is None else self._record(ended.kept)
                 )
+                records[ended.job.id] = record
+                self.recent[wanted[0].settings["kind"]] = float(record["seconds"])
         return [records[job.id] for job in wanted]
 
     def _record(self, kept: Any) -> Mapping[str, Any]:
@@ -285,7 +283,8 @@ class _Session:
         ]
 
     def _workers(self, missing: Sequence[Computation]) -> int:
-        if self.jobs == 1 or len(missing) == 1:
+        together = len(missing) * self.recent.get(missing[0].settings["kind"], 0.0)
+        if self.jobs == 1 or len(missing) == 1 or together < WORTH_PROCESSES:
             return 1
         objects = missing[0].objects or {}
         try:
@@ -304,6 +303,3 @@ def _keep(store: Store, done: Audit, subject: Subject, seed: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{subject.version}-{subject.pool.version}-{seed}.json"
     write_whole(path, json.dumps(done.record).encode())
-
-
-__all__ = ["Costs", "audit", "stackable"]
