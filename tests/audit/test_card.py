@@ -59,6 +59,11 @@ def test_regularization_is_named_where_theory_allows_more() -> None:
     assert lines[4].startswith("Regularization, not dimension, limits it")
 
 
+def test_an_interval_that_holds_nothing_says_perhaps_none() -> None:
+    line = card(replace(MEMORIZES, suspects=(0.0, 3.0, 12.0, 1_400)))[3]
+    assert line.startswith("At most 12 of 1,400 labels look wrong, perhaps none (90 % interval 0 to 12)")
+
+
 def test_too_little_data_is_told_from_too_little_capacity() -> None:
     facts = replace(MEMORIZES, test_error=Share(0.61, 0.015, 1_000, 1), bound=0.64)
     assert "too little data (n = 1,400), not too little capacity" in card(facts)[4]

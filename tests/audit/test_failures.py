@@ -170,6 +170,12 @@ def test_missing_values_that_a_learner_does_not_take_end_in_a_sentence(tmp_path:
         audited(KNeighborsClassifier(1), (X, y), tmp_path)
 
 
+def test_a_learner_that_refuses_a_handful_of_examples_has_a_capacity_all_the_same(tmp_path: Path) -> None:
+    found = audited(KNeighborsClassifier(5), blobs(), tmp_path)
+    assert found.findings.capacities is not None
+    assert any("it refuses 2 examples" in sentence for sentence in found.cut)
+
+
 def test_constant_columns_do_no_harm(tmp_path: Path) -> None:
     X, y = blobs()
     X[:, 0] = 3
@@ -204,7 +210,9 @@ def test_texts_reach_a_pipeline(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     texts = [" ".join(rng.choice(words, 6)) for _ in range(80)]
     y = np.array(["red" in text for text in texts])
-    found = audited(make_pipeline(TfidfVectorizer(), LogisticRegression(C=100)), (texts, y), tmp_path)
+    found = audited(
+        make_pipeline(TfidfVectorizer(), LogisticRegression(C=100)), (texts, y), tmp_path, clock=time.monotonic
+    )
     assert "TfidfVectorizer + LogisticRegression" in found.record["title"]
     (suspects,) = [part for part in found.record["parts"] if part["id"] == "suspects"]
     assert suspects["examples"][0]["row"] in texts

@@ -150,7 +150,7 @@ def assemble(
         _certificate(facts, found),
         _memorized(subject, memory, influential),
         _suspects(subject, ranking, held_out, count, found, kernel),
-        _critical(found),
+        _critical(found, subject.pool.pictures is not None),
     ]
     cut = _cut(subject, found, purse, whole)
     for part in parts:
@@ -262,7 +262,7 @@ def _randomization(facts: Facts, found: Findings) -> dict[str, Any]:
                 _row(f"{name}: fits still improving", sum(not r["finished"] for r in records), None, "", repeats)
             )
     if facts.slowdown is not None:
-        rows.append(_row(f"random labels take times the {facts.slowdown_in}", facts.slowdown, None,
+        rows.append(_row(f"times the {facts.slowdown_in} of true labels that random ones take", facts.slowdown, None,
                          f"{len(found.conditions['random-labels'])} repeats", facts.n))  # fmt: skip
     words = {
         "memorizes": "It memorizes: random labels, which cannot be learnt, are fitted.",
@@ -368,7 +368,7 @@ def _suspects(
 ) -> dict[str, Any]:
     title, pool = "Likely label errors", subject.pool
     if ranking is None or held_out is None:
-        return _missing("subsets", title, found)
+        return _missing("suspects", title, found, "subsets")
     fits = len(found.subsets) or len(found.folds)
     sentences, rows = [f"Ranked by {ranking.method} over {fits} fits; memorization is no error detector."], []
     if count is not None:
@@ -395,23 +395,24 @@ def _suspects(
     return _part("suspects", title, sentences, rows, examples=examples)
 
 
-def _critical(found: Findings) -> dict[str, Any]:
+def _critical(found: Findings, pixels: bool) -> dict[str, Any]:
     title = "Critical samples"
     if not found.critical:
         return _missing("critical", title, found)
-    rows = []
-    for condition, record in found.critical.items():
-        unit = "of the range of a pixel" if record["pixels"] else "standard deviations"
-        for one in record["found"]:
-            rows.append(_row(f"{condition}: critical within {one['radius']:g} {unit}", one["share"], one["error"],
-                             f"points, {one['method']}", one["n"]))  # fmt: skip
-    method = next(iter(found.critical.values()))["found"][0]["method"]
+    unit = "of the range of a pixel" if pixels else "standard deviations"
+    rows = [
+        _row(f"{condition}: critical within {one['radius']:g} {unit}", one["share"], one["error"],
+             f"points, {one['method']}", one["n"])
+        for condition, shares in found.critical.items()
+        for one in shares
+    ]  # fmt: skip
+    method = next(iter(found.critical.values()))[0]["method"]
     text = f"Shares of points with another class nearby, lower bounds by {method}; compare conditions at equal radii."
     return _part("critical", title, [text], rows)
 
 
-def _missing(id: str, title: str, found: Findings) -> dict[str, Any]:
-    return _part(id, title, [f"Left out: {found.left_out.get(id, 'the budget ended before')}."], [])
+def _missing(id: str, title: str, found: Findings, part: str = "") -> dict[str, Any]:
+    return _part(id, title, [f"Left out: {found.left_out.get(part or id, 'the budget ended before')}."], [])
 
 
 def _cut(subject: Subject, found: Findings, purse: Purse, whole: int) -> list[str]:
@@ -540,12 +541,12 @@ def _charts(found: Findings, memory: memorization.Memorization | None, subject: 
     if len(found.critical) > 1:
         records = [
             {"radius": one["radius"], "share": one["share"], "condition": condition}
-            for condition, record in found.critical.items()
-            for one in record["found"]
+            for condition, shares in found.critical.items()
+            for one in shares
         ]
         charts["critical-shares"] = lines(
             records, "radius", "share", "condition", log_x=True, y_format="%", x_title="radius",
             y_title="critical training points", title="Points with another class nearby",
-            subtitle=f"{name}, {next(iter(found.critical.values()))['found'][0]['n']} points, a lower bound",
+            subtitle=f"{name}, {next(iter(found.critical.values()))[0]['n']} points, a lower bound",
         )  # fmt: skip
     return charts

@@ -169,6 +169,11 @@ def _look(facts: Facts) -> str:
             return (
                 f"No label of {of:,} looks wrong (90 % interval {low:.0f} to {high:.0f}); the least sure are {first}."
             )
+        if low < 1:
+            return (
+                f"At most {high:,.0f} of {of:,} labels look wrong, perhaps none (90 % interval {low:.0f} to "
+                f"{high:.0f}); look at examples {first} first."
+            )
         return (
             f"Between {low:,.0f} and {high:,.0f} of {of:,} labels look wrong (90 % interval around {expected:,.0f}); "
             f"look at examples {first} first."

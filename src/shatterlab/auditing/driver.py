@@ -24,6 +24,8 @@ FEWEST = 200
 """No audit takes fewer examples than this where there are more."""
 FIRST = 100
 """The first fit, which tells how long fits take, has so many examples."""
+FEW = 50
+"""A learner that raises on fewer random labels than this does not fit them; beyond, its capacity is left out."""
 FITS_OF_A_BUDGET = 60
 """The number of examples is chosen so that one fit to random labels takes at most this part of the budget."""
 NETWORK_FITS = 40
@@ -40,6 +42,8 @@ PATIENCE = 5.0
 """A fit is given up after these seconds, or after twenty times what it is expected to take where that is more."""
 WORTH_PROCESSES = 20.0
 """Fits are spread over processes where they are expected to take so many seconds together; a start takes four."""
+SEARCHED = ("true-labels", "random-labels", "gaussian-pixels")
+"""After a fit under one of these conditions critical samples are looked for."""
 CONDITIONS: tuple[tuple[str, float | None], ...] = (
     ("true-labels", None),
     ("random-labels", None),
@@ -54,7 +58,8 @@ class Findings:
 
     Args:
         conditions: the records of each condition, one a repeat.
-        capacities, signs, certificate, critical, subsets, folds, losses: of each part; None or empty without it.
+        critical: of each condition the shares of critical samples, one a radius.
+        capacities, signs, certificate, subsets, folds, losses: of each part; None or empty without it.
         left_out: of each part that is missing or cut, why.
         seconds, fits: of each part what it took, and how many fits.
     """
@@ -63,7 +68,7 @@ class Findings:
     capacities: capacity.Capacities | None = None
     signs: rademacher.Rademacher | None = None
     certificate: Record | None = None
-    critical: dict[str, Record] = field(default_factory=dict)
+    critical: dict[str, list[Record]] = field(default_factory=dict)
     subsets: list[memorization.SubsetOutcome] = field(default_factory=list)
     folds: list[memorization.SubsetOutcome] = field(default_factory=list)
     has_probabilities: bool = False
@@ -112,15 +117,20 @@ class Driver:
             "rademacher": ("random signs", self._signs),
             "capacity": ("capacity", self._capacity),
             "critical": ("critical samples", self._critical),
+            "losses": ("the losses of one training", self._losses),
             "subsets": ("memorization, influence and label errors", self._subsets),
         }
         for name, (title, part) in parts.items():
             until = self.purse.of(name)
+            if name == "losses" and self.subject.networks is None:
+                continue
             self.tell(f"{title}, for up to {told(max(0.0, until - self.purse.spent))}")
             began = self.purse.spent
             try:
                 yield from part(until)
             except Failed as failure:
+                if not {"true-labels", "random-labels"} <= self.found.conditions.keys():
+                    raise  # all else rests on these two
                 self.found.left_out[name] = str(failure)
                 self.tell(f"{title} left out: {failure}")
             self.found.seconds[name] = self.purse.spent - began
@@ -131,7 +141,12 @@ class Driver:
         remaining = self.purse.budget * 1.1 - self.purse.spent
         limit = max(1.0, min(remaining, max(PATIENCE, 20 * self.costs.of(self.n, random=True))))
         records = list((yield [computation(one, self.subject, self.seed, limit) for one in asked]))
-        for one, record in zip(asked, records, strict=True):
+        for place, (one, record) in enumerate(zip(asked, records, strict=True)):
+            if "failed" in record and one.kind == "probe" and one.settings["size"] < FEW and not record.get("hung"):
+                # Some learners refuse a handful of examples, which they therefore do not fit.
+                self._remark(f"it refuses {one.settings['size']} examples ({record['failed']})")
+                records[place] = {"wrong": one.settings["size"], "of": one.settings["size"], "finished": True}
+                continue
             if "failed" in record:
                 raise Failed(record["failed"])
             if one.kind in ("signs", "subset", "probe"):
@@ -229,17 +244,22 @@ class Driver:
                 return end.value
 
     def _critical(self, until: float) -> Asks:
-        if not self.subject.pool.numeric or self.subject.pool.X.dtype.kind == "i":
+        if not (self.subject.pool.numeric and self.subject.pool.X.dtype.kind != "i"):
             raise Failed("it needs inputs that are an array of finite numbers")
-        for name in ("true-labels", "random-labels", "gaussian-pixels"):
-            random = name != "true-labels"
-            if self._afford(1.5 * self.costs.of(self.n, random=random), until):
-                (record,) = yield from self._fits("critical", [Asked("critical", {"condition": name})])
-                self.found.critical[name] = record
+        expected = 1.5 * self.costs.of(self.n, random=True)
+        for name in SEARCHED:
+            if not self._afford(expected, until):
+                break
+            (record,) = yield from self._fits("critical", [Asked("critical", {"condition": name})])
+            self.found.critical[name] = record["found"]
+            expected = record["seconds"]
         if not self.found.critical:
             raise Failed("one fit takes longer than its share of the budget")
-        if self.subject.networks is not None and self._afford(2 * self.costs.of(self.n, random=False), self.purse.left):
-            (self.found.losses,) = yield from self._fits("critical", [Asked("losses", {})])
+
+    def _losses(self, until: float) -> Asks:
+        if not self._afford(2 * self.costs.of(self.n, random=False), until):
+            raise Failed("one training takes longer than its share of the budget")
+        (self.found.losses,) = yield from self._fits("losses", [Asked("losses", {})])
 
     def _subsets(self, until: float) -> Asks:
         until = self.purse.budget * 0.98
@@ -274,13 +294,16 @@ class Driver:
     def _note(self, records: Sequence[Record]) -> None:
         self.found.has_probabilities = all(record["has_probabilities"] for record in records)
         for record in records:
-            if record["note"] and record["note"] not in self.found.notes:
-                self.found.notes.append(record["note"])
+            self._remark(record["note"])
+
+    def _remark(self, note: str) -> None:
+        if note and note not in self.found.notes:
+            self.found.notes.append(note)
 
     def _batch(self) -> int:
         """How many subsets are asked for at once."""
         if stackable(Asked("subset", {"index": 0}), self.subject):
-            return 32
+            return 64
         # Processes take seconds to start, so that they are given more to do at once.
         worth = WORTH_PROCESSES / self.costs.of(round(memorization.SHARE * self.n), random=False)
         return max(8, ceil(worth)) if self.processes > 1 else 8
@@ -319,10 +342,15 @@ def choose(
         return (yield from _choose_steps(subject, purse, seed, epochs, n))
     allowed = purse.budget / FITS_OF_A_BUDGET
     size = min(whole, n or whole, FIRST)
+    # The first fit of a process imports what the learner needs, and says little of those that follow.
+    yield [
+        computation(Asked("timing", {"size": size, "random": False, "warm": False}), subject, seed, 0.3 * purse.budget)
+    ]
+    began = purse.spent
     while True:
         records = []
         for random in (False, True):
-            asked = Asked("timing", {"size": size, "random": random})
+            asked = Asked("timing", {"size": size, "random": random, "warm": True})
             (record,) = yield [computation(asked, subject, seed, max(1.0, 0.3 * purse.budget))]
             if "failed" in record:
                 raise Failed(record["failed"])
@@ -334,7 +362,7 @@ def choose(
         following = min(largest, 3 * size)
         if n is None and max(costs.of(following, random=random) for random in (False, True)) > allowed:
             break
-        if purse.spent > 0.1 * purse.budget:
+        if purse.spent - began > 0.1 * purse.budget:
             break
         size = following
     if n is not None:
@@ -354,7 +382,7 @@ def _choose_steps(
     seconds = []
     for steps in (20, 60):
         trial = replace(trial, networks=replace(trial.networks, steps=steps))
-        asked = Asked("timing", {"size": size, "random": True})
+        asked = Asked("timing", {"size": size, "random": True, "warm": steps > 20})
         (record,) = yield [computation(asked, trial, seed, max(1.0, 0.3 * purse.budget))]
         if "failed" in record:
             raise Failed(record["failed"])

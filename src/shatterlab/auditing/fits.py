@@ -26,6 +26,8 @@ RADII = (0.01, 0.03, 0.1)
 standard deviations of a column (an assumption)."""
 CRITICAL_POINTS = 200
 """At most this many points are searched for critical samples."""
+RANDOM_TRIES = 25
+"""A learner without gradients is asked about so many places around each point."""
 TEST_POINTS = 300
 """The influence of training examples on at most this many test points is measured."""
 DECIMALS = 4
@@ -341,52 +343,54 @@ def _fold(subject: Subject, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _critical(subject: Subject, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Fits under a condition and looks for critical samples among the training inputs, alike for all conditions."""
-    pool, seed = subject.pool, settings["seed"]
-    X, y, _ = pool.under(settings["condition"], None, seed)
+    """Fits under a condition and looks for critical samples among the training inputs, the same places under each."""
+    seed = settings["seed"]
+    X, y, _ = subject.pool.under(settings["condition"], None, seed)
     predict = subject.fit(X, y, seed_of(seed, "weights of condition", 0))
-    rows = generator(seed, "critical points", 0).permutation(len(pool))[:CRITICAL_POINTS]
+    rows = generator(seed, "critical points", 0).permutation(len(X))[:CRITICAL_POINTS]
     points = np.asarray(X)[rows].astype(np.float32)
-    scale, low, high = 1.0, None, None
-    pixels = subject.pool.pictures is not None
-    if pixels:
-        scale = 255.0 if np.asarray(X).dtype == np.uint8 else 1.0
-        low, high = 0.0, scale
-        points = np.clip(points, low, high)
-    elif points.ndim == 2:
+    unit: Any = np.float32(1)
+    low, high = None, None
+    if subject.pool.pictures is not None:
+        unit = np.float32(255 if np.asarray(X).dtype == np.uint8 else 1)
+        low, high = 0.0, 1.0
+        points = np.clip(points, 0, unit)
+    elif points.ndim == 2:  # a column is measured in its standard deviations
         deviations = np.asarray(X).std(axis=0)
-        deviations = np.where(deviations > 0, deviations, 1).astype(np.float32)
-    radii = [scale * radius for radius in RADII]
+        unit = np.where(deviations > 0, deviations, 1).astype(np.float32)
     if subject.networks is not None:
-        found = critical_samples.gradient_search(_on_raw(predict), points, radii, low=low, high=high, seed=seed)
-    elif pixels or points.ndim != 2:
-        found = critical_samples.random_search(
-            lambda inputs: predicted(predict, inputs), points, radii, low=low, high=high, draws=25, seed=seed
+        found = critical_samples.gradient_search(
+            _on_raw(predict, unit), points / unit, RADII, low=low, high=high, seed=seed
         )
     else:
+
+        def classes(inputs: Any) -> NDArray[np.int64]:
+            return predicted(predict, (inputs * unit).astype(np.asarray(X).dtype))
+
         found = critical_samples.random_search(
-            lambda inputs: predicted(predict, inputs * deviations), points / deviations, radii, draws=25, seed=seed
+            classes, points / unit, RADII, low=low, high=high, draws=RANDOM_TRIES, seed=seed
         )
     return {
         "found": [
-            {"radius": radius, "share": one.share, "error": one.error, "n": one.n, "method": one.method}
-            for radius, one in zip(RADII, found, strict=True)
-        ],
-        "pixels": pixels,
+            {"radius": one.radius, "share": one.share, "error": one.error, "n": one.n, "method": one.method}
+            for one in found
+        ]
     }
 
 
-def _on_raw(trained: Any) -> Any:
-    """A trained network as a module that takes inputs as they are in the pool, preprocessing included."""
+def _on_raw(trained: Any, unit: Any) -> Any:
+    """A trained network as a module that takes inputs of the pool divided by `unit`, preprocessing included."""
+    import torch
     from torch import nn
 
     class OnRaw(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.model = trained.model
+            self.unit = torch.from_numpy(np.asarray(unit))
 
         def forward(self, inputs: Any) -> Any:
-            return trained.differentiable(inputs)
+            return trained.differentiable(inputs * self.unit.to(inputs.device))
 
     return OnRaw()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -73,7 +74,7 @@ class Networks:
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return model
 
-    @property
+    @cached_property
     def stacks(self) -> bool:
         """Whether fits are faster together: true of perceptrons, whereas stacks of small convolutions are slower."""
         plain = self.spec.optimizer == "sgd" and not self.spec.augments
