@@ -97,6 +97,37 @@ def own_model_and_data(lines: list[str]) -> None:
     assert 35 < percent("test", random) < 65  # chance is 50, its standard error 3.5
 
 
+def audit_estimator(lines: list[str]) -> None:
+    assert lines[0].startswith("Memorizes all")
+    planted, _, most, found = numbers(lines[-1])
+    assert most == planted > 5
+    assert found > 0.7 * planted  # chance finds 2 %
+
+
+def audit_network(lines: list[str]) -> None:
+    starting_with("Memorizes", lines)
+    errors = {line.split("┆")[0].strip("│ "): float(line.split("┆")[1]) for line in lines if "training error" in line}
+    assert max(errors["true-labels: training error"], errors["random-labels: training error"]) <= 0.01
+
+
+def audit_function(lines: list[str]) -> None:
+    assert lines[0].startswith("Cannot memorize: fits")
+    assert numbers(lines[0])[0] < 30  # chance is 10
+    (train, _, _, test, *_), (bound, *_) = numbers(lines[1]), numbers(lines[2])
+    assert abs(train - test) < 8  # the standard error of the difference is 2
+    assert test < bound
+    starting_with("In one word, it cannot memorize.", lines)
+    (signs,) = starting_with("Rademacher complexity of at least", lines)
+    assert numbers(signs)[0] < 0.3
+
+
+def audit_text(lines: list[str]) -> None:
+    starting_with("Cannot memorize: fits", lines)
+    suspects = [line for line in lines if "is labelled" in line]
+    assert len(suspects) == 5
+    assert sum(line.endswith("the label is wrong") for line in suspects) >= 4  # chance is 5 %
+
+
 CHECKS: dict[str, Callable[[list[str]], None]] = {
     "01_shuffle_labels.py": shuffle_labels,
     "02_six_conditions.py": six_conditions,
@@ -104,6 +135,10 @@ CHECKS: dict[str, Callable[[list[str]], None]] = {
     "04_minimum_norm.py": minimum_norm,
     "05_kernels.py": kernels,
     "06_own_model_and_data.py": own_model_and_data,
+    "07_audit_estimator.py": audit_estimator,
+    "08_audit_network.py": audit_network,
+    "09_audit_function.py": audit_function,
+    "10_audit_text.py": audit_text,
 }
 
 
