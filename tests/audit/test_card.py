@@ -74,7 +74,7 @@ def test_what_was_not_finished_is_not_called_incapable() -> None:
     lines = card(facts)
     assert facts.answer == "not within this budget, still falling"
     assert lines[0].startswith("Did not memorize within this budget: fits 70 % ± 1 % of 1,400 random labels (one draw)")
-    assert lines[4].startswith("Give the audit more time")
+    assert lines[4].startswith("Nothing can be concluded yet")
 
 
 def test_what_misses_its_own_labels_needs_a_larger_model() -> None:

@@ -58,7 +58,7 @@ def test_a_fit_that_hangs_is_given_up(tmp_path: Path) -> None:
         time.sleep(600)
 
     began = time.monotonic()
-    with pytest.raises(sl.ShatterlabError, match="asleep cannot be audited on arrays: a fit was given up after 3 s"):
+    with pytest.raises(sl.ShatterlabError, match="a fit was given up after 3 s; give it a larger budget"):
         audited(asleep, blobs(), tmp_path, clock=time.monotonic)
     assert time.monotonic() - began < 12
 
@@ -132,6 +132,12 @@ def test_two_examples_a_class_are_enough(tmp_path: Path) -> None:
     X, y = blobs(n=20, classes=10)
     found = audited(KNeighborsClassifier(1), (X, y, X + 0.1, y), tmp_path)
     assert found.answer == "memorizes"
+
+
+def test_measurements_as_labels_end_in_a_sentence(tmp_path: Path) -> None:
+    X, _ = blobs(n=100)
+    with pytest.raises(sl.ShatterlabError, match="if the labels are"):
+        audited(KNeighborsClassifier(1), (X, np.arange(100) % 45), tmp_path)
 
 
 def test_one_class_ends_in_a_sentence(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ..errors import ShatterlabError
+from ..errors import ShatterlabError, unknown
 from ..figures.lines import lines
 from ..measures import bounds, label_errors, linear, memorization
 from .budget import Purse, told
@@ -57,6 +57,20 @@ class Audit:
             schema={"part": pl.String, "quantity": pl.String, "value": pl.Float64, "error": pl.Float64,
                     "over": pl.String, "n": pl.Int64},
         )  # fmt: skip
+
+    def part(self, name: str) -> Mapping[str, Any]:
+        """One part: its `sentences`, `rows` and `examples`.
+
+        Args:
+            name: `randomization`, `capacity`, `rademacher`, `certificate`, `memorization`, `suspects` or `critical`.
+
+        Raises:
+            ShatterlabError: there is no such part.
+        """
+        parts = {part["id"]: part for part in self.record["parts"]}
+        if name not in parts:
+            raise unknown("part", name, parts)
+        return parts[name]
 
     def scores(self) -> pl.DataFrame:
         """A line for each audited training example, in the order in which the data were handed over.
@@ -282,7 +296,7 @@ def _capacity(facts: Facts, found: Findings) -> dict[str, Any]:
         rows.append(_row(f"random labels fitted {kind}", one.value, one.error, f"{more}{one.draws} draws", one.n))
         sentences.append(str(one))
     low, high = found.capacities.exact.bracket
-    if found.capacities.exact.fresh:
+    if found.capacities.exact.fresh and found.capacities.exact.all_fitted < found.capacities.exact.draws:
         lower, upper = found.capacities.exact.fresh_fitted
         sentences.append(
             f"Its draws lie between {low:,} and {high:,}; of {found.capacities.exact.fresh} fresh draws {lower} were "
@@ -423,9 +437,9 @@ def _cut(subject: Subject, found: Findings, purse: Purse, whole: int) -> list[st
     if subject.networks is not None:
         cut.append(f"Each network takes at most {subject.networks.steps:,} steps, whatever n is.")
     if found.capacities is not None and found.capacities.exact.draws < 10:
-        cut.append(f"Capacity rests on {found.capacities.exact.draws} draws, not ten.")
+        cut.append(f"Capacity rests on {_draws(found.capacities.exact.draws)}, not ten.")
     if found.signs is not None and found.signs.draws < 10:
-        cut.append(f"The Rademacher complexity rests on {found.signs.draws} draws, not ten.")
+        cut.append(f"The Rademacher complexity rests on {_draws(found.signs.draws)}, not ten.")
     cut += [f"{names.get(part, part)}: {reason}." for part, reason in found.left_out.items()]
     cut += [f"Of the learner: {note}." for note in found.notes if note]
     if purse.spent > 1.2 * purse.budget:
@@ -433,6 +447,10 @@ def _cut(subject: Subject, found: Findings, purse: Purse, whole: int) -> list[st
             f"It took {told(purse.spent)} and not {told(purse.budget)}, as a single fit took longer than foreseen."
         )
     return cut
+
+
+def _draws(count: int) -> str:
+    return f"{count} draw{'s' * (count > 1)}"
 
 
 def _scores(

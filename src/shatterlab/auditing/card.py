@@ -178,6 +178,11 @@ def _look(facts: Facts) -> str:
             f"Between {low:,.0f} and {high:,.0f} of {of:,} labels look wrong (90 % interval around {expected:,.0f}); "
             f"look at examples {first} first."
         )
+    if facts.look_at:
+        first = ", ".join(map(str, facts.look_at[:5]))
+        return (
+            f"Look at examples {first} first: fits without them contradict their labels most often (n = {facts.n:,})."
+        )
     if facts.memorized_at:
         return f"Look at the most memorized examples first: {', '.join(map(str, facts.memorized_at[:5]))}."
     return "Which examples to look at is not known, as the fits to parts of the examples were left out."
@@ -187,7 +192,10 @@ def _next(facts: Facts) -> str:
     poor = facts.test_error.value > POOR * facts.majority_error
     test, n = percent(facts.test_error.value), facts.n
     if facts.answer == "not within this budget, still falling":
-        return "Give the audit more time, or the learner more steps or a larger rate, before concluding anything."
+        return (
+            "Nothing can be concluded yet: let the learner train longer or at a larger rate, and give the audit a "
+            "larger budget, which then begins anew."
+        )
     if facts.linear is not None and facts.capacity is not None and facts.capacity.value < facts.linear.low:
         return (
             "Regularization, not dimension, limits it: it fits fewer random labels than a plane of its dimension can "
@@ -221,6 +229,8 @@ def percent(share: float) -> str:
     if not isfinite(share):
         return "an unknown share"
     value = 100 * share
+    if 0 < value < 0.005:
+        return "under 0.01 %"
     digits = 0 if abs(value) >= 10 or value == 0 else 1 if abs(value) >= 1 else 2
     if abs(value) >= 10 and abs(value - round(value)) > 0.05:
         digits = 1

@@ -151,7 +151,7 @@ def _images(part: Dataset) -> NDArray[Any] | None:
 
 def _untouched(data: Any) -> Pool | None:
     """A pool of inputs that only a learner of its own kind understands; None for inputs that are plain numbers."""
-    name = "arrays"
+    name = ""
     if isinstance(data, str):
         address = parse(data)
         if address is None or address.kind not in ("csv", "parquet") or address.option is None:
@@ -164,7 +164,7 @@ def _untouched(data: Any) -> Pool | None:
     if len(parts) == 2 and all(isinstance(part, tuple) and len(part) == 2 for part in parts):
         parts = [*parts[0], *parts[1]]
     if isinstance(parts[-1], str) and all(hasattr(part, "columns") for part in parts[:-1]):
-        name = "frame" if name == "arrays" else name
+        name = name or "frame"
         *frames, label = parts
         if any(label not in frame.columns for frame in frames):
             return None  # `as_data` says which columns there are
@@ -175,7 +175,8 @@ def _untouched(data: Any) -> Pool | None:
     if all(one is None for one in inputs):
         return None
     X = [part if one is None else one for part, one in zip(parts[::2], inputs, strict=True)]
-    return _assembled(name, X, list(map(np.asarray, parts[1::2])))
+    kind = "sparse matrix" if hasattr(X[0], "tocsr") else "texts" if isinstance(X[0], list) else "arrays"
+    return _assembled(name or kind, X, list(map(np.asarray, parts[1::2])))
 
 
 def _as_taken(inputs: Any) -> Any:

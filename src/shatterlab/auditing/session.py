@@ -1,6 +1,7 @@
 """One call: a learner, data and a budget become an audit. Its fits are computations of a store."""
 
 import contextlib
+import io
 import json
 import pickle
 import sys
@@ -16,7 +17,7 @@ from ..data import DATASETS, Data
 from ..data.splitting import standardized
 from ..engines import local
 from ..errors import ShatterlabError
-from ..files import write_whole
+from ..files import write_all, write_whole
 from ..jobs import Computation
 from ..learners import Given, fit_of, given_learner, version_of
 from ..machine import cores
@@ -98,7 +99,13 @@ def audit(
             "the learner itself."
         )
     epochs = dials.pop("epochs", None)
-    pool, found = pool_of(_found_in(data, data_dir), given)
+    with contextlib.redirect_stderr(io.StringIO()) if quiet else contextlib.nullcontext():
+        pool, found = pool_of(_found_in(data, data_dir), given)
+    if pool.classes > 2 and len(pool) < 2 * pool.classes:
+        raise ShatterlabError(
+            f"{pool.name} has {pool.classes:,} classes and {len(pool):,} training examples; if the labels are "
+            "measurements, put them into classes first."
+        )
     subject = _subject(given, pool, found, dials, clock, device)
     if unlabelled is not None:
         subject = _with_unlabelled(subject, unlabelled)
@@ -111,12 +118,14 @@ def audit(
         driver = Driver(subject, purse, seed, sized.costs, say, min(jobs, cores()))
         findings = session.follow(driver.run())
     except Failed as failure:
+        remedy = "give it a larger budget or a smaller n" if "given up" in str(failure) else "mend that first"
         raise ShatterlabError(
-            f"{given.name} cannot be audited on {pool.name}: {str(failure).rstrip('.')}; mend that first."
+            f"{given.name} cannot be audited on {pool.name}: {str(failure).rstrip('.')}; {remedy}."
         ) from None
     done = assemble(subject, findings, purse, len(pool), seed, surrogate)
-    _keep(kept, done, subject, seed)
-    say(f"done after {told(purse.spent)}")
+    _keep(kept, done, subject, seed, plan)
+    taken = f"; {session.found:,} fits were found in {kept.path}" if session.found else ""
+    say(f"done after {told(purse.spent)}{taken}")
     return done
 
 
@@ -200,7 +209,9 @@ def _sized(
     sized: Sized = session.follow(choose(subject, purse, seed, epochs, n))
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         kept = json.loads(plan.read_text(encoding="utf-8"))
-        if n is None and epochs is None and 4 <= int(kept["n"]) <= len(subject.pool):
+        # What did not finish with so many steps is not worth extending.
+        longer = kept.get("answer", "").startswith("not within") and (sized.steps or 0) > 1.5 * (kept["steps"] or 0)
+        if not longer and n is None and epochs is None and 4 <= int(kept["n"]) <= len(subject.pool):
             if int(kept["n"]) < sized.n:
                 say(f"n = {int(kept['n']):,} as in the audit that this one extends; n={sized.n} would begin anew")
             return Sized(int(kept["n"]), kept["steps"] and int(kept["steps"]), sized.costs)
@@ -233,6 +244,7 @@ class _Session:
 
     def __init__(self, store: Store, purse: Purse, jobs: int, say: _Said) -> None:
         self.store, self.purse, self.jobs, self.say = store, purse, jobs, say
+        self.found = 0
         self.recent: dict[str, float] = {}  # what the last fit of each kind took
 
     def follow(self, asks: Generator[list[Computation], Sequence[Mapping[str, Any]], Any]) -> Any:
@@ -250,6 +262,7 @@ class _Session:
         for job in wanted:
             if (kept := job.kept(self.store)) is not None:
                 records[job.id] = kept.records[0]
+                self.found += 1
                 self.purse.kept += float(kept.records[0]["seconds"]) / (self.jobs if len(wanted) > 1 else 1)
         missing = [job for job in wanted if job.id not in records]
         if missing:
@@ -291,15 +304,16 @@ class _Session:
             pickle.dumps(objects)
         except Exception as error:
             raise ShatterlabError(
-                f"the learner cannot be sent to another process ({error}); put it into a file and name it "
-                "'file.py:name', or leave jobs at 1."
+                f"the learner cannot be sent to another process ({type(error).__name__}); put it into a file and name "
+                "it 'file.py:name', or leave jobs at 1."
             ) from None
         return min(self.jobs, cores(), len(missing))
 
 
-def _keep(store: Store, done: Audit, subject: Subject, seed: int) -> None:
+def _keep(store: Store, done: Audit, subject: Subject, seed: int, plan: Path) -> None:
     """Keeps what the report shows of the audit, in place of that of a smaller budget."""
     folder = store.path / "audits"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{subject.version}-{subject.pool.version}-{seed}.json"
-    write_whole(path, json.dumps(done.record).encode())
+    sized = json.loads(plan.read_text(encoding="utf-8")) | {"answer": done.answer}
+    write_all({path: json.dumps(done.record), plan: json.dumps(sized)})

@@ -1,5 +1,6 @@
 """`shatterlab audit`: the paper's questions, and its closing ones, asked of one's own learner."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -42,7 +43,7 @@ def command(
             a network of `shatterlab list models`.
         data: Data set, or csv:PATH?label=COLUMN, parquet:PATH?label=COLUMN, npz:PATH, folder:PATH.
         budget: Seconds, or 90s, 5m, 2h.
-        out: The page. Default: audit.html in the store.
+        out: The page. Default: a file in the store that is called after learner and data.
         scores: A CSV file for the score of each example.
         n: Training examples to audit. Default: as many as the budget allows.
         seed: Seed of everything that is drawn.
@@ -77,7 +78,8 @@ def command(
         learner, data, budget, store=store, seed=seed, jobs=jobs, n=n, unlabelled=without, surrogate=surrogate,
         data_dir=data_dir, device=device, **dials,
     )  # fmt: skip
-    page = found.to_html(out or store / "audit.html")
+    name = re.sub(r"[^A-Za-z0-9]+", "-", f"audit {found.record['learner']} {found.record['data']}").strip("-")
+    page = found.to_html(out or store / f"{name}.html")
     if scores is not None:
         try:
             scores.parent.mkdir(parents=True, exist_ok=True)

@@ -80,7 +80,10 @@ def predicted(predict: Predict, X: Any) -> NDArray[np.int64]:
     if classes.shape != (n,):
         raise ValueError(f"predict must give one class for each of {n} inputs, shape ({n},), got {classes.shape}.")
     if classes.dtype.kind not in "iub" and not (classes.dtype.kind == "f" and (classes == np.rint(classes)).all()):
-        raise ValueError("predict must give class indices, which are integers; a regressor has to be read as classes.")
+        raise ValueError(
+            f"predict must give class indices, which are integers, got {classes.dtype}; a regressor has to be read as "
+            "classes, and texts as their places."
+        )
     return classes.astype(np.int64)
 
 
