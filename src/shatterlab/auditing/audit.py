@@ -213,7 +213,6 @@ def _facts(
         rank = int(np.linalg.matrix_rank(flat - flat.mean(axis=0)))
         theory = linear.linear_capacity(max(rank, 1))
     test = Share.of([record["test_wrong"] for record in true], true[0]["of_test"])
-    wrong = round(fmean(record["test_wrong"] for record in true))
     certificate = found.certificate
     without = (certificate or {}).get("known_wrong") or (certificate or {}).get("rigorous")
     return Facts(
@@ -231,7 +230,7 @@ def _facts(
         memorized=None if memory is None else (memory.mean, memory.mean_error, memory.draws),
         changed_fitted=Share.of([sum(r["changed_fitted"] for r in partial)], changed) if partial and changed else None,
         rademacher=None if found.signs is None else (found.signs.value, found.signs.error, found.signs.draws),
-        bound=bounds.held_out(wrong, true[0]["of_test"]),
+        bound=bounds.held_out(true[0]["test_wrong"], true[0]["of_test"]),
         random_bound=None if without is None else (without["bound"], without["verdict"]),
         suspects=None if count is None else (count.low, count.expected, count.high, count.n),
         look_at=look_at,
@@ -329,7 +328,7 @@ def _certificate(facts: Facts, found: Findings) -> dict[str, Any]:
         rows.append(_row("test error, 95 % bound by hold-out", facts.bound, None, "test examples", facts.test_error.n))
         sentences.append(
             f"By hold-out, which assumes nothing of the learner: error <= {percent(facts.bound)} with 95 % confidence "
-            f"(n = {facts.test_error.n:,})."
+            f"(n = {facts.test_error.n:,}), for the first of the fits to true labels."
         )
     certificate = found.certificate
     if certificate is None:

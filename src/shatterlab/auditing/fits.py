@@ -288,7 +288,7 @@ def _check_kinds(subject: Subject, predict: Predict) -> None:
 
 def _condition(subject: Subject, settings: Mapping[str, Any]) -> dict[str, Any]:
     pool, repeat, seed = subject.pool, settings["repeat"], settings["seed"]
-    X, y, X_test = pool.under(settings["condition"], settings["amount"], seed + repeat)
+    X, y, X_test = pool.under(settings["condition"], settings["amount"], seed_of(seed, "condition", repeat))
     predict = subject.fit(X, y, seed_of(seed, "weights of condition", repeat))
     fitted, tested = predicted(predict, X), predicted(predict, X_test)
     changed = y != pool.y
@@ -345,7 +345,7 @@ def _fold(subject: Subject, settings: Mapping[str, Any]) -> dict[str, Any]:
 def _critical(subject: Subject, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Fits under a condition and looks for critical samples among the training inputs, the same places under each."""
     seed = settings["seed"]
-    X, y, _ = subject.pool.under(settings["condition"], None, seed)
+    X, y, _ = subject.pool.under(settings["condition"], None, seed_of(seed, "condition", 0))
     predict = subject.fit(X, y, seed_of(seed, "weights of condition", 0))
     rows = generator(seed, "critical points", 0).permutation(len(X))[:CRITICAL_POINTS]
     points = np.asarray(X)[rows].astype(np.float32)
