@@ -33,7 +33,10 @@ ADAM_RATE = 0.001
 """Adam and AdamW start from this learning rate where none is named; it is the one of Kingma and Ba (2015)."""
 
 # These models have their own `initialization` where none is named; all others start from "he".
-STARTS = {"inception-no-bn": "centred"}
+STARTS = {"inception-no-bn": "centred", "alexnet": "tutorial"}
+
+FIRST_STARTS = {"inception-no-bn": "centred"}
+"""A run whose weights start as these models, or all others by "he", once did keeps the id that it had then."""
 
 # These conditions have their own amount where none is given; all others replace every example.
 AMOUNTS = {"true-labels": 0.0, "partial-labels": 0.5}
@@ -201,7 +204,8 @@ class Spec(BaseModel):
             ("amount", "corruption", AMOUNTS, 1.0),
             ("learning_rate", "model", LEARNING_RATES, 0.01),
             ("crop", "data", CROPS, None),
-            ("initialization", "model", STARTS, "he"),
+            # A file that does not name the start is older than AlexNet's.
+            ("initialization", "model", FIRST_STARTS if info.mode == "json" else STARTS, "he"),
             ("preprocessing", "data", {}, "whiten"),
         ):
             if full[dial] is None:
@@ -239,7 +243,7 @@ class Spec(BaseModel):
         A dial that a later version adds, off by default, therefore leaves the ids of all earlier runs as they are.
         """
         dials = self.model_dump(mode="json", exclude_defaults=True)
-        if self.initialization == STARTS.get(self.model, "he"):
+        if self.initialization == FIRST_STARTS.get(self.model, "he"):
             del dials["initialization"]
         if self.preprocessing == "whiten":
             del dials["preprocessing"]

@@ -35,7 +35,7 @@ RUNS: dict[Scale, list[dict[str, Any]]] = {
         {"model": "inception", "n": 1_000, "n_test": 1_000, "batch_size": 64, "epochs": 60},
         {"model": "mlp-1x512", "batch_size": 64, "epochs": 90},
     ],
-    "paper": [{"model": "inception", "epochs": 60}],
+    "paper": [{"model": "inception", "epochs": 100}],
 }
 
 

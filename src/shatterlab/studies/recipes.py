@@ -32,7 +32,10 @@ TABLE_1_DIALS: dict[Scale, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
         "mlp-1x512": ({"batch_size": 64, "epochs": 60}, {"epochs": 90}),
     },
     "paper": {
-        model: (({"batch_size": 64} if model == "mlp-1x512" else {}) | {"epochs": true}, {"epochs": random})
+        model: (
+            ({"batch_size": 64} if model == "mlp-1x512" else {}) | {"epochs": true, "stop": "fit"},
+            {"epochs": random},
+        )
         for model, (true, random) in SCHEDULES.items()
     },
 }  # fmt: skip
