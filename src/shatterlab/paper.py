@@ -48,7 +48,6 @@ RECIPE: dict[str, object] = {
     "momentum": 0.9,
     "decay": 0.95,
     "decay_every": PAPER_TRAINING_SIZE,
-    "precision": "float32",
     "label_noise": "uniform",
     "weight_decay": 0.0,
     "dropout": 0.0,

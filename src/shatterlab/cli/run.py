@@ -14,6 +14,7 @@ from .flags import DataDir, Device, StoreDir
 
 if TYPE_CHECKING:
     from ..jobs import Job, Training
+    from ..spec import Spec
     from ..studies import Study
     from ..studies.adapt import Own
 
@@ -33,6 +34,8 @@ def command(
     device: Device = "auto",
     seeds: int = 1,
     jobs: int | None = None,
+    precision: Literal["float32", "tf32", "bf16"] | None = None,
+    only: str | None = None,
     data_dir: DataDir = None,
 ) -> None:
     """Do all missing runs of a study, then say what came out. Ctrl-C loses at most ten seconds or an epoch.
@@ -46,6 +49,8 @@ def command(
         model: A network in place of the study's own: a name, file.py:name or package.module:name.
         device: auto is CUDA where there is one.
         seeds: Seeds of each run, from 0.
+        precision: Precision of every training of the study. Default: float32. The study precision has its own.
+        only: Do only what has this word in its title, such as alexnet or "random crop"; the rest can follow later.
         jobs: Runs at a time. Default: one a core on the CPU as memory allows, one on CUDA.
     """
     from ..data.addresses import absolute
@@ -63,9 +68,13 @@ def command(
     studies = {name: each for name, each in chosen(study).items() if name in trains or not model}
     needed = any(job.needs for name in studies for job in first[name])
     data = data or (available_data(scale, data_dir) if needed else "cifar10")
-    adapted = _adapted(own, data, bool(trains), data_dir)
+    adapted = _adapted(own, data, bool(trains), data_dir, precision)
     # Fewer seeds than last time are a part of the same study, whose other runs still belong to it.
-    same = [asked for asked in opened.asked() if (asked.scale, asked.data, asked.model) == (scale, data, model)]
+    same = [
+        asked
+        for asked in opened.asked()
+        if (asked.scale, asked.data, asked.model, asked.precision) == (scale, data, model, precision)
+    ]
     most = {name: max([seeds, *(asked.seeds for asked in same if asked.study == name)]) for name in studies}
 
     def so_far(name: str, seeds: int) -> "list[Job]":
@@ -74,13 +83,17 @@ def command(
     def wanted() -> "list[Job]":
         for name in studies:
             ids = _ids(so_far(name, most[name]))
-            opened.ask(Asked(study=name, scale=scale, data=data, model=model, seeds=most[name], **ids))
-        return list({job.id: job for name in studies for job in so_far(name, seeds)}.values())
+            setting: dict[str, Any] = {"scale": scale, "data": data, "model": model, "precision": precision}
+            opened.ask(Asked(study=name, **setting, seeds=most[name], **ids))
+        different = {job.id: job for name in studies for job in so_far(name, seeds)}
+        return [job for job in different.values() if not only or only.lower() in job.title.lower()]
 
     failures = _do_all(wanted, f"{study} at scale {scale} on {data}", opened, scale, device, jobs, data_dir)
     for name, each in studies.items():
         of_study = so_far(name, seeds)
-        asked = Asked(study=name, scale=scale, data=data, model=model, seeds=seeds, **_ids(of_study))
+        asked = Asked(
+            study=name, scale=scale, data=data, model=model, precision=precision, seeds=seeds, **_ids(of_study)
+        )
         _print_outcome(each, opened, asked, of_study)
     chart_library()  # kept for `shatterlab report`, which then answers at once
     if errors := [error for error in failures.values() if error]:
@@ -108,9 +121,9 @@ def own_of(model: str | None) -> "Own | None":
 
 
 def _adapted(
-    own: "Own | None", data: str, trains: bool, data_dir: Path | None
+    own: "Own | None", data: str, trains: bool, data_dir: Path | None, precision: str | None
 ) -> "Callable[[Sequence[Job]], list[Job]]":
-    """Returns a function that adapts a study's jobs to the user's network and data and to the size of the data."""
+    """Returns a function that adapts a study's jobs to the user's network, data and precision, and their size."""
     from ..data import load
     from ..jobs import Training
     from ..studies.adapt import for_own, sized
@@ -119,11 +132,15 @@ def _adapted(
 
     def adapted(jobs: "Sequence[Job]") -> "list[Job]":
         return [
-            (
-                replace(job, spec=sized(job.spec, loaded)) if loaded is not None and isinstance(job, Training) else job
-            ).pinned()
+            (replace(job, spec=changed(job.spec)) if isinstance(job, Training) else job).pinned()
             for job in (for_own(jobs, own) if own else jobs)
         ]
+
+    def changed(spec: "Spec") -> "Spec":
+        # A study that names a precision compares precisions.
+        if precision and "precision" not in spec.model_fields_set:
+            spec = spec.on(precision=precision)
+        return spec if loaded is None else sized(spec, loaded)
 
     return adapted
 

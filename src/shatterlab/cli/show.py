@@ -102,6 +102,6 @@ def _print_verdicts(store: Store, asked: "Asked", runs: "list[Result]", measured
     whole = len(asked.run_ids) + len(asked.measurement_ids)
     missing = whole - len(runs) - len(measured)
     note = f", {missing} of {whole} runs missing" if missing else ""
-    model = f", {asked.model}" if asked.model else ""
-    print(f"\n{asked.study} ({asked.scale}, {asked.data}{model}{note})")
+    told = "".join(f", {word}" for word in (asked.model, asked.precision) if word)
+    print(f"\n{asked.study} ({asked.scale}, {asked.data}{told}{note})")
     print_study(STUDIES[asked.study], asked, tables(store, runs, measured), missing)

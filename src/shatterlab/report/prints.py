@@ -47,6 +47,7 @@ def write_figures(store: Store, results: Sequence[Result], out: Path, format: Fo
             continue
         for name, chart in STUDIES[asked.study].draw(tables(store, runs, measured)).items():
             model = f"{_file_name(asked.model)}-" if asked.model else ""
+            model += f"{asked.precision}-" if asked.precision else ""
             path = out / f"{asked.study}-{asked.scale}-{_file_name(asked.data)}-{model}{name}.{format}"
             try:
                 out.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,5 @@
 """The section about one request to a study (a scale and data): verdicts, charts, table, comparisons, provenance."""
 
-import hashlib
 from dataclasses import dataclass
 
 from ..assumptions import ASSUMPTIONS
@@ -22,9 +21,8 @@ class Shown:
 
     @property
     def id(self) -> str:
-        """The id of the HTML element; data and model may be paths, so that they enter as a hash."""
-        data = hashlib.sha256((self.asked.data + (self.asked.model or "")).encode()).hexdigest()[:6]
-        return f"{self.asked.study}-{self.asked.scale}-{data}"
+        """The id of the HTML element."""
+        return f"{self.asked.study}-{self.asked.scale}-{self.asked.setting[:6]}"
 
     @property
     def missing(self) -> int:

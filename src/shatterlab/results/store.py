@@ -47,11 +47,19 @@ class Asked(BaseModel):
     data: str
     model: str | None = None
     """The name of a user's model that stood in for the study's own; None for the study as it is."""
+    precision: str | None = None
+    """The precision of all trainings, where it was asked for; None for that of the study."""
     seeds: int
     run_ids: list[str]
     """The ids of the trainings; a study that asks in rounds gains some with each round."""
     measurement_ids: list[str] = []
     """The ids of the computations."""
+
+    @property
+    def setting(self) -> str:
+        """A hash of what sets this request apart from others to the study at its scale; data and model may be paths."""
+        text = self.data + (self.model or "") + (self.precision or "")
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Store:
@@ -289,9 +297,7 @@ class Store:
 
     def ask(self, asked: Asked) -> None:
         """Remembers the runs of a study, in place of those that it asked for before at that scale and on that data."""
-        # The data may be a path, and so may the model, so they enter the file name as a hash.
-        data = hashlib.sha256((asked.data + (asked.model or "")).encode()).hexdigest()[:8]
-        self._write(self.path / "studies" / f"{asked.study}.{asked.scale}.{data}.json", asked)
+        self._write(self.path / "studies" / f"{asked.study}.{asked.scale}.{asked.setting[:8]}.json", asked)
 
     def _write(self, path: Path, record: BaseModel) -> None:
         with self.writing():

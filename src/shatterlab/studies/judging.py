@@ -33,6 +33,7 @@ def command_of(asked: Asked, remedies: Sequence[Remedy] = ()) -> str:
     if scale is None:
         return ""
     rest = ["--model", asked.model] if asked.model else []
+    rest += ["--precision", asked.precision] if asked.precision else []
     rest += ["--seeds", str(seeds)] if seeds > 1 else []
     return shlex.join(["shatterlab", "run", asked.study, "--scale", scale, "--data", data, *rest])
 

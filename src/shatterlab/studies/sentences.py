@@ -103,7 +103,9 @@ TRAINING_DIALS = {
 def unlike(runs: pl.DataFrame, base: pl.DataFrame) -> str:
     """A caveat where two groups of runs that are compared were not trained alike, else an empty string."""
     pairs = {text: (runs[dial][0], base[dial][0]) for dial, text in TRAINING_DIALS.items()}
-    pairs["epochs"] = max(runs["epochs"].to_list()), max(base["epochs"].to_list())
+    # Runs that end when they have fitted are trained alike, however many epochs that takes each of them.
+    if {*runs["stop"], *base["stop"]} != {"fit"}:
+        pairs["epochs"] = max(runs["epochs"].to_list()), max(base["epochs"].to_list())
     apart = [f"{text} {ours:,g} and {theirs:,g}" for text, (ours, theirs) in pairs.items() if ours != theirs]
     return f"not trained alike: {', '.join(apart)}" if apart else ""
 
@@ -114,10 +116,11 @@ def points(values: pl.Series) -> str:
 
 
 def setting(runs: pl.DataFrame) -> str:
-    """The setting that the runs share, for a subtitle: data, n, epochs, seeds."""
+    """The setting that the runs share, for a subtitle: data, n, epochs, seeds, and a precision other than float32."""
     seeds = runs.group_by("model").agg(pl.col("seed").n_unique())["seed"]
     parts = [str(runs["data"][0]), f"n = {_range(runs['n'])}", f"up to {max(runs['epochs'].to_list())} epochs"]
-    return ", ".join([*parts, f"{_range(seeds)} seed{'s' * (max(seeds) > 1)}"])
+    precisions = [name for name in runs["precision"].unique(maintain_order=True).to_list() if name != "float32"]
+    return ", ".join([*parts, f"{_range(seeds)} seed{'s' * (max(seeds) > 1)}", *precisions])
 
 
 def seeds_of(records: Sequence[Mapping[str, Any]]) -> str:
