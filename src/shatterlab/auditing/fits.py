@@ -359,8 +359,9 @@ def _critical(subject: Subject, settings: Mapping[str, Any]) -> dict[str, Any]:
         deviations = np.asarray(X).std(axis=0)
         unit = np.where(deviations > 0, deviations, 1).astype(np.float32)
     if subject.networks is not None:
+        trained: Any = predict  # a network gives back more than a measure needs
         found = critical_samples.gradient_search(
-            _on_raw(predict, unit), points / unit, RADII, low=low, high=high, seed=seed
+            trained.on_inputs(unit), points / unit, RADII, low=low, high=high, seed=seed
         )
     else:
 
@@ -376,23 +377,6 @@ def _critical(subject: Subject, settings: Mapping[str, Any]) -> dict[str, Any]:
             for one in found
         ]
     }
-
-
-def _on_raw(trained: Any, unit: Any) -> Any:
-    """A trained network as a module that takes inputs of the pool divided by `unit`, preprocessing included."""
-    import torch
-    from torch import nn
-
-    class OnRaw(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = trained.model
-            self.unit = torch.from_numpy(np.asarray(unit))
-
-        def forward(self, inputs: Any) -> Any:
-            return trained.differentiable(inputs * self.unit.to(inputs.device))
-
-    return OnRaw()
 
 
 def _losses(subject: Subject, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -197,6 +197,14 @@ class Trained:
         logits: torch.Tensor = self.model(as_seen(seen, own=self.networks.network is not None))
         return logits
 
+    def on_inputs(self, unit: float | NDArray[np.float32] = 1.0) -> nn.Module:
+        """The network as a module that takes floats in a unit of one's own, preprocessing included.
+
+        Args:
+            unit: what an input is multiplied by to be in the units of the pool, a number or one for each column.
+        """
+        return _OnInputs(self, torch.as_tensor(unit, dtype=torch.float32))
+
     @property
     def finished(self) -> bool:
         """Whether all labels were fitted, or the loss is not shown to have been still falling."""
@@ -208,6 +216,17 @@ class Trained:
         overfit = next((row.step for row in self.rows if row.online_loss < OVERFIT_LOSS), None)
         count = sum(parameter.numel() for parameter in self.model.parameters() if parameter.requires_grad)
         return {"parameters": count, "steps": self.rows[-1].step, "steps_to_overfit": overfit}
+
+
+class _OnInputs(nn.Module):
+    """A trained network behind its preprocessing, see `Trained.differentiable`."""
+
+    def __init__(self, trained: Trained, unit: torch.Tensor) -> None:
+        super().__init__()
+        self.model, self.trained, self.unit = trained.model, trained, unit
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.trained.differentiable(inputs * self.unit.to(inputs.device))
 
 
 def is_sequence(model: nn.Module) -> bool:
