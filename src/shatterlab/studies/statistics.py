@@ -73,6 +73,27 @@ def share(value: float, n: int) -> Estimate:
     return Estimate(value, (p * (1 - p) / n) ** 0.5)
 
 
+def clopper_pearson(successes: int, n: int, level: float = LEVEL) -> tuple[float, float]:
+    """The exact two-sided interval of a share of which `successes` of n independent trials were observed.
+
+    Args:
+        successes: from 0 to n.
+        n: the number of trials, at least 1.
+        level: the level of the interval, in (0, 1).
+
+    Source: Clopper and Pearson (1934).
+
+    >>> [round(end, 3) for end in clopper_pearson(6, 6)]
+    [0.541, 1.0]
+    """
+    from scipy.stats import beta
+
+    tail = (1 - level) / 2
+    low = float(beta.ppf(tail, successes, n - successes + 1)) if successes else 0.0
+    high = float(beta.ppf(1 - tail, successes + 1, n - successes)) if successes < n else 1.0
+    return low, high
+
+
 def paired_difference(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Estimate:
     """The accuracy of the first models less that of the second, on one test set that all of them share.
 
