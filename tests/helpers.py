@@ -52,6 +52,10 @@ SMALL_COMPUTATIONS = {
     "double-descent": {"n": 30, "n_test": 40},
     "learning-curves": {"n": 60, "pictures": 3},
     "complexity-measures": {"n": 30, "n_test": 40, "batch_sizes": [10], "loss": 0.5, "epochs": 8},
+    "capacity": {"n": 24, "d": 3, "draws": 2, "steps": 20},
+    "certificate": {"n": 100, "steps": 20},
+    "memorization": {"n": 40, "draws": 4, "steps": 20},
+    "critical-samples": {"n": 30, "points": 10, "trainings": 2, "steps": 20},
 }
 SMALL_TRAINING = {"n": 60, "n_test": 30, "n_validation": 20, "epochs": 3, "batch_size": 20, "evaluate_every": 1}
 

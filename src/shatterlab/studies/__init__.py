@@ -3,7 +3,10 @@
 from ..errors import unknown
 from . import (
     bias_variance,
+    capacity,
+    certificate,
     complexity_measures,
+    critical_samples,
     double_descent,
     expressivity,
     gradient_descent,
@@ -12,6 +15,7 @@ from . import (
     label_noise,
     learning_curves,
     matrix_factorization,
+    memorization,
     minimum_norm,
     overparameterization,
     precision,
@@ -73,6 +77,10 @@ STUDIES: dict[str, Study] = {
     "gradient-descent": gradient_descent.STUDY,
     "double-descent": double_descent.STUDY,
     "complexity-measures": complexity_measures.STUDY,
+    "capacity": capacity.STUDY,
+    "certificate": certificate.STUDY,
+    "memorization": memorization.STUDY,
+    "critical-samples": critical_samples.STUDY,
 }
 """The studies by name, in the lecture's order."""
 
