@@ -107,7 +107,7 @@ def search(
         train = corrupt(subset, condition, seed=drawn).train
         trained = networks.fit(train.as_images(), train.labels, drawn)
         found = gradient_search(
-            trained.on_inputs, images, [radius * (high - low) for radius in radii], low=low, high=high, seed=seed
+            trained.on_inputs(), images, [radius * (high - low) for radius in radii], low=low, high=high, seed=seed
         )
         records.append(
             {
