@@ -214,6 +214,25 @@ def test_a_study_keeps_its_seeds_and_drops_runs_it_no_longer_wants(capsys, tmp_p
     assert "2 of 3 runs missing" in said
 
 
+def test_a_study_runs_at_one_precision_and_in_parts(capsys, tmp_path: Path, monkeypatch) -> None:
+    from shatterlab import Store, make_spec
+    from shatterlab.jobs import Training
+    from shatterlab.studies import STUDIES, Study
+
+    dials = {"data": "digits", "n": 20, "epochs": 1}
+    named = [{"model": "mlp-1x4"}, {"model": "mlp-1x8"}, {"model": "mlp-1x8", "precision": "float32"}]
+    study = Study("?", "here", lambda tables: {}, lambda tables: [f"{len(tables.runs)} runs."],
+        lambda scale, data, seeds: [Training(make_spec(**dials, **one)) for one in named])  # fmt: skip
+    monkeypatch.setitem(STUDIES, "tiny", study)
+    run = ["run", "tiny", "--data", "digits", "--jobs", "1", "--store", str(tmp_path)]
+    assert "1 runs." in shatterlab(capsys, *run, "--precision", "bf16", "--only", "1X4")
+    assert "3 runs." in shatterlab(capsys, *run, "--precision", "bf16")
+    assert sorted(result.spec.precision for result in Store(tmp_path).results()[0]) == ["bf16", "bf16", "float32"]
+    assert "tiny (demo, digits, bf16)" in shatterlab(capsys, "show", "tiny", "--store", str(tmp_path))
+    shatterlab(capsys, *run)
+    assert {asked.precision for asked in Store(tmp_path).asked()} == {"bf16", None}
+
+
 def test_the_texts_and_numbers_of_ones_own_study_are_shown_as_written(capsys, tmp_path: Path, monkeypatch) -> None:
     from shatterlab.studies import STUDIES, Study
 
