@@ -13,7 +13,7 @@ from ..measures.capacity import Capacities, Capacity, Probe, requests
 from ..measures.fitting import Outcome as Fitted
 from ..measures.fitting import do, generator
 from ..measures.linear import linear_capacity
-from .house_networks import networks_of, rate_of
+from .house_networks import networks_of, rate_of, remedy_of
 from .outcome import NO_RUNS, Outcome, all_of, cannot_tell
 from .sentences import count_of, display, percent, seeds_of, sentence
 from .statistics import LEVEL, Estimate, clopper_pearson, corrected
@@ -310,7 +310,8 @@ def draw(tables: Tables) -> Mapping[str, Any]:
         "errors on random labels": lines(
             probes, "n", "error", "network", log_x=True, y_format="%", x_format=",d",
             title="Share of random labels that each network does not fit",
-            subtitle=f"{_where(tables)}; equally many steps at every n; a dot for each fit, mean and SD",
+            subtitle=f"{_where(tables)}; equally many steps at every n; a dot for each fit, mean and SD; between "
+            "doublings of n only draws that failed at the larger",
             x_title="number of examples with random labels", y_title="training error",
         )
     }  # fmt: skip
@@ -388,7 +389,7 @@ def _fits_all_of(model: str, records: Sequence[Mapping[str, Any]], networks: int
         return Outcome("contradicted", numbers)
     if unfinished:
         reason = f"{unfinished} of {draws} searches with {display(model)} ended at a fit that was still improving"
-        return cannot_tell(reason, "scale", numbers)
+        return cannot_tell(reason, remedy_of(first["data"]), numbers)
     return Outcome("not shown", numbers)
 
 

@@ -16,7 +16,7 @@ from ..data import at_most
 from ..figures.bounds import bound_rows
 from ..jobs import Computation
 from ..measures import certificate
-from .house_networks import MODELS, networks_of, rate_of
+from .house_networks import MODELS, networks_of, rate_of, remedy_of
 from .outcome import NO_RUNS, Outcome, all_of, cannot_tell
 from .rules import FITS
 from .sentences import count_of, display, percent, seeds_of, sentence
@@ -196,8 +196,8 @@ def draw(tables: Tables) -> Mapping[str, Any]:
             lines,
             guessing=GUESSING,
             title="The error that is guaranteed, by what guarantees it",
-            subtitle=f"{_where(tables)}; each holds with probability {percent(1 - DELTA)}; bounds of 100 "
-            f"% or more at 100 %",
+            subtitle=f"{_where(tables)}; each holds with probability {percent(1 - DELTA)}; ticks: "
+            "the error on held-out examples; what guarantees nothing stands at 100 %",
         )
     }
 
@@ -251,7 +251,7 @@ def _fitted(records: Sequence[Mapping[str, Any]]) -> Outcome | None:
             return cannot_tell(
                 f"{display(record['model'])} missed {percent(record['random_error'])} of its random labels after "
                 f"{record['taken']:,} steps{ended} (seed {record['seed']})",
-                "scale",
+                remedy_of(record["data"]),
             )
     return None
 

@@ -14,7 +14,7 @@ from ..figures.lines import lines
 from ..jobs import Computation
 from ..measures.critical_samples import gradient_search
 from ..measures.fitting import seed_of
-from .house_networks import MODELS, networks_of, rate_of
+from .house_networks import MODELS, networks_of, rate_of, remedy_of
 from .outcome import NO_RUNS, Outcome, all_of, cannot_tell
 from .rules import FITS
 from .sentences import count_of, display, percent, seeds_of, sentence
@@ -294,7 +294,7 @@ def _unfitted(model: str, records: Sequence[Mapping[str, Any]]) -> Outcome | Non
     return cannot_tell(
         f"{display(model)} reached {percent(worst['train_accuracy'])} train accuracy on {_words(worst['condition'])} "
         f"within {worst['taken']:,} steps{ended} (seed {worst['seed']})",
-        "scale",
+        remedy_of(worst["data"]),
     )
 
 

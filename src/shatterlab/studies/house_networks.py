@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ..spec import LEARNING_RATES, make_spec
+from .outcome import Remedy
 from .study import Scale
 
 if TYPE_CHECKING:
@@ -27,6 +28,11 @@ paper's 0.01 (an assumption); on CIFAR-10 they do not fit them at all at this ra
 def rate_of(model: str, data: str) -> float:
     """The learning rate of a network of the house on a data set: the paper's, where these are not the digits."""
     return DIGITS_RATE if data == "digits" else LEARNING_RATES.get(model, PAPER_RATE)
+
+
+def remedy_of(data: str) -> Remedy:
+    """What lets networks decide that have not: a larger scale, or other data than the digits, alike at every scale."""
+    return "data" if data == "digits" else "scale"
 
 
 def networks_of(

@@ -14,7 +14,7 @@ from ..figures.lines import lines
 from ..jobs import Computation
 from ..measures import label_errors, memorization
 from ..measures.fitting import generator
-from .house_networks import MODELS, networks_of, rate_of
+from .house_networks import MODELS, networks_of, rate_of, remedy_of
 from .outcome import NO_RUNS, Outcome, all_of, cannot_tell
 from .rules import FITS
 from .sentences import count_of, display, percent, seeds_of, sentence
@@ -203,6 +203,9 @@ def compare(
             "auc_gap": held - memorized,
         }
 
+    found = numbers(np.ones(draws), np.ones(n))
+    if not np.isfinite(list(found.values())).all():
+        return {}
     rng = generator(seed, "bootstrap of fits and examples", 0)
     resampled = [
         numbers(
@@ -211,7 +214,6 @@ def compare(
         )
         for _ in range(BOOTSTRAPS)
     ]
-    found = numbers(np.ones(draws), np.ones(n))
     errors = {f"{name}_error": float(np.nanstd([one[name] for one in resampled], ddof=1)) for name in found}
     both = found | errors
     return both if np.isfinite(list(both.values())).all() else {}
@@ -350,14 +352,15 @@ def _ready(records: Sequence[Mapping[str, Any]]) -> Outcome | None:
     for record in records:
         if record["wrong"] < FEWEST_WRONG or "gap" not in record:
             return cannot_tell(
-                f"{count_of(record['wrong'], 'wrong label')} of n = {record['pool']:,} are too few", "scale"
+                f"{count_of(record['wrong'], 'wrong label')} of n = {record['pool']:,} are too few",
+                remedy_of(record["data"]),
             )
         if record["least_fitted"] < FITS:
             unfinished = f", and {record['unfinished']} of {record['draws']} fits were still improving"
             return cannot_tell(
                 f"{display(record['model'])} reached {percent(record['least_fitted'])} train accuracy on a subset "
                 f"within {record['steps']:,} steps{unfinished if record['unfinished'] else ''} (seed {record['seed']})",
-                "scale",
+                remedy_of(record["data"]),
             )
     return None
 
