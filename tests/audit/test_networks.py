@@ -60,6 +60,7 @@ def test_networks_of_a_user_and_of_the_house_are_audited(tmp_path: Path, learner
     found = sl.audit(learner, blobs(), "12s", store=tmp_path, quiet=True, clock=fast, batch_size=16, learning_rate=0.05)
     assert found.answer in ("memorizes", "not within this budget, still falling", "cannot")
     assert any("steps, whatever n is" in sentence for sentence in found.cut)
+    assert found.scores()["loss"].is_not_null().all()
     capacities = [part for part in found.record["parts"] if part["id"] == "capacity"]
     assert "parameters" in " ".join(capacities[0]["sentences"]) or capacities[0]["rows"] == []
 

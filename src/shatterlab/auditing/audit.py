@@ -151,7 +151,8 @@ def assemble(
     if found.subsets and found.subsets[0].n_test:
         influential = memorization.influence(found.subsets, most=SHOWN)
     kernel = _kernel(subject, found) if surrogate == "kernel" else None
-    scores = _scores(subject, memory, ranking, held_out, found.losses, kernel)
+    losses = found.conditions["true-labels"][0].get("losses")
+    scores = _scores(subject, memory, ranking, held_out, losses, kernel)
     places = pool.index
     facts = _facts(subject, found, memory, count,
                    [] if ranking is None else [int(places[i]) for i in ranking.order[:SHOWN]])  # fmt: skip
@@ -389,8 +390,8 @@ def _suspects(
                          f"90 % interval {count.low:.0f} to {count.high:.0f}", count.n))  # fmt: skip
         sentences.append(str(count))
     others = []
-    if found.losses is not None:
-        others.append(("the sum of the training loss", np.asarray(found.losses["total"])))
+    if losses := found.conditions["true-labels"][0].get("losses"):
+        others.append(("the sum of the training loss", np.asarray(losses)))
     if kernel is not None:
         others.append((kernel.method, kernel.scores))
     for name, scores in others:
@@ -457,7 +458,7 @@ def _scores(
     memory: memorization.Memorization | None,
     ranking: label_errors.Ranking | None,
     held_out: NDArray[np.float64] | None,
-    losses: Record | None,
+    losses: Sequence[float] | None,
     kernel: label_errors.Ranking | None,
 ) -> pl.DataFrame:
     pool = subject.pool
@@ -476,7 +477,7 @@ def _scores(
         columns["suspicion"] = ranking.scores
         columns["predicted"] = [pool.label(int(c)) if c >= 0 else None for c in likeliest]
     if losses is not None:
-        columns["loss"] = np.asarray(losses["total"], dtype=np.float64)
+        columns["loss"] = np.asarray(losses, dtype=np.float64)
     if kernel is not None:
         columns["kernel"] = kernel.scores
     return pl.DataFrame(columns).with_columns(pl.col(pl.Float64).fill_nan(None)).sort("example")

@@ -12,8 +12,7 @@ SHARES = {
     "capacity": 0.20,
     "rademacher": 0.10,
     "certificate": 0.10,
-    "critical": 0.03,
-    "losses": 0.02,
+    "critical": 0.05,
     "subsets": 0.40,
 }
 """The share of the budget that each part may take; what a part leaves goes to the subsets, which come last."""

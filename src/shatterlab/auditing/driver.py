@@ -59,7 +59,7 @@ class Findings:
     Args:
         conditions: the records of each condition, one a repeat.
         critical: of each condition the shares of critical samples, one a radius.
-        capacities, signs, certificate, subsets, folds, losses: of each part; None or empty without it.
+        capacities, signs, certificate, subsets, folds: of each part; None or empty without it.
         left_out: of each part that is missing or cut, why.
         seconds, fits: of each part what it took, and how many fits.
     """
@@ -72,7 +72,6 @@ class Findings:
     subsets: list[memorization.SubsetOutcome] = field(default_factory=list)
     folds: list[memorization.SubsetOutcome] = field(default_factory=list)
     has_probabilities: bool = False
-    losses: Record | None = None
     left_out: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -117,13 +116,10 @@ class Driver:
             "rademacher": ("random signs", self._signs),
             "capacity": ("capacity", self._capacity),
             "critical": ("critical samples", self._critical),
-            "losses": ("the losses of one training", self._losses),
             "subsets": ("memorization, influence and label errors", self._subsets),
         }
         for name, (title, part) in parts.items():
             until = self.purse.of(name)
-            if name == "losses" and self.subject.networks is None:
-                continue
             self.tell(f"{title}, for up to {told(max(0.0, until - self.purse.spent))}")
             began = self.purse.spent
             try:
@@ -255,11 +251,6 @@ class Driver:
             expected = record["seconds"]
         if not self.found.critical:
             raise Failed("one fit takes longer than its share of the budget")
-
-    def _losses(self, until: float) -> Asks:
-        if not self._afford(2 * self.costs.of(self.n, random=False), until):
-            raise Failed("one training takes longer than its share of the budget")
-        (self.found.losses,) = yield from self._fits("losses", [Asked("losses", {})])
 
     def _subsets(self, until: float) -> Asks:
         until = self.purse.budget * 0.98

@@ -103,7 +103,6 @@ def describe(asked: Asked) -> str:
         "subset": "subset {index}",
         "fold": "fold {index}",
         "critical": "critical samples after {condition}",
-        "losses": "the losses of one training",
     }[asked.kind]
     return told.format(**asked.settings)
 
@@ -289,18 +288,39 @@ def _check_kinds(subject: Subject, predict: Predict) -> None:
 def _condition(subject: Subject, settings: Mapping[str, Any]) -> dict[str, Any]:
     pool, repeat, seed = subject.pool, settings["repeat"], settings["seed"]
     X, y, X_test = pool.under(settings["condition"], settings["amount"], seed_of(seed, "condition", repeat))
-    predict = subject.fit(X, y, seed_of(seed, "weights of condition", repeat))
+    fit_seed = seed_of(seed, "weights of condition", repeat)
+    first = settings["condition"] == "true-labels" and repeat == 0
+    losses: dict[str, Any] = {}
+    if subject.networks is not None and first:
+        predict, losses = _watched(subject.networks, X, y, fit_seed)
+    else:
+        predict = subject.fit(X, y, fit_seed)
     fitted, tested = predicted(predict, X), predicted(predict, X_test)
     changed = y != pool.y
-    return {
-        "train_wrong": int((fitted != y).sum()),
-        "of": len(y),
-        "test_wrong": int((tested != pool.y_test).sum()),
-        "of_test": len(tested),
-        "changed": int(changed.sum()),
-        "changed_fitted": int((fitted == y)[changed].sum()),
-        "finished": finished(predict),
-    } | facts_of(predict)
+    return (
+        {
+            "train_wrong": int((fitted != y).sum()),
+            "of": len(y),
+            "test_wrong": int((tested != pool.y_test).sum()),
+            "of_test": len(tested),
+            "changed": int(changed.sum()),
+            "changed_fitted": int((fitted == y)[changed].sum()),
+            "finished": finished(predict),
+        }
+        | losses
+        | facts_of(predict)
+    )
+
+
+def _watched(networks: Any, X: Any, y: NDArray[np.int64], seed: int) -> tuple[Predict, dict[str, Any]]:
+    """One training of a network, and the loss of each example summed over its epochs."""
+    from ..learners.networks import Task
+
+    (trained,) = networks.fit_together(X, [Task(np.arange(len(y)), y, seed)], watch=True)
+    if isinstance(trained, Exception):
+        raise trained
+    total = np.sum(trained.watched, axis=0, dtype=np.float64)
+    return trained, {"losses": np.round(total, DECIMALS).tolist()}
 
 
 def _relabelling(subject: Subject, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -379,19 +399,6 @@ def _critical(subject: Subject, settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _losses(subject: Subject, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """One training on the labels as they are, with the loss of every example after each epoch."""
-    from ..learners.networks import Task
-
-    pool, seed = subject.pool, settings["seed"]
-    task = Task(np.arange(len(pool)), pool.y, seed_of(seed, "weights of condition", 0))
-    (trained,) = subject.networks.fit_together(pool.X, [task], watch=True)
-    if isinstance(trained, Exception):
-        raise trained
-    total = np.sum(trained.watched, axis=0, dtype=np.float64)
-    return {"total": np.round(total, DECIMALS).tolist(), "epochs": len(trained.watched)}
-
-
 KINDS: dict[str, Callable[[Subject, Mapping[str, Any]], dict[str, Any]]] = {
     "timing": _timing,
     "condition": _condition,
@@ -401,7 +408,6 @@ KINDS: dict[str, Callable[[Subject, Mapping[str, Any]], dict[str, Any]]] = {
     "subset": _requested,
     "fold": _fold,
     "critical": _critical,
-    "losses": _losses,
 }
 
 
