@@ -53,6 +53,22 @@ def test_a_learner_that_raises_on_some_fits_loses_that_part_alone(tmp_path: Path
     assert "Which examples to look at is not known" in found.card[3]
 
 
+def test_a_subset_that_fails_is_left_out_alone(tmp_path: Path) -> None:
+    clock = Clock()
+    good, tick = nearest(clock), clock.tick
+
+    def unlucky(X: Any, y: Any, seed: int) -> Any:
+        tick(0.0)
+        if len(y) in range(45, 60) and seed % 3 == 0:
+            raise ValueError("singular matrix")
+        return good(X, y, seed)
+
+    found = sl.audit(unlucky, blobs(), 60, store=tmp_path, quiet=True, clock=clock)
+    assert any("were left out (ValueError: singular matrix)" in sentence for sentence in found.cut)
+    assert found.findings.subsets
+    assert "memorized" in found.card[1]
+
+
 def test_a_fit_that_hangs_is_given_up(tmp_path: Path) -> None:
     def asleep(X: Any, y: Any, seed: int) -> Any:
         time.sleep(600)
@@ -65,6 +81,7 @@ def test_a_fit_that_hangs_is_given_up(tmp_path: Path) -> None:
 
 def test_a_fit_that_hangs_later_loses_that_part_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shatterlab.auditing.driver.PATIENCE", 1.0)
+    monkeypatch.setattr("shatterlab.auditing.driver.HOPELESS", 1)
     clock = Clock()
     good = nearest(clock)
 

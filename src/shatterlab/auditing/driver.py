@@ -38,8 +38,8 @@ SIGN_DRAWS = (1, 2, 3, 5, 7, 10, 20, 40)
 SUBSETS = (15, 30, 60, 100, 200, 400, 1_000, 2_000)
 """The number of subsets grows through these, or ends in between where the budget ends."""
 REPEATS = (1, 2, 3, 5, 10)
-PATIENCE = 5.0
-"""A fit is given up after these seconds, or after twenty times what it is expected to take where that is more."""
+PATIENCE, HOPELESS = 5.0, 50
+"""A fit is given up after these seconds, or after so many times what it is expected to take where that is more."""
 WORTH_PROCESSES = 20.0
 """Fits are spread over processes where they are expected to take so many seconds together; a start takes four."""
 SEARCHED = ("true-labels", "random-labels", "gaussian-pixels")
@@ -71,7 +71,7 @@ class Findings:
     critical: dict[str, list[Record]] = field(default_factory=dict)
     subsets: list[memorization.SubsetOutcome] = field(default_factory=list)
     folds: list[memorization.SubsetOutcome] = field(default_factory=list)
-    has_probabilities: bool = False
+    has_probabilities: bool = True
     left_out: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -132,10 +132,13 @@ class Driver:
             self.found.seconds[name] = self.purse.spent - began
         return self.found
 
-    def _fits(self, part: str, asked: Sequence[Asked]) -> Generator[list[Computation], Sequence[Record], list[Record]]:
-        """Asks for fits, and raises `Failed` if one of them failed."""
+    def _fits(
+        self, part: str, asked: Sequence[Asked], *, spare: bool = False
+    ) -> Generator[list[Computation], Sequence[Record], list[Record]]:
+        """Asks for fits and returns their records; raises `Failed` if one of them failed, with `spare` if all did."""
         remaining = self.purse.budget * 1.1 - self.purse.spent
-        limit = max(1.0, min(remaining, max(PATIENCE, 20 * self.costs.of(self.n, random=True))))
+        expected = self.costs.of(self.n, random=True)
+        limit = max(1.0, min(remaining, max(PATIENCE, HOPELESS * expected)))
         records = list((yield [computation(one, self.subject, self.seed, limit) for one in asked]))
         for place, (one, record) in enumerate(zip(asked, records, strict=True)):
             if "failed" in record and one.kind == "probe" and one.settings["size"] < FEW and not record.get("hung"):
@@ -144,12 +147,16 @@ class Driver:
                 records[place] = {"wrong": one.settings["size"], "of": one.settings["size"], "finished": True}
                 continue
             if "failed" in record:
-                raise Failed(record["failed"])
+                if not spare or all("failed" in other for other in records):
+                    raise Failed(record["failed"])
+                self._remark(f"some of its fits to subsets failed and were left out ({record['failed']})")
+                continue
             if one.kind in ("signs", "subset", "probe"):
                 size = {"probe": one.settings.get("size"), "subset": round(memorization.SHARE * self.n)}.get(one.kind)
                 self.costs.learn(one.kind != "subset", size or self.n, record["seconds"])
-        self.found.fits[part] = self.found.fits.get(part, 0) + len(asked)
-        return records
+        done = [record for record in records if "failed" not in record]
+        self.found.fits[part] = self.found.fits.get(part, 0) + len(done)
+        return done
 
     def _afford(self, seconds: float, until: float) -> bool:
         return self.purse.spent + seconds <= until
@@ -277,13 +284,13 @@ class Driver:
                 if batch == 0:
                     return
                 new = [Asked("subset", {"index": index}) for index in range(done, done + batch)]
-                records = yield from self._fits("subsets", new)
+                records = yield from self._fits("subsets", new, spare=True)
                 self._note(records)
                 self.found.subsets += map(outcome_of, records)
                 done += batch
 
     def _note(self, records: Sequence[Record]) -> None:
-        self.found.has_probabilities = all(record["has_probabilities"] for record in records)
+        self.found.has_probabilities &= all(record["has_probabilities"] for record in records)
         for record in records:
             self._remark(record["note"])
 

@@ -145,7 +145,8 @@ def compute_together(many: Sequence[Mapping[str, Any]], subject: Subject, limit:
     began = subject.seconds()
     requests = [REQUESTS[settings["kind"]](subject, settings) for settings in many]
     tasks = [Task(request.rows, np.asarray(request.labels), request.fit_seed) for request in requests]
-    fits = subject.networks.fit_together(subject.pool.X, tasks)
+    with deadline(limit * len(tasks)):
+        fits = subject.networks.fit_together(subject.pool.X, tasks)
     records = [
         {"failed": str(fit)} if isinstance(fit, ShatterlabError) else OBSERVED[settings["kind"]](subject, request, fit)
         for settings, request, fit in zip(many, requests, fits, strict=True)
