@@ -82,6 +82,13 @@ def test_what_misses_its_own_labels_needs_a_larger_model() -> None:
     assert "a larger model or less regularization comes first" in card(facts)[4]
 
 
+def test_what_nearly_memorizes_is_not_said_to_fit_little_else() -> None:
+    facts = replace(MEMORIZES, random_fitted=Share(0.985, 0.005, 600, 10), classes=4)
+    lines = card(facts)
+    assert lines[0].startswith("Nearly memorizes: fits 98.5 % ± 0.5 % of 600 random labels (10 draws, 4 classes).")
+    assert lines[4].startswith("It fits 98.5 % even of random labels")
+
+
 def test_what_was_left_out_is_said() -> None:
     facts = replace(MEMORIZES, memorized=None, suspects=None, look_at=(), bound=None, random_bound=None)
     lines = card(facts)

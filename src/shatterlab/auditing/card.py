@@ -11,6 +11,9 @@ from ..measures.linear import LinearCapacity
 
 FITTED = 0.99
 """Random labels count as memorized from this share of them on, on average over the draws (an assumption)."""
+NEARLY = 0.9
+"""From this share of random labels on a learner that does not fit them all is said to nearly memorize (an
+assumption)."""
 POOR = 0.5
 """A learner whose test error exceeds this share of that of always guessing the largest class generalizes poorly (an
 assumption)."""
@@ -119,7 +122,8 @@ def _can(facts: Facts) -> str:
             times = f", in {facts.slowdown:.2g} times the {facts.slowdown_in} of true ones"
         text = f"Memorizes {all_of}{times} ({draws})."
     elif facts.answer == "cannot":
-        text = f"Cannot memorize: fits {share} of {n:,} random labels ({draws}, {facts.classes} classes)."
+        verdict = "Nearly memorizes" if share.value >= NEARLY else "Cannot memorize"
+        text = f"{verdict}: fits {share} of {n:,} random labels ({draws}, {facts.classes} classes)."
     else:
         text = (
             f"Did not memorize within this budget: fits {share} of {n:,} random labels ({draws}), and its loss was "
@@ -217,6 +221,12 @@ def _next(facts: Facts) -> str:
         )
     if poor:
         return "It fits what it is shown and errs on new examples: more data or other features come first."
+    guessed = 1 / facts.classes
+    if facts.random_fitted.value > (1 + guessed) / 2:
+        return (
+            f"It fits {percent(facts.random_fitted.value)} even of random labels, so that its training error says little "
+            "about its test error; trust the test error."
+        )
     return "It fits what can be learnt and little else: its training error says much about its test error."
 
 
