@@ -224,8 +224,8 @@ def _next(facts: Facts) -> str:
     guessed = 1 / facts.classes
     if facts.random_fitted.value > (1 + guessed) / 2:
         return (
-            f"It fits {percent(facts.random_fitted.value)} even of random labels, so that its training error says little "
-            "about its test error; trust the test error."
+            f"It fits {percent(facts.random_fitted.value)} even of random labels, so that its training error says "
+            "little about its test error; trust the test error."
         )
     return "It fits what can be learnt and little else: its training error says much about its test error."
 
