@@ -59,6 +59,12 @@ def test_regularization_is_named_where_theory_allows_more() -> None:
     assert lines[4].startswith("Regularization, not dimension, limits it")
 
 
+def test_a_learner_that_guesses_cannot_tell_wrong_labels() -> None:
+    line = card(replace(MEMORIZES, test_error=Share(0.88, 0.02, 360, 1)))[3]
+    assert line.startswith("Which labels are wrong cannot be told")
+    assert line.endswith("the most suspect are 7, 31, 5.")
+
+
 def test_an_interval_that_holds_nothing_says_perhaps_none() -> None:
     line = card(replace(MEMORIZES, suspects=(0.0, 3.0, 12.0, 1_400)))[3]
     assert line.startswith("At most 12 of 1,400 labels look wrong, perhaps none (90 % interval 0 to 12)")

@@ -17,6 +17,9 @@ assumption)."""
 POOR = 0.5
 """A learner whose test error exceeds this share of that of always guessing the largest class generalizes poorly (an
 assumption)."""
+GUESSING = 0.9
+"""A learner whose test error is at least this share of that of always guessing the largest class predicts hardly better
+than guessing (an assumption)."""
 UNFITTED = 0.05
 """A learner that misses more than this share of its own training labels is limited by what it can fit (an
 assumption)."""
@@ -169,6 +172,11 @@ def _look(facts: Facts) -> str:
     if facts.suspects is not None and facts.look_at:
         low, expected, high, of = facts.suspects
         first = ", ".join(map(str, facts.look_at[:5]))
+        if facts.test_error.value >= GUESSING * facts.majority_error:
+            return (
+                f"Which labels are wrong cannot be told, as it predicts test examples (n = {facts.test_error.n:,}) "
+                f"hardly better than guessing; the most suspect are {first}."
+            )
         if high < 1:
             return (
                 f"No label of {of:,} looks wrong (90 % interval {low:.0f} to {high:.0f}); the least sure are {first}."

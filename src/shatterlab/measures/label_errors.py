@@ -85,7 +85,7 @@ class ErrorCount:
     """How many labels are wrong, as far as held-out probabilities tell.
 
     Args:
-        expected: the middle of `like_random` and `disputed`, in examples.
+        expected: the middle of `like_random` and `disputed`, or the nearer end of the interval, in examples.
         low: lower end of the interval, in examples.
         high: upper end of the interval, in examples.
         like_random: estimate of the number of labels that are as unlikely as random ones.
@@ -301,7 +301,7 @@ def expected_errors(
     disputed = disputes / judged
     low = min(float(np.quantile(resampled, tail)) * (1 - disputed), high)
     return ErrorCount(
-        expected=n * (float(like_random) + disputed) / 2,
+        expected=n * min(max((float(like_random) + disputed) / 2, low), high),
         low=n * low,
         high=n * high,
         like_random=n * float(like_random),
