@@ -46,6 +46,12 @@ NEED_TORCH = {
     "models/lenet",
     "models/densenet",
     "models/zoo",
+    "models/blocks",
+    "models/googlenet",
+    "models/imagenet_alexnet",
+    "models/inception_v3",
+    "models/resnet",
+    "models/vgg",
     "theory/networks",
 }
 

@@ -198,9 +198,7 @@ def _from_file(path: Path, changed: int) -> ModuleType:
 
 def _from_package(name: str) -> ModuleType:
     if name.partition(".")[0] == "torchvision":
-        from .zoo import torchvision_models
-
-        torchvision_models()  # its sentence says what to install
+        _find_torchvision()
     if "" not in sys.path:
         sys.path.insert(0, "")  # packages in the current folder, as for `python -m`
     try:
@@ -211,6 +209,27 @@ def _from_package(name: str) -> ModuleType:
         ) from None
     except Exception as error:
         raise ShatterlabError(f"{name} could not be imported: {type(error).__name__}: {error}.") from error
+
+
+def _find_torchvision() -> None:
+    """Imports torchvision.
+
+    Raises:
+        ShatterlabError: it is not installed, or does not load beside the installed torch. Installed by itself it would
+            replace torch by the version that it was built for, so that the sentence names both.
+    """
+    both = (
+        f"install the two as one build: pip install torch=={torch.__version__.partition('+')[0]} torchvision "
+        "--index-url https://download.pytorch.org/whl/cpu"
+    )
+    try:
+        importlib.import_module("torchvision.models")
+    except ModuleNotFoundError:
+        raise ShatterlabError(f"torchvision is not installed; {both}") from None
+    except (RuntimeError, ImportError, OSError) as error:
+        raise ShatterlabError(
+            f"torchvision's compiled operators do not load beside torch {torch.__version__} ({error}); {both}"
+        ) from None
 
 
 def _reference_of(given: Any) -> str | None:

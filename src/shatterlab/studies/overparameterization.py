@@ -1,13 +1,11 @@
 """The lecture's list: successful networks have many more parameters than training examples."""
 
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import polars as pl
 
-from ..errors import ShatterlabError
-from ..figures.bars import parameter_bars
+from ..figures.dots import parameter_dots
 from ..jobs import Computation
 from ..paper import DENSENET_BC_PARAMETERS, IMAGENET_TRAINING_SIZE, ZOO
 from ..spec import PAPER_TRAINING_SIZE
@@ -26,33 +24,19 @@ CLOSE = 0.1
 
 
 def jobs(scale: Scale, data: str, seeds: int) -> list[Computation]:
-    """One count of all networks, which is made anew when torchvision is installed or changes."""
-    try:
-        torchvision = version("torchvision")
-    except PackageNotFoundError:
-        torchvision = None
-    return [
-        Computation(
-            "overparameterization", "parameters of well-known networks", {"torchvision": torchvision}, count_all
-        )
-    ]
+    """One count of all networks."""
+    return [Computation("overparameterization", "parameters of well-known networks", {}, count_all)]
 
 
-def count_all(torchvision: str | None) -> list[dict[str, Any]]:
-    """Each network's parameters, or None and the reason why it could not be built here."""
+def count_all() -> list[dict[str, Any]]:
+    """The number of parameters of each network."""
     from ..models.zoo import count
 
-    records = []
-    for name in STATED:
-        try:
-            records.append({"network": name, "parameters": count(name), "reason": None})
-        except ShatterlabError as error:
-            records.append({"network": name, "parameters": None, "reason": str(error)})
-    return records
+    return [{"network": name, "parameters": count(name)} for name in STATED]
 
 
 def built(tables: Tables) -> dict[str, int]:
-    """The parameters of the networks that could be built here."""
+    """The parameters of the networks; counts of earlier versions lack those that these could not build."""
     return {r["network"]: r["parameters"] for r in tables.records if r["parameters"] is not None}
 
 
@@ -60,20 +44,18 @@ def table(tables: Tables) -> list[Cells]:
     """A line for each network: counted and stated parameters, and parameters for each training image."""
     return [
         {
-            "network": record["network"],
-            "parameters": "not built" if record["parameters"] is None else f"{record['parameters']:,}",
+            "network": network,
+            "parameters": f"{parameters:,}",
             "stated": f"{_short(stated)} ({by})",
-            "per CIFAR-10 image": _ratio(record["parameters"], PAPER_TRAINING_SIZE),
-            "per ImageNet image": _ratio(record["parameters"], IMAGENET_TRAINING_SIZE),
+            "per CIFAR-10 image": _ratio(parameters, PAPER_TRAINING_SIZE),
+            "per ImageNet image": _ratio(parameters, IMAGENET_TRAINING_SIZE),
         }
-        for record in tables.records
-        for stated, by in (STATED[record["network"]],)
+        for network, parameters in built(tables).items()
+        for stated, by in (STATED[network],)
     ]
 
 
-def _ratio(parameters: int | None, images: int) -> str:
-    if parameters is None:
-        return "—"
+def _ratio(parameters: int, images: int) -> str:
     ratio = parameters / images
     return f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.2g}"
 
@@ -83,17 +65,17 @@ def _short(number: float) -> str:
 
 
 def draw(tables: Tables) -> Mapping[str, Any]:
-    """Bars of the counts, with the stated figures as ticks."""
+    """The counts as dots, with the stated figures as ticks."""
     lines: list[dict[str, Any]] = [
         {"network": name, "parameters": float(count), "counted by": "here"} for name, count in built(tables).items()
     ]
     lines += [{"network": name, "parameters": stated, "counted by": by} for name, (stated, by) in STATED.items()]
     return {
-        "parameters": parameter_bars(
+        "parameters": parameter_dots(
             pl.DataFrame(lines),
             sets={"CIFAR-10": PAPER_TRAINING_SIZE, "ImageNet": IMAGENET_TRAINING_SIZE},
             title="Parameters of well-known networks",
-            subtitle="bars: counted here, unallocated; ticks: as stated; dashed: images in a training set",
+            subtitle="dots: counted here, unallocated; ticks: as stated; dashed: images in a training set",
         )
     }
 
@@ -130,19 +112,8 @@ def _in_words(counts: Mapping[str, int]) -> tuple[str, str, str]:
     )
 
 
-def _not_built(tables: Tables) -> dict[str, str]:
-    """Why each network that could not be built here could not, without a full stop."""
-    # Records of the first version gave no reason. What an early count lacked, a later one may have.
-    counts = built(tables)
-    return {
-        r["network"]: (r.get("reason") or "its library is not installed").rstrip(".")
-        for r in tables.records
-        if r["network"] not in counts
-    }
-
-
 def verdict(tables: Tables) -> list[str]:
-    """How many have more parameters than images, which counts disagree, and what could not be built."""
+    """How many have more parameters than images, and which counts disagree with the stated ones."""
     counts = built(tables)
     sentences = []
     if counts:
@@ -159,9 +130,6 @@ def verdict(tables: Tables) -> list[str]:
     ]
     if apart:
         sentences.append(f"More than {100 * CLOSE:g} % off the stated figure: {'; '.join(apart)}.")
-    if missing := _not_built(tables):
-        reasons = (f"{reason[0].upper()}{reason[1:]}." for reason in dict.fromkeys(missing.values()))
-        sentences.append(f"Not built here: {', '.join(missing)}. {' '.join(reasons)}")
     return sentences or ["No network has been counted yet."]
 
 
@@ -169,9 +137,6 @@ def _as_many_as_images(tables: Tables) -> Outcome:
     if not tables.records:
         return NO_RUNS
     counts = built(tables)
-    if missing := _not_built(tables):
-        why = "; ".join(dict.fromkeys(missing.values()))
-        return cannot_tell(f"{len(missing)} of {len(STATED)} networks could not be built here: {why}")
     if absent := [name for name in STATED if name not in counts]:
         return cannot_tell(f"not counted: {', '.join(absent)}", "finish")
     ratios = list(parameters_per_image(counts).values())

@@ -1,4 +1,4 @@
-"""Bars that show a quantity for each of a few names."""
+"""Dots that show a quantity for each of a few names on a logarithmic axis, where a bar would have no beginning."""
 
 from typing import Any
 
@@ -8,7 +8,11 @@ import polars as pl
 from .style import GREY, finished
 
 
-def parameter_bars(counts: pl.DataFrame, *, sets: dict[str, int], title: str, subtitle: str) -> Any:
+TICKS = alt.Axis(format="~s", values=[10**power for power in range(4, 10)])
+"""One number at the axis for each power of ten; more would collide."""
+
+
+def parameter_dots(counts: pl.DataFrame, *, sets: dict[str, int], title: str, subtitle: str) -> Any:
     """Numbers of parameters on a logarithmic scale, with lines at the sizes of training sets.
 
     Args:
@@ -21,12 +25,12 @@ def parameter_bars(counts: pl.DataFrame, *, sets: dict[str, int], title: str, su
     """
     order = counts.filter(pl.col("counted by") != "here").sort("parameters")["network"].to_list()
     y = alt.Y("network:N", sort=order, title=None, axis=alt.Axis(labelLimit=220))
-    x = alt.X("parameters:Q", scale=alt.Scale(type="log"), title="trainable parameters", axis=alt.Axis(format="~s"))
+    x = alt.X("parameters:Q", scale=alt.Scale(type="log"), title="trainable parameters", axis=TICKS)
     base = alt.Chart(counts).encode(y=y, tooltip=["network:N", alt.Tooltip("parameters:Q", format=","), "counted by:N"])
     here = (
         base.transform_filter("datum['counted by'] == 'here'")
-        .mark_bar(color="#56B4E9")
-        .encode(x=x, x2=alt.datum(10_000))
+        .mark_circle(color="#0072B2", size=120, opacity=1)
+        .encode(x=x)
     )
     lecture = (
         base.transform_filter("datum['counted by'] != 'here'")
