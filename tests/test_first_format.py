@@ -19,7 +19,7 @@ from shatterlab.studies import STUDIES, found_of, tables
 
 FIXTURE = Path(__file__).parent / "fixtures" / "store-0"
 IDS = json.loads((FIXTURE.parent / "ids.json").read_text())
-"""The ids of every study's jobs at each scale with one seed; those of overparameterization depend on torchvision."""
+"""The ids of every study's jobs at each scale with one seed."""
 
 
 @pytest.fixture

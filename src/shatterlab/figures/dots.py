@@ -7,7 +7,6 @@ import polars as pl
 
 from .style import GREY, finished
 
-
 TICKS = alt.Axis(format="~s", values=[10**power for power in range(4, 10)])
 """One number at the axis for each power of ten; more would collide."""
 
