@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader
@@ -34,12 +35,19 @@ def environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("shatterlab", "report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
+    environment.globals["text"] = text
     environment.filters["percent"] = lambda share: "—" if share is None else f"{100 * share:.2f}"
     environment.filters["count"] = lambda number: "—" if number is None else f"{number:,}"
     environment.filters["capital"] = lambda text: text[:1].upper() + text[1:]
     environment.filters["glossed"] = glossed
     environment.filters["number_like"] = lambda cell: not isinstance(cell, str) or cell[:1] in "0123456789+-—"
     return environment
+
+
+@cache
+def text(name: str) -> Markup:
+    """A style or a script of this folder, as it stands there; no value is filled into it."""
+    return Markup(files("shatterlab.report").joinpath(name).read_text(encoding="utf-8"))
 
 
 def render(id: str, template: str, charts: Mapping[str, Any] | None = None, **values: Any) -> Section:

@@ -1,0 +1,64 @@
+const charts = JSON.parse(document.getElementById("charts").textContent);
+const views = {};
+const systemDark = matchMedia("(prefers-color-scheme: dark)");
+const narrow = matchMedia("(max-width: 640px)");
+
+// The definition as it is printed, fitted to this page: title in the caption, colours of the mode, width of the place.
+function fitted(definition) {
+  const spec = structuredClone(definition);
+  const style = getComputedStyle(document.documentElement);
+  const [ink, soft, line] = ["--ink", "--soft", "--line"].map(name => style.getPropertyValue(name));
+  delete spec.title;
+  const images = JSON.stringify(spec.layer ?? "").includes('"image"');
+  if (!spec.facet && !images) { spec.width = "container"; spec.autosize = { type: "fit-x", contains: "padding" }; }
+  if (spec.facet && narrow.matches && spec.spec) spec.spec.width = 150;
+  const config = spec.config ??= {};
+  config.background = "transparent";
+  for (const part of ["axis", "legend", "header"])
+    config[part] = { ...config[part], labelColor: ink, titleColor: ink };
+  Object.assign(config.axis, { gridColor: line, domainColor: soft, tickColor: soft });
+  config.text = { ...config.text, color: ink };
+  if (narrow.matches) Object.assign(config.legend, { orient: "bottom", columns: 1, labelLimit: 300 });
+  return spec;
+}
+
+async function draw(id) {
+  const place = document.getElementById(id);
+  if (!place) return;
+  views[id]?.finalize();
+  const dark = document.documentElement.classList.contains("dark");
+  const result = await vegaEmbed(place, fitted(charts[id]), { actions: false, renderer: "svg", tooltip: { theme: dark ? "dark" : "light" } });
+  views[id] = result;
+  place.querySelector("svg").setAttribute("aria-hidden", "true");  // the place has a text of its own
+  place.dataset.drawn = "yes";
+}
+const drawAll = () => Promise.all(Object.keys(charts).map(draw));
+
+// The largest of a chart's tables, without pictures, one line a record.
+function csv(definition) {
+  const rows = Object.values(definition.datasets ?? {}).sort((a, b) => b.length - a.length)[0] ?? [];
+  const columns = [...new Set(rows.flatMap(Object.keys))].filter(name => name !== "url");
+  const cell = value => value == null ? "" : /[",\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value;
+  return [columns, ...rows.map(row => columns.map(name => row[name]))].map(line => line.map(cell).join(",")).join("\n") + "\n";
+}
+
+document.addEventListener("click", event => {
+  const id = event.target.dataset?.chart;
+  if (!id) return;
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([csv(charts[id])], { type: "text/csv" }));
+  link.download = `${id}.csv`;
+  link.click();
+  URL.revokeObjectURL(link.href);
+});
+
+const button = document.getElementById("theme");
+function theme(dark) {
+  document.documentElement.classList.toggle("dark", dark);
+  button.setAttribute("aria-pressed", dark);
+  return drawAll();
+}
+button.addEventListener("click", () => theme(!document.documentElement.classList.contains("dark")));
+systemDark.addEventListener("change", event => theme(event.matches));
+narrow.addEventListener("change", drawAll);
+window.ready = theme(systemDark.matches);
