@@ -33,5 +33,6 @@ async function show(content) {
   }
   const ids = new Set(content.parts.map(part => part.id));
   [...main.children].filter(child => !ids.has(child.id)).forEach(child => child.remove());
+  lecture.refresh();
 }
 look();

@@ -6,8 +6,7 @@ const narrow = matchMedia("(max-width: 640px)");
 // The definition as it is printed, fitted to this page: title in the caption, colours of the mode, width of the place.
 function fitted(definition) {
   const spec = structuredClone(definition);
-  const style = getComputedStyle(document.documentElement);
-  const [ink, soft, line] = ["--ink", "--soft", "--line"].map(name => style.getPropertyValue(name));
+  const [ink, soft, line] = ["var(--ink)", "var(--soft)", "var(--line)"];  // so that they change with the theme
   delete spec.title;
   const images = JSON.stringify(spec.layer ?? "").includes('"image"');
   if (!spec.facet && !images) { spec.width = "container"; spec.autosize = { type: "fit-x", contains: "padding" }; }

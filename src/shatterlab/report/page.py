@@ -16,6 +16,7 @@ from ..results.table import RUN_ORDER, run_table
 from ..studies import CHAPTERS, STUDIES, Claim, Outcome, asked_of, found_of, judge, tables
 from .audits import CHAPTER, audit_sections, audits_of
 from .glossary import GLOSSARY
+from .lecture import lecture_section
 from .library import chart_library
 from .own_networks import MOST_GROUPS, network_section, own_networks
 from .render import Section, as_json, environment, render, slug
@@ -116,6 +117,7 @@ def sections(store: Store, results: Sequence[Result], kept: dict[str, Any] | Non
     parts.append(render("takeaways", "takeaways", takeaways=takeaways(board)))
     parts.append(_remembered(kept, "runs", results, lambda: _runs(results)))
     parts.append(render("assumptions", "assumptions", assumptions=ASSUMPTIONS, glossary=GLOSSARY))
+    parts.append(lecture_section(shown, outcomes, {id: spec for one in parts for id, spec in one.charts.items()}))
     return parts
 
 
