@@ -61,3 +61,18 @@ button.addEventListener("click", () => theme(!document.documentElement.classList
 systemDark.addEventListener("change", event => theme(event.matches));
 narrow.addEventListener("change", drawAll);
 window.ready = theme(systemDark.matches);
+
+// On paper everything is open, and each chart is laid out anew for the page: its shape changes, not only its scale.
+const PAPER = [680, 140];  // pixels: an A4 page has 680 between its margins
+let closed = [];
+addEventListener("beforeprint", () => {
+  closed = [...document.querySelectorAll("details:not([open])")];
+  for (const one of closed) one.open = true;
+  for (const [id, { view }] of Object.entries(views)) if (flows(id)) view.width(PAPER[0]).height(PAPER[1]).run();
+});
+addEventListener("afterprint", () => {
+  for (const one of closed) one.open = false;
+  for (const id of Object.keys(views)) if (flows(id)) draw(id);
+});
+// Whether a chart takes the width of its place, which charts with pictures or several plots do not.
+const flows = id => fitted(charts[id]).width === "container";
