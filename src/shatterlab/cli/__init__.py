@@ -11,7 +11,7 @@ import tyro
 from ..errors import ShatterlabError
 from ..results.store import DEFAULT_STORE
 from ..spec import ALIASES
-from . import audit, data, figures, listing, report, run, show, train, watch
+from . import audit, data, explore, figures, listing, report, run, show, train, watch
 
 QUESTION = "Does this network memorize or does it generalize, and why?"
 
@@ -24,6 +24,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "show": show.command,
     "report": report.command,
     "figures": figures.command,
+    "explore": explore.command,
     "watch": watch.command,
 }
 

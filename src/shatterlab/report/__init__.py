@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ..results import Store
 from .audits import audit_face, write_audit
+from .explore import write_explore
 from .library import chart_library
 from .live import live_section
 from .page import page, sections, write
@@ -20,6 +21,7 @@ __all__ = [
     "sections",
     "write",
     "write_audit",
+    "write_explore",
     "write_figures",
     "write_report",
 ]

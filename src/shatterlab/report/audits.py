@@ -8,12 +8,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
-from ..errors import ShatterlabError
 from ..results import Store
-from .library import chart_library
-from .render import Section, as_json, environment, render
+from .alone import write_alone
+from .render import Section, render
 
 CHAPTER = "your-audits"
 
@@ -56,17 +53,9 @@ def write_audit(record: Mapping[str, Any], out: Path) -> Path:
     Raises:
         ShatterlabError: the file cannot be written.
     """
-    section = audit_section(record, alone=True)
-    html = environment().get_template("page.html.jinja").render(
-        parts=[Markup(section.html)], chapters=[], charts=as_json(section.charts), library=Markup(chart_library()),
-        live=False, alone=record["title"], made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-    )  # fmt: skip
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(html, encoding="utf-8")
-    except OSError as error:
-        raise ShatterlabError(f"cannot write {out} ({error.strerror}); name another file with --out.") from None
-    return out
+    made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    about = f"An audit with shatterlab: does it memorize or does it generalize, and why? Made {made}."
+    return write_alone(audit_section(record, alone=True), out, title=record["title"], about=about)
 
 
 def audit_face(record: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from ..results import Reader, Result, Store
 from ..results.table import RUN_ORDER, run_table
 from ..studies import CHAPTERS, STUDIES, Claim, Outcome, asked_of, found_of, judge, tables
 from .audits import CHAPTER, audit_sections, audits_of
+from .explore import explore_script, explore_section
 from .glossary import GLOSSARY
 from .lecture import lecture_section
 from .library import chart_library
@@ -65,6 +66,7 @@ def page(parts: Sequence[Section], *, live: bool = False) -> str:
         charts=as_json({id: spec for part in parts for id, spec in part.charts.items()}),
         library=Markup(chart_library()),
         live=live,
+        explore_script=explore_script(),
         own=any(part.id == "your-networks" for part in parts),
         audits=any(part.id == CHAPTER for part in parts),
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -114,6 +116,7 @@ def sections(store: Store, results: Sequence[Result], kept: dict[str, Any] | Non
         missing = [(name, STUDIES[name].question) for name in names if not here[name]]
         parts.append(render(slug(chapter), "chapter", title=chapter, question=question, missing=missing))
         parts += [made[one.id][0] for name in names for one in here[name]]
+    parts.append(explore_section())
     parts.append(render("takeaways", "takeaways", takeaways=takeaways(board)))
     parts.append(_remembered(kept, "runs", results, lambda: _runs(results)))
     parts.append(render("assumptions", "assumptions", assumptions=ASSUMPTIONS, glossary=GLOSSARY))

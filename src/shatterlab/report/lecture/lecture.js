@@ -73,7 +73,7 @@ const lecture = (() => {
   }
   function follow() {
     if (location.hash.startsWith("#lecture")) {
-      show(location.hash.slice(1));
+      show(location.hash.slice(1).split("?")[0]);
       document.querySelector(".slide.shown h2")?.focus({ preventScroll: true });
     } else leave();
   }
