@@ -129,7 +129,7 @@ explore.define("network", (place, ui) => {
     // The canvas covers the whole picture; its middle is the square of the axes.
     for (let row = 0, k = 0; row < side; row++) for (let column = 0; column < side; column++, k += 4) {
       const u = (column + 0.5) / side * 430, v = (row + 0.5) / side * 430;
-      const z = output(-1.1 + (u - 12) / 400 * 2.2, 1.1 - (v - 14) / 402 * 2.2), strength = Math.min(1, Math.abs(z) / 4);
+      const z = output(-1.1 + (u - 12) / 394 * 2.2, 1.1 - (v - 14) / 402 * 2.2), strength = Math.min(1, Math.abs(z) / 4);
       image.data.set(z > 0 ? [213, 94, 0, 50 + 110 * strength] : [0, 114, 178, 50 + 110 * strength], k);
     }
     brush.putImageData(image, 0, 0);

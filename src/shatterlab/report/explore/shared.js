@@ -100,7 +100,7 @@ window.explore = (() => {
   // A plot of `width` x `height` units with axes from `x` = [low, high] and `y` = [low, high]; log tells that y is logarithmic.
   function plot(parent, { label, width = 430, height = 260, x, y, log = false, x_title = "", y_title = "", left = 58, bottom = 40 }) {
     const picture = add(parent, "svg", { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": label });
-    const inner = [left, width - 18, height - bottom, 14];
+    const inner = [left, width - 24, height - bottom, 14];
     const scale = log ? value => Math.log10(Math.max(value, 1e-300)) : value => value;
     const at = (value, [low, high], from, to) => from + (value - low) / (high - low) * (to - from);
     const across = value => at(value, x, inner[0], inner[1]);

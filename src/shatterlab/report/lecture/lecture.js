@@ -53,7 +53,7 @@ const lecture = (() => {
       one.classList.toggle("revealed", revealed.has(one.id));
     }
     lend(slide);
-    deck().querySelector("[role=status]").textContent = `${all.indexOf(slide) + 1} of ${all.length}`;
+    deck().querySelector(".deck [role=status]").textContent = `${all.indexOf(slide) + 1} of ${all.length}`;
     slide.querySelectorAll("[data-draws]").forEach(drawScreen);
     scrollTo(0, 0);
   }
