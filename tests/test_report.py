@@ -157,7 +157,8 @@ def test_the_pictures_are_the_training_images_under_each_condition(small_store: 
 @pytest.mark.parametrize(("format", "magic"), [("svg", b"<svg"), ("png", b"\x89PNG"), ("pdf", b"%PDF")])
 def test_print_versions_of_a_studys_charts(small_store: Store, tmp_path: Path, format, magic: bytes) -> None:
     results, _ = small_store.results()
-    files = write_figures(small_store, results, tmp_path / "out", format, "learning-curves")
+    *files, captions = write_figures(small_store, results, tmp_path / "out", format, "learning-curves")
+    assert captions.name == "captions.txt"
     assert {file.name for file in files} == {
         f"learning-curves-demo-digits-{name}.{format}" for name in ("images", "mlp-1x16")
     }

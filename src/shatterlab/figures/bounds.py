@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from .style import GREY, finished, model_colour, name_legend
+from .style import GREY, dot_legend, finished, model_colour
 
 
 def bound_rows(bounds: Sequence[Mapping[str, Any]], *, guessing: float, title: str, subtitle: str) -> Any:
@@ -36,8 +36,8 @@ def bound_rows(bounds: Sequence[Mapping[str, Any]], *, guessing: float, title: s
         .encode(
             x=alt.X("bound:Q", title="error", scale=scale, axis=alt.Axis(format="%")),
             y=y,
-            color=model_colour("kind", kinds),
-            shape=alt.Shape("kind:N", scale=alt.Scale(domain=kinds), legend=name_legend()),
+            color=model_colour("kind", kinds, dot_legend()),
+            shape=alt.Shape("kind:N", scale=alt.Scale(domain=kinds), legend=dot_legend()),
             tooltip=["training:N", "kind:N", "says:N", alt.Tooltip("bound:Q", format=".1%"), "seed:N"],
         )
     )

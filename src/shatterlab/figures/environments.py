@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from .style import GREY, finished, model_colour, name_legend
+from .style import GREY, dot_legend, finished, model_colour
 
 
 def sign_error_rows(errors: Sequence[Mapping[str, Any]], *, title: str, subtitle: str) -> Any:
@@ -33,8 +33,8 @@ def sign_error_rows(errors: Sequence[Mapping[str, Any]], *, title: str, subtitle
         .encode(
             x=x,
             y=y,
-            color=model_colour("axis", axes),
-            shape=alt.Shape("axis:N", scale=alt.Scale(domain=axes), legend=name_legend() if len(axes) > 1 else None),
+            color=model_colour("axis", axes, dot_legend()),
+            shape=alt.Shape("axis:N", scale=alt.Scale(domain=axes), legend=dot_legend() if len(axes) > 1 else None),
             tooltip=["measure:N", "axis:N", "values:N", alt.Tooltip("error:Q", format=".2f")],
         )
     )

@@ -44,11 +44,11 @@ def condition_colour(present: list[str]) -> alt.Color:
     return alt.Color("corruption:N", scale=scale, legend=name_legend())
 
 
-def model_colour(field: str, names: list[str]) -> alt.Color:
-    """Colour by model, or by what else tells lines apart, in the order of `names`."""
+def model_colour(field: str, names: list[str], legend: alt.Legend | None = None) -> alt.Color:
+    """Colour by model, or by what else tells marks apart, in the order of `names`; the usual legend shows lines."""
     colours = (MODEL_COLOURS * (1 + len(names) // len(MODEL_COLOURS)))[: len(names)]
     scale = alt.Scale(domain=names, range=colours)
-    return alt.Color(f"{field}:N", scale=scale, legend=name_legend() if len(names) > 1 else None)
+    return alt.Color(f"{field}:N", scale=scale, legend=(legend or name_legend()) if len(names) > 1 else None)
 
 
 def model_dash(field: str, names: list[str]) -> alt.StrokeDash:
@@ -65,6 +65,11 @@ def name_legend() -> alt.Legend:
     return alt.Legend(
         title=None, labelLimit=320, symbolType="stroke", symbolSize=900, symbolStrokeWidth=2.5, symbolOpacity=1
     )
+
+
+def dot_legend() -> alt.Legend:
+    """The legend of names that are told apart by the colour and shape of their dots."""
+    return alt.Legend(title=None, labelLimit=320, symbolSize=80, symbolOpacity=1)
 
 
 def condition_dash(present: list[str]) -> alt.StrokeDash:
