@@ -137,10 +137,10 @@ def test_the_estimate_grows_with_the_work() -> None:
 
 def test_computations_are_estimated_by_those_of_their_study_that_the_store_holds(tmp_path: Path) -> None:
     store, (done, next_one) = Store(tmp_path), squares(1, 2)
-    assert seconds_of([next_one], store) == (0, 0)
+    assert seconds_of([next_one], store) == {}
     (ended,) = do([done], store)
     store.ask(Asked(study="squares", scale="demo", data="digits", seeds=1, run_ids=[], measurement_ids=[done.id]))
-    assert seconds_of([next_one], store) == (pytest.approx(ended.kept.seconds), 1)
+    assert seconds_of([next_one], store) == {next_one.id: pytest.approx(ended.kept.seconds)}
 
 
 def test_workers_of_a_killed_command_stop_too(tmp_path: Path) -> None:

@@ -44,7 +44,8 @@ def test_a_run_that_has_begun_is_shown_with_its_losses(going: Store) -> None:
     content = client(going).get("/content").json()
     now = content["parts"][0]
     assert now["id"] == "now"
-    assert "learning-curves, demo, digits: 0 of 1 runs" in now["html"]
+    assert "learning-curves, demo, digits: 0 of 1" in now["html"]
+    assert "<b>0 of 1 done</b>" in now["html"]
     assert "3 of 10" in now["html"]
     (chart,) = now["charts"].values()
     assert [point["online_loss"] for point in next(iter(chart["datasets"].values()))] == [2, 1, 2 / 3]

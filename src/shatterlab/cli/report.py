@@ -6,16 +6,22 @@ from ..results.store import DEFAULT_STORE, Store
 from .flags import StoreDir, unfinished
 
 
-def command(store: StoreDir = DEFAULT_STORE, out: Path | None = None) -> None:
+def command(store: StoreDir = DEFAULT_STORE, out: Path | None = None, open: bool = False) -> None:
     """Write one self-contained HTML page about the finished runs.
 
-    Example: shatterlab report --out page.html
+    Examples: shatterlab report --open; shatterlab report --out page.html
 
     Args:
         out: The file. Default: report.html in the store.
+        open: Open it in the browser.
     """
     from ..report import write_report
 
-    print(f"Report: {write_report(store, out).resolve()}")
+    page = write_report(store, out).resolve()
+    print(f"Report: {page}")
+    if open:
+        import webbrowser
+
+        webbrowser.open(page.as_uri())
     if left := unfinished(Store(store)):
         print(left)

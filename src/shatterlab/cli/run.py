@@ -1,5 +1,6 @@
 """`shatterlab run`: do the missing jobs of studies, then say what came out. torch is imported once it is needed."""
 
+import shlex
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from itertools import count
@@ -89,12 +90,15 @@ def command(
         return [job for job in different.values() if not only or only.lower() in job.title.lower()]
 
     failures = _do_all(wanted, f"{study} at scale {scale} on {data}", opened, scale, device, jobs, data_dir)
+    states: list[str] = []
     for name, each in studies.items():
         of_study = so_far(name, seeds)
         asked = Asked(
             study=name, scale=scale, data=data, model=model, precision=precision, seeds=seeds, **_ids(of_study)
         )
-        _print_outcome(each, opened, asked, of_study)
+        states += _print_outcome(each, opened, asked, of_study)
+    if len(studies) > 1:
+        _print_end(states, opened)
     chart_library()  # kept for `shatterlab report`, which then answers at once
     if errors := [error for error in failures.values() if error]:
         raise ShatterlabError(errors[0] + (f" ({len(errors) - 1} more failed.)" if len(errors) > 1 else ""))
@@ -222,8 +226,8 @@ def _do_all(
         failures |= left_out
         if not (missing := [job for job in missing if job.id not in left_out]):
             break
-        processes, units = _announce(missing, store, device, workers, data_dir)
-        with Progress(missing) as progress:
+        processes, units, expected = _announce(missing, store, device, workers, data_dir)
+        with Progress(missing, expected=expected) as progress:
             for ended in do(
                 missing, store, device=device, data_dir=data_dir, workers=processes, units=units, tell=progress.update
             ):
@@ -235,8 +239,10 @@ def _do_all(
 
 def _announce(
     missing: "Sequence[Job]", store: Store, device: str, workers: int | None, data_dir: Path | None
-) -> "tuple[int, list[list[Job]]]":
-    """Says what is coming and returns the number of processes and the groups of jobs that they share."""
+) -> "tuple[int, list[list[Job]], dict[str, float]]":
+    """Says what is coming; returns the number of processes, the groups of jobs that they share, and the seconds of each
+    job, by id, of which something is known.
+    """
     from ..engines.estimate import seconds_of
     from ..jobs import Computation, Training
     from ..machine import cores
@@ -245,22 +251,25 @@ def _announce(
     computations = [job for job in missing if isinstance(job, Computation)]
     trainings = [job for job in missing if isinstance(job, Training)]
     units: list[list[Job]] = []
+    expected: dict[str, float] = {}
     if trainings:
-        workers, stacked = _announce_trainings(trainings, device, workers, data_dir)
+        workers, stacked, expected = _announce_trainings(trainings, device, workers, data_dir)
         units += [[*stack] for stack in stacked]
     if computations:
-        seconds, told = seconds_of(computations, store)
+        of_computations = seconds_of(computations, store)
+        expected |= of_computations
+        seconds, told = sum(of_computations.values()), len(of_computations)
         # Where nobody knows better, they are long enough at sizes above the smallest to be worth some processes.
         workers = workers or (cores() if seconds > 2 * START_SECONDS or not told else 1)
         known = f"{told} of them take about {duration(seconds)}" if told else "how long they take is not known yet"
         print(f"{_count(computations)} to do; {known}.")
     units += [[job] for job in computations]
-    return workers or 1, units
+    return workers or 1, units, expected
 
 
 def _announce_trainings(
     trainings: "Sequence[Training]", device: str, workers: int | None, data_dir: Path | None
-) -> "tuple[int, list[list[Training]]]":
+) -> "tuple[int, list[list[Training]], dict[str, float]]":
     from ..engines import threads_for
     from ..engines.estimate import estimate, stacks
     from ..machine import cores, free_memory
@@ -278,8 +287,9 @@ def _announce_trainings(
         cost = estimate(units, **shared)
         fitting = wanted if workers else max(1, min(wanted, len(units), int(MEMORY_SHARE * free / cost.memory)))
         seconds = cost.seconds / fitting + (START_SECONDS if fitting > 1 else 0)
-        plans.append((seconds, fitting, units, cost.memory * fitting))
-    seconds, wanted, units, memory = min(plans, key=lambda plan: plan[:2])
+        plans.append((seconds, fitting, units, cost))
+    seconds, wanted, units, cost = min(plans, key=lambda plan: plan[:2])
+    memory = cost.memory * wanted
     largest = max(map(len, units))
     stacked = f" in stacks of up to {largest}" if largest > 1 else ""
     print(
@@ -288,19 +298,30 @@ def _announce_trainings(
     )
     if memory > free:
         print(f"That is more than the {free / 1e9:.1f} GB free now: a smaller --jobs or --scale needs less.")
-    return wanted, units
+    return wanted, units, dict(cost.each)
 
 
-def _print_outcome(study: "Study", store: Store, asked: Asked, jobs: "Sequence[Job]") -> None:
+def _print_end(states: Sequence[str], store: Store) -> None:
+    """The tally of the claims, and what to do next."""
+    from ..studies import STATES
+
+    tally = ", ".join(f"{states.count(state)} {state}" for state in STATES if state in states)
+    place = "" if store.path == DEFAULT_STORE else f" --store {shlex.quote(str(store.path))}"
+    print(f"\n{len(states)} claims: {tally or 'none judged'}.\nNext: shatterlab report{place} --open")
+
+
+def _print_outcome(study: "Study", store: Store, asked: Asked, jobs: "Sequence[Job]") -> list[str]:
+    """Prints what came out, and returns the states of the claims."""
     from ..results import Measurement, Result
     from ..studies import tables
-    from .terminal import print_study
+    from .terminal import print_study, say
 
     kept = [outcome for job in jobs if (outcome := job.kept(store))]
-    print(f"\n{asked.study}  {study.question}")
+    print()
+    say(f"{asked.study}  {study.question}")
     if not kept:
         print("  none of its runs is finished")
-        return
+        return []
     runs = [outcome for outcome in kept if isinstance(outcome, Result)]
     measured = [outcome for outcome in kept if isinstance(outcome, Measurement)]
-    print_study(study, asked, tables(store, runs, measured), len(jobs) - len(kept))
+    return print_study(study, asked, tables(store, runs, measured), len(jobs) - len(kept))

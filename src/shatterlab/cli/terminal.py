@@ -1,44 +1,117 @@
 """The output in a terminal: records as a table, and the outcome of a study."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
-from rich.measure import Measurement
 from rich.table import Table
 
 from ..results import Asked
 from ..studies import Study, Tables, command_of, judge
 
+MISSING = "—"
+LADDER = 18
+"""A column of texts is at least this wide where its texts are."""
 MOST_COLUMNS = 130
-"""A table is as wide as it needs up to this: lines that the terminal folds are easier to read than folded cells."""
+"""In a file or a pipe a table is as wide as it needs up to this."""
 
 
 def print_records(lines: Sequence[Mapping[str, str | float | None]], title: str | None = None) -> None:
     """Prints records with the same keys as a table, in which columns of numbers are aligned to the right.
 
-    A value that is missing is shown as a dash; without any record nothing is printed.
+    Texts are wrapped between words. A table that is still too wide for the terminal is continued below with the columns
+    that are left, each part beginning with the first column. A value that is missing is shown as a dash; without any
+    record nothing is printed.
     """
     if not lines:
         return
+    cells = {column: [_shown(line[column]) for line in lines] for column in lines[0]}
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=max(console.width, min(MOST_COLUMNS, _width(cells, widest=True))))
+        print_columns(console, cells, title)
+        return
+    for part in _parts(cells, console.width):
+        print_columns(console, part, title)
+        title = None
+
+
+def print_columns(console: Console, cells: Mapping[str, Sequence[str]], title: str | None) -> None:
+    """Prints columns of cells as a table."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for column, cell in lines[0].items():
-        number = not isinstance(cell, str) or cell.replace(",", "").replace(".", "", 1).isdigit()
-        table.add_column(column, justify="right" if number else "left", overflow="fold")
-    for line in lines:
-        table.add_row(*map(_shown, line.values()))
-    console = Console(width=MOST_COLUMNS)
-    needed = Measurement.get(console, console.options, table).maximum
-    Console(width=max(Console().width, needed)).print(table)
+    spare = console.width - _width(cells)
+    for column, values in cells.items():
+        least, most = _least(column, values), max(map(cell_len, [column, *values]))
+        width = least + max(0, min(spare, most - least))  # what is spare goes to the first columns that can use it
+        spare -= width - least
+        right = _is_number(values[0])
+        table.add_column(column, justify="right" if right else "left", overflow="fold", width=width)
+    for row in zip(*cells.values(), strict=True):
+        table.add_row(*map(escape, row))
+    console.print(table)
+
+
+def _parts(cells: Mapping[str, Sequence[str]], width: int) -> list[dict[str, Sequence[str]]]:
+    """The columns in parts that fit the width, each beginning with the first column."""
+    (first, values), *others = cells.items()
+    parts: list[dict[str, Sequence[str]]] = [{first: values}]
+    for column, found in others:
+        if len(parts[-1]) > 1 and _width({**parts[-1], column: found}) > width:
+            parts.append({first: values})
+        parts[-1][column] = found
+    return parts
+
+
+def _width(cells: Mapping[str, Sequence[str]], *, widest: bool = False) -> int:
+    """The width of a table when its texts are wrapped as far as they can be, or, with `widest`, not at all."""
+    if widest:
+        return sum(max(map(cell_len, [column, *values])) + 1 for column, values in cells.items())
+    return sum(_least(column, values) + 1 for column, values in cells.items())
+
+
+def _least(column: str, values: Sequence[str]) -> int:
+    """The least width of a column in which no number and no word is broken, and no text becomes a ladder of words."""
+    words = max(map(cell_len, " ".join([column, *values]).split()))
+    if _is_number(values[0]):
+        return max(words, *map(cell_len, values))
+    return max(words, min(LADDER, max(map(cell_len, values))))
+
+
+def _is_number(cell: str) -> bool:
+    return cell == MISSING or cell.replace(",", "").replace(".", "", 1).replace("-", "", 1).isdigit()
 
 
 def _shown(cell: str | float | None) -> str:
     if cell is None:
-        return "—"
-    return escape(cell) if isinstance(cell, str) else f"{cell:,}" if isinstance(cell, int) else f"{cell:,.6g}"
+        return MISSING
+    return cell if isinstance(cell, str) else f"{cell:,}" if isinstance(cell, int) else f"{cell:,.6g}"
 
 
-def print_study(study: Study, asked: Asked, tables: Tables, missing: int) -> None:
+def say(text: str, indent: int = 0, hang: int | None = None) -> None:
+    """Prints a sentence, wrapped between words where a terminal shows it; in a file or a pipe it stays on one line.
+
+    Args:
+        text: the sentence; a command of ours in it stands on a line of its own, unbroken, so that it can be copied.
+        indent, hang: the spaces before the first line and before the others; by default the same.
+    """
+    console = Console()
+    if not console.is_terminal:
+        print(f"{'':{indent}}{text}")
+        return
+    whole, command, rest = text.partition("shatterlab run ")
+    first, others = " " * indent, " " * (indent if hang is None else hang)
+    for line in textwrap.wrap(
+        whole, console.width, initial_indent=first, subsequent_indent=others, break_long_words=False,
+        break_on_hyphens=False,
+    ):  # fmt: skip
+        print(line)
+    if command:
+        print(f"{others}{command}{rest}")
+
+
+def print_study(study: Study, asked: Asked, tables: Tables, missing: int) -> list[str]:
     """Prints what a study found: its verdicts, one in each line, the state of its claims, and its table if it has one.
 
     Args:
@@ -46,23 +119,27 @@ def print_study(study: Study, asked: Asked, tables: Tables, missing: int) -> Non
         asked: the request.
         tables: the evidence of the runs that are finished.
         missing: how many are not.
+
+    Returns:
+        The states of its claims.
     """
     for sentence in study.verdict(tables):
-        print(f"  {sentence}")
+        say(sentence, 2)
     # The claims are about the studies' own networks.
     judged = {} if asked.model else judge(study, asked, tables, missing)
     if judged:
         print()
     for claim, outcome in judged.items():
-        print(f"  {outcome.state:<12}  {claim.statement}")
+        say(f"{outcome.state:<12}  {claim.statement}", 2, 16)
         command = command_of(asked, outcome.remedies) if outcome.remedies else ""
         reason = outcome.reason and f"{outcome.reason}{f': {command}' if command else '.'}"
         for line in (reason, outcome.numbers and f"{outcome.numbers}."):
             if line:
-                print(f"{'':16}{line[0].upper()}{line[1:]}")
+                say(f"{line[0].upper()}{line[1:]}", 16)
     if study.table:
         print()
         print_records(study.table(tables))
+    return [outcome.state for outcome in judged.values()]
 
 
 def duration(seconds: float) -> str:

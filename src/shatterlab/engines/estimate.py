@@ -1,8 +1,8 @@
 """Estimates of time and memory: trainings are timed for a few steps, computations by earlier ones in the store."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 from time import perf_counter
@@ -40,6 +40,8 @@ class Estimate:
 
     seconds: float
     memory: float
+    each: Mapping[str, float] = field(default_factory=dict)
+    """The share of each training in the seconds of its stack, by id."""
 
 
 def estimate(
@@ -71,19 +73,18 @@ def _threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def seconds_of(computations: Sequence[Computation], store: Store) -> tuple[float, int]:
-    """The seconds that computations will take, by the mean of earlier ones of their study, and how many have such.
+def seconds_of(computations: Sequence[Computation], store: Store) -> dict[str, float]:
+    """The seconds that computations will take, by id, as the mean of earlier ones of their study.
 
     Args:
-        computations: the computations to be done.
+        computations: the computations to be done; of those without such earlier ones nothing is told.
         store: the store in which earlier computations of the same studies may lie.
     """
     known: dict[str, list[float]] = {}
     for asked in store.asked():
         kept = (store.measured(id) for id in asked.measurement_ids)
         known.setdefault(asked.study, []).extend(measurement.seconds for measurement in kept if measurement)
-    told = [sum(past) / len(past) for job in computations if (past := known.get(job.study))]
-    return sum(told), len(told)
+    return {job.id: sum(past) / len(past) for job in computations if (past := known.get(job.study))}
 
 
 def _data_of(job: Training, data_dir: Path | None) -> Data:
@@ -92,17 +93,19 @@ def _data_of(job: Training, data_dir: Path | None) -> Data:
 
 
 def _estimate(units: Sequence[Sequence[Training]], target: torch.device, data_dir: Path | None) -> Estimate:
-    seconds = memory = 0.0
+    memory = 0.0
+    each: dict[str, float] = {}
     for unit in units:
         job, spec, data = unit[0], unit[0].spec, _data_of(unit[0], data_dir)
         step, evaluation, *_ = _timed(job, len(unit), data, target)
         n, n_test = _sizes(spec, data)
         steps = -(-n // spec.batch_size)
         evaluated = (1 + spec.epochs // evaluation_interval(spec, n, n_test)) * (n + spec.n_validation + n_test)
-        seconds += spec.epochs * steps * step + evaluated * evaluation * len(unit)
+        seconds = spec.epochs * steps * step + evaluated * evaluation * len(unit)
+        each |= {other.id: seconds / len(unit) for other in unit}
         stored = data.train.inputs.nbytes + data.test.inputs.nbytes
         memory = max(memory, PROCESS_MEMORY + stored + len(unit) * _memory_of_run(job, data, target, len(unit))[0])
-    return Estimate(seconds, memory)
+    return Estimate(sum(each.values()), memory, each)
 
 
 def _sizes(spec: Spec, data: Data) -> tuple[int, int]:

@@ -1,16 +1,16 @@
 """The live section of the page: the trainings that are going on in a store right now."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
 from ..figures.timeline import losses_by
-from ..results import Result, Store
+from ..results import Asked, Result, Store
 from ..row import Row
 from ..spec import Spec
-from ..studies import asked_of
-from .render import Section, heading_of, render
+from ..studies import STUDIES, asked_of
+from .render import Section, duration, heading_of, render
 
 SILENCE = (
     (10, "seconds ago"),
@@ -18,6 +18,8 @@ SILENCE = (
     (600, "in the last ten minutes"),
     (3_600, "in the last hour"),
 )
+Begun = tuple[Spec, Sequence[Row], float]
+"""A run that has begun: its spec, its rows, and the seconds since its last sign of life."""
 MOST_DRAWN = 12
 """The losses of at most this many unfinished runs are drawn, those with the latest epoch first."""
 MOST_LISTED = 500
@@ -25,18 +27,20 @@ MOST_LISTED = 500
 
 
 def live_section(store: Store, results: Sequence[Result]) -> Section:
-    """The section about the progress of each study and about the runs that have begun and not ended."""
-    finished = {result.id for result in results}
-    asked = [
+    """The section about what is going on: the whole, the curves of the runs that have begun, then study by study."""
+    finished = {result.id: result for result in results}
+    order = list(STUDIES)
+    asked = sorted(asked_of(store), key=lambda one: order.index(one.study) if one.study in order else len(order))
+    going = sorted(store.unfinished(), key=lambda run: run[2])
+    lines = [
         {
             "title": f"{one.study}, {one.scale}, {one.data}",
             "done": sum(id in finished for id in one.run_ids)
             + sum(store.measured(id) is not None for id in one.measurement_ids),
             "whole": len(one.run_ids) + len(one.measurement_ids),
         }
-        for one in asked_of(store)
+        for one in asked
     ]
-    going = sorted(store.unfinished(), key=lambda run: run[2])
     charts = {}
     epochs = [
         {
@@ -58,10 +62,45 @@ def live_section(store: Store, results: Sequence[Result]) -> Section:
         "now",
         "live",
         charts=charts,
-        asked=asked,
+        asked=lines,
+        whole=_whole(store, asked, finished, going),
         going=[_going(*run) for run in going[:MOST_LISTED]],
         figures=[{"id": id, "heading": heading_of(spec)} for id, spec in charts.items()],
     )
+
+
+def _whole(
+    store: Store,
+    asked: Sequence[Asked],
+    finished: Mapping[str, Result],
+    going: Sequence[tuple[Spec, Sequence[Row], float]],
+) -> dict[str, Any]:
+    """How many of all different jobs are done, and about how long the others take, by what the done ones took."""
+    taken: dict[str, float | None] = {}  # seconds by id, None of what is not finished
+    kind: dict[str, str] = {}
+    for one in asked:
+        for id in one.run_ids:
+            taken[id] = finished[id].seconds if id in finished else None
+        for id in one.measurement_ids:
+            done = store.measured(id)
+            taken[id] = done.seconds if done else None
+        kind |= dict.fromkeys([*one.run_ids, *one.measurement_ids], one.study)
+    of_kind: dict[str, list[float]] = {}
+    for id, seconds in taken.items():
+        if seconds is not None:
+            of_kind.setdefault(kind[id], []).append(seconds)
+    known = [seconds for seconds in taken.values() if seconds is not None]
+    missing = [id for id, seconds in taken.items() if seconds is None]
+    spent = {spec.id: sum(row.seconds + row.evaluation_seconds for row in rows) for spec, rows, _ in going}
+    usual = {study: sum(found) / len(found) for study, found in of_kind.items()}
+    everywhere = sum(known) / len(known) if known else 0.0
+    left = sum(max(0.0, usual.get(kind[id], everywhere) - spent.get(id, 0.0)) for id in missing)
+    at_work = max(1, sum(silent < SILENCE[1][0] for _, _, silent in going))
+    return {
+        "done": len(known),
+        "whole": len(taken),
+        "left": f"about {duration(left / at_work)} left" if missing and known else "",
+    }
 
 
 def _going(spec: Spec, rows: Sequence[Row], silent: float) -> dict[str, Any]:

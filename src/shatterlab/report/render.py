@@ -74,3 +74,10 @@ def heading_of(spec: Mapping[str, Any]) -> tuple[str, str]:
 def slug(text: str) -> str:
     """Turns a heading into the id of an HTML element."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def duration(seconds: float) -> str:
+    """A duration in steps so coarse that it does not change with every second."""
+    if seconds < 90:
+        return f"{10 * max(1, round(seconds / 10))} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5_400 else f"{seconds / 3_600:.0f} h"
