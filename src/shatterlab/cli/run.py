@@ -168,20 +168,24 @@ def _count(jobs: "Collection[Job]") -> str:
 
 def _left_out(missing: "Sequence[Job]", scale: str, data_dir: Path | None) -> dict[str, str]:
     """The ids of the jobs whose data are not available; a line says so for each data set."""
+    from .terminal import say
+
     refused = {
         data: refusal
         for data in sorted({job.needs for job in missing if job.needs})
         if (refusal := _refusal(data, scale, data_dir))
     }
     for data, refusal in refused.items():
-        print(f"Left out what needs {data}: {refusal}")
+        say(f"Left out what needs {data}: {refusal}")
     return {job.id: "" for job in missing if job.needs in refused}
 
 
 def available_data(scale: str, data_dir: Path | None) -> str:
     """cifar10 if it is here or can be fetched; else, at scale demo, the bundled digits and a line that says why."""
+    from .terminal import say
+
     if refusal := _refusal("cifar10", scale, data_dir):
-        print(f"Using scikit-learn's bundled digits instead of CIFAR-10: {refusal}")
+        say(f"Using scikit-learn's bundled digits instead of CIFAR-10: {refusal}")
         return "digits"
     return "cifar10"
 
@@ -214,6 +218,7 @@ def _do_all(
     """Does what is wanted, which may become more with each round, and shows the progress; returns errors by job id."""
     from ..engines import do
     from .progress import Progress
+    from .terminal import say
 
     failures: dict[str, str] = {}
     for turn in count():
@@ -221,7 +226,7 @@ def _do_all(
         unfinished = [job for job in jobs if job.kept(store) is None]
         missing = [job for job in unfinished if job.id not in failures]
         if missing or not turn:
-            print(f"{title}: {_count(jobs)}, {len(jobs) - len(unfinished)} already in {store.path}.")
+            say(f"{title}: {_count(jobs)}, {len(jobs) - len(unfinished)} already in {store.path}.")
         left_out = _left_out(missing, scale, data_dir)
         failures |= left_out
         if not (missing := [job for job in missing if job.id not in left_out]):
@@ -246,7 +251,7 @@ def _announce(
     from ..engines.estimate import seconds_of
     from ..jobs import Computation, Training
     from ..machine import cores
-    from .terminal import duration
+    from .terminal import duration, say
 
     computations = [job for job in missing if isinstance(job, Computation)]
     trainings = [job for job in missing if isinstance(job, Training)]
@@ -262,7 +267,7 @@ def _announce(
         # Where nobody knows better, they are long enough at sizes above the smallest to be worth some processes.
         workers = workers or (cores() if seconds > 2 * START_SECONDS or not told else 1)
         known = f"{told} of them take about {duration(seconds)}" if told else "how long they take is not known yet"
-        print(f"{_count(computations)} to do; {known}.")
+        say(f"{_count(computations)} to do; {known}.")
     units += [[job] for job in computations]
     return workers or 1, units, expected
 
@@ -274,7 +279,7 @@ def _announce_trainings(
     from ..engines.estimate import estimate, stacks
     from ..machine import cores, free_memory
     from ..preparation import pick_device
-    from .terminal import duration
+    from .terminal import duration, say
 
     free, target = free_memory(), pick_device(device)
     # One run keeps a GPU busy. On the CPU large runs are fastest with a core each, and small ones in one stack.
@@ -292,12 +297,12 @@ def _announce_trainings(
     memory = cost.memory * wanted
     largest = max(map(len, units))
     stacked = f" in stacks of up to {largest}" if largest > 1 else ""
-    print(
+    say(
         f"{_count(trainings)} to do on {target}{stacked}, {wanted} at a time: at most about {duration(seconds)}, "
         f"{memory / 1e9:.1f} GB of memory. Ctrl-C stops; the same command goes on."
     )
     if memory > free:
-        print(f"That is more than the {free / 1e9:.1f} GB free now: a smaller --jobs or --scale needs less.")
+        say(f"That is more than the {free / 1e9:.1f} GB free now: a smaller --jobs or --scale needs less.")
     return wanted, units, dict(cost.each)
 
 
