@@ -30,6 +30,7 @@ lint: $(VENV)/installed-dev
 docs: $(VENV)/installed  ## the site, in site/
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[docs]"
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "Site: $(CURDIR)/site/index.html"
 
 bench: $(VENV)-bench/installed  ## needs CIFAR-10 where shatterlab finds it
 	$(VENV)-bench/bin/python bench/epoch.py

@@ -2,6 +2,7 @@
 
 from tempfile import TemporaryDirectory
 
+import altair as alt
 import torch
 
 import shatterlab as sl
@@ -31,3 +32,6 @@ with TemporaryDirectory() as folder:
             f"{condition:13} n = {result.n:,}, seed {spec.seed}: train {last.train_accuracy:.1%}, "
             f"test {last.test_accuracy:.1%} (chance {1 / result.classes:.0%}) after {last.step:,} steps"
         )
+    epochs = sl.Store(folder).epochs().select("step", "online_loss", "corruption")
+
+chart = alt.Chart(epochs, title="Training loss").mark_line().encode(x="step", y="online_loss", color="corruption")

@@ -2,6 +2,7 @@
 
 from tempfile import TemporaryDirectory
 
+import altair as alt
 import polars as pl
 import torch
 
@@ -31,3 +32,5 @@ found = losses.join(steps, on="corruption").join(scores, on="corruption").sort("
 print("mlp-1x512 on digits, n = 500, seed 0: training loss, steps to a loss of 0.1, accuracies of the last epoch")
 with pl.Config(tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True, float_precision=3, tbl_width_chars=120):
     print(found)
+curves = epochs.filter(pl.col("epoch") <= 30).select("step", "online_loss", "corruption")
+chart = alt.Chart(curves, title="Training loss").mark_line().encode(x="step", y="online_loss", color="corruption")

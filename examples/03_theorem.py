@@ -1,6 +1,8 @@
 """The finite-sample expressivity theorem: 2n + d weights fit any labels of n points, and say nothing about others."""
 
+import altair as alt
 import numpy as np
+import polars as pl
 
 import shatterlab as sl
 from shatterlab.theory import ReLUInterpolator
@@ -23,3 +25,7 @@ true = sl.load("digits")
 net = ReLUInterpolator("classification").fit(true.train.flat(), true.train.labels)
 right = (net.predict(true.test.flat()) == true.test.labels).mean()
 print(f"fitted to the true labels of the digits, it has {right:.1%} of {len(true.test)} test labels right (chance 10%)")
+
+few = ReLUInterpolator().fit(X[:12, :1] + np.arange(12)[:, None], y[:12])  # one dimension, to be drawn
+line = pl.DataFrame({"x": (x := np.linspace(-1, 13, 400)), "network": few.predict(x[:, None])})
+chart = alt.Chart(line, title="A network through 12 labels").mark_line().encode(x="x", y="network")

@@ -2,6 +2,7 @@
 
 from tempfile import TemporaryDirectory
 
+import altair as alt
 import numpy as np
 import torch
 from torch import nn
@@ -29,3 +30,7 @@ with TemporaryDirectory() as folder:
         spec = sl.make_spec(corruption=condition, epochs=100, batch_size=16, stop="fit", seed=0)
         last = (result := sl.run(spec, folder, model=small, data=data)).last
         print(f"{condition:13} n = {result.n}, seed 0: train {last.train_accuracy:.1%}, test {last.test_accuracy:.1%}")
+    epochs = sl.Store(folder).epochs().select("step", "online_accuracy", "corruption")
+
+lines = alt.Chart(epochs, title="Accuracy on the batches trained on").mark_line()
+chart = lines.encode(x="step", y="online_accuracy", color="corruption")

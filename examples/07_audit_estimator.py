@@ -23,3 +23,5 @@ print(
     f"{planted.sum()} of the {len(scores):,} audited labels are wrong; of the {planted.sum()} most suspect, "
     f"{planted[: planted.sum()].sum()} are"
 )
+
+chart = audit.figure()

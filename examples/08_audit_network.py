@@ -33,3 +33,5 @@ print(audit.verdict)
 errors = audit.table().filter(pl.col("quantity").str.ends_with("training error"))
 with pl.Config(tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True, fmt_str_lengths=40):
     print(errors.select("quantity", "value", "error", "n"))
+
+chart = audit.figure()

@@ -22,3 +22,5 @@ print(audit.verdict)
 print(f"\nIn one word, it {audit.answer} memorize.")
 print(audit.findings.capacities)
 print(audit.findings.signs)
+
+chart = audit.figure()

@@ -31,3 +31,5 @@ for example, label, predicted in audit.scores().sort("suspicion", descending=Tru
 ).rows():  # fmt: skip
     told = "wrong" if example in wrong else "right"
     print(f"  {texts[example]!r} is labelled {label}, looks like {predicted}; the label is {told}")
+
+chart = audit.figure()

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from .errors import ShatterlabError
     from .models import build
     from .report import write_report
-    from .results import Result, Store
+    from .results import Result
+    from .shelf import Store
     from .spec import Spec, make_spec
     from .spine import run
 
@@ -22,7 +23,7 @@ _HOMES = {
     "Result": ".results",
     "ShatterlabError": ".errors",
     "Spec": ".spec",
-    "Store": ".results",
+    "Store": ".shelf",
     "audit": ".auditing",
     "build": ".models",
     "corrupt": ".corruption",

@@ -10,26 +10,28 @@ from .library import chart_library
 from .render import Section, as_json, environment
 
 
-def write_alone(section: Section, out: Path, *, title: str, about: str, script: str = "") -> Path:
-    """Writes a section as a page.
+def page_alone(section: Section, *, title: str, about: str, script: str = "") -> str:
+    """A section as the HTML of a page; the chart library is part of it only if the section has charts.
 
     Args:
-        section: the section; the chart library is part of the page only if it has charts.
-        out: the file, replaced if it exists.
+        section: the section.
         title: the heading of the page.
         about: a sentence below it.
         script: the script of the explorables, where the section has some.
+    """
+    return environment().get_template("page.html.jinja").render(
+        parts=[Markup(section.html)], chapters=[], charts=as_json(section.charts), live=False, alone=title, about=about,
+        library=Markup(chart_library()) if section.charts else "", explore_script=script,
+    )  # fmt: skip
 
-    Returns:
-        `out`.
+
+def write_alone(section: Section, out: Path, *, title: str, about: str, script: str = "") -> Path:
+    """Writes `page_alone` into a file, replaced if it exists, and returns its path.
 
     Raises:
         ShatterlabError: the file cannot be written.
     """
-    html = environment().get_template("page.html.jinja").render(
-        parts=[Markup(section.html)], chapters=[], charts=as_json(section.charts), live=False, alone=title, about=about,
-        library=Markup(chart_library()) if section.charts else "", explore_script=script,
-    )  # fmt: skip
+    html = page_alone(section, title=title, about=about, script=script)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_whole(out, html)

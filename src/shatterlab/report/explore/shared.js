@@ -37,7 +37,9 @@ window.explore = (() => {
     const parameters = stored();
     parameters.set(key, value);
     const place = location.hash.split("?")[0];
-    history.replaceState(null, "", `${/^#(try|lecture)-/.test(place) ? place : `#try-${key.split(".")[0]}`}?${parameters}`);
+    try {  // a page within a notebook has no address of its own
+      history.replaceState(null, "", `${/^#(try|lecture)-/.test(place) ? place : `#try-${key.split(".")[0]}`}?${parameters}`);
+    } catch {}
   }
 
   // A place for an explorable: pictures on the left, controls, numbers and a sentence on the right.
