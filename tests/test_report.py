@@ -244,6 +244,17 @@ def test_a_browser_draws_every_chart_in_silence(opened, size: str, scheme: str) 
     assert [v["id"] for v in violations if v["impact"] in ("serious", "critical")] == []
 
 
+def test_a_phone_shows_every_point_of_table_1(opened) -> None:
+    page = opened(viewport=SIZES["phone"])
+    chart = page.locator("[id^=table1][id$=test-accuracy].chart")
+    frame = chart.bounding_box()
+    boxes = [path.bounding_box() for path in chart.locator(".mark-symbol.role-mark path").all()]
+    assert len(boxes) >= 8
+    assert all(
+        frame["x"] <= box["x"] and box["x"] + box["width"] <= frame["x"] + frame["width"] <= 390 for box in boxes
+    )
+
+
 def test_charts_answer_to_the_pointer_and_hand_over_their_data(opened) -> None:
     page = opened(viewport=SIZES["wide"])
     chart = page.locator("[id^=double-descent][id$=error].chart")

@@ -5,11 +5,21 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from .style import condition_colour, condition_dash, finished, model_colour, model_dash, thinned
+from .style import condition_colour, condition_dash, drawable, finished, model_colour, model_dash, thinned
+
+LOW = 0.1
+"""The loss at which the paper's readers count the steps of figure 1a; a dot marks it."""
+KEPT = 1.25
+"""Curves are shown up to so many times the last step with a loss above `LOW`."""
+WORTH_CUTTING = 1.2
+"""A tail is cut only where the curves go on for more than so many times of that."""
 
 
 def loss_curves(epochs: pl.DataFrame, *, title: str, subtitle: str) -> Any:
     """Online training loss against steps, a line for each condition and seed (the paper's figure 1a).
+
+    A dot marks the first epoch of a run whose mean loss has fallen to `LOW`; what comes well after the last of these
+    dots is cut off.
 
     Args:
         epochs: columns run_id, corruption, seed, epoch, step, online_loss, online_accuracy.
@@ -19,6 +29,13 @@ def loss_curves(epochs: pl.DataFrame, *, title: str, subtitle: str) -> Any:
         An altair chart.
     """
     columns = ["run_id", "corruption", "seed", "epoch", "step", "online_loss", "online_accuracy"]
+    low = epochs.filter(pl.col("online_loss") <= LOW).select(columns).sort("step").unique("run_id", keep="first")
+    if not low.is_empty():
+        subtitle += f"; dot: first epoch with a loss of at most {LOW:g}"
+    epochs, end = _without_tail(epochs)
+    if end:
+        subtitle += f"; cut at step {end:,}, where every loss has long been below"
+    low = low.filter(pl.col("step") <= epochs["step"].max())
     present = epochs["corruption"].unique().to_list()
     seeds = epochs["seed"].n_unique()
     hover = alt.selection_point(name="hover", fields=["corruption"], on="pointerover", empty=True)
@@ -46,8 +63,13 @@ def loss_curves(epochs: pl.DataFrame, *, title: str, subtitle: str) -> Any:
         )
         .add_params(hover)
     )
+    reached = (
+        alt.Chart(thinned(low, "corruption"))
+        .mark_point(filled=True, size=90, opacity=1)
+        .encode(x=x, y=alt.Y("online_loss:Q", title=y_title), color=colour, tooltip=["corruption", "seed", "step"])
+    )
     if seeds == 1:
-        return finished(runs, title, subtitle)
+        return finished(drawable(runs, reached), title, subtitle)
     # The mean is drawn only while every seed is still training, since those that end early would bend it.
     means = (
         epochs.group_by("corruption", "step")
@@ -61,7 +83,15 @@ def loss_curves(epochs: pl.DataFrame, *, title: str, subtitle: str) -> Any:
     base = alt.Chart(thinned(means, "corruption")).encode(x=x, color=colour)
     band = base.mark_area(opacity=0.15).encode(y=alt.Y("low:Q", title=y_title), y2="high:Q")
     mean = base.mark_line(strokeWidth=2.5).encode(y=alt.Y("mean:Q", title=y_title), strokeDash=dash)
-    return finished(alt.layer(runs, band, mean), title, f"{subtitle}; thick: mean, band: one standard deviation")
+    subtitle += "; thick: mean, band: one standard deviation"
+    return finished(drawable(runs, band, mean, reached), title, subtitle)
+
+
+def _without_tail(epochs: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+    """The epochs until well after the last with a loss above `LOW`, and the step of the cut; 0 if nothing is cut."""
+    above = epochs.filter(pl.col("online_loss") > LOW)["step"]
+    end = int(max(above) * KEPT) if len(above) else 0
+    return (epochs.filter(pl.col("step") <= end), end) if max(epochs["step"]) > end * WORTH_CUTTING > 0 else (epochs, 0)
 
 
 def online_accuracy(epochs: pl.DataFrame, *, title: str, subtitle: str) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from .style import GREY, finished
+from .style import BLUE, GREY, VERMILLION, finished
 
 TICKS = alt.Axis(format="~s", values=[10**power for power in range(4, 10)])
 """One number at the axis for each power of ten; more would collide."""
@@ -27,13 +27,11 @@ def parameter_dots(counts: pl.DataFrame, *, sets: dict[str, int], title: str, su
     x = alt.X("parameters:Q", scale=alt.Scale(type="log"), title="trainable parameters", axis=TICKS)
     base = alt.Chart(counts).encode(y=y, tooltip=["network:N", alt.Tooltip("parameters:Q", format=","), "counted by:N"])
     here = (
-        base.transform_filter("datum['counted by'] == 'here'")
-        .mark_circle(color="#0072B2", size=120, opacity=1)
-        .encode(x=x)
+        base.transform_filter("datum['counted by'] == 'here'").mark_circle(color=BLUE, size=120, opacity=1).encode(x=x)
     )
     lecture = (
         base.transform_filter("datum['counted by'] != 'here'")
-        .mark_tick(color="#D55E00", thickness=3, size=22)
+        .mark_tick(color=VERMILLION, thickness=3, size=22)
         .encode(x=x)
     )
     lines = alt.Chart(pl.DataFrame({"images": list(sets.values()), "name": list(sets)}))

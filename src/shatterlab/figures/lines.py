@@ -6,7 +6,18 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from .style import GREY, finished, model_colour, model_dash, thinned
+from .style import (
+    GREY,
+    dot_legend,
+    drawable,
+    end_names,
+    finished,
+    model_colour,
+    model_dash,
+    names_at_ends,
+    thinned,
+    with_lines,
+)
 
 
 def lines(
@@ -28,7 +39,9 @@ def lines(
 ) -> Any:
     """The mean of `y` at each `x` for each value of `by`, with every single value as a dot.
 
-    Where a mean is taken over several values, a band shows one standard deviation to each side.
+    Where a mean is taken over several values, a band reaches one standard deviation to each side; below the mean of a
+    logarithmic axis it is as high as above, since the mean less the deviation may not be above 0 there. A line joins
+    the means of three places or more; fewer are ticks. Lines that end apart are named there, others by a legend.
 
     Args:
         records: mappings with `x`, `y` and `by`; records without `y` are left out, and so are values that are not above
@@ -59,28 +72,32 @@ def lines(
     )
     scale = alt.Scale(type="log" if log_y else "linear")
     axis = alt.Axis(format=y_format)
-    colour = model_colour(by, names)
     spread = table.group_by(by, x, maintain_order=True).agg(pl.col(y).mean(), pl.col(y).std().alias("sd")).sort(by, x)
+    places = end_names(spread, by, x, y, log_x=log_x, log_y=log_y)
+    lined = with_lines(spread, by, x)
+    # Where nothing is a line, the legend shows dots, and dots are all there is to see.
+    colour = model_colour(by, names, dot_legend() if lined.is_empty() else None, named=places is None)
+    mean = alt.Y(f"{y}:Q", title=y_title or y, scale=scale, axis=axis)
+    tooltip = [
+        f"{by}:N",
+        alt.Tooltip(f"{x}:Q", format=",~g"),
+        alt.Tooltip(f"{y}:Q", title=f"mean {y}", format=",~g"),
+    ]
     layers = [
-        alt.Chart(thinned(spread.select(by, x, y), by))
+        alt.Chart(thinned(lined.select(by, x, y), by))
         .mark_line(strokeWidth=2)
         .encode(
-            x=across,
-            y=alt.Y(f"{y}:Q", title=y_title or y, scale=scale, axis=axis),
-            color=colour,
-            strokeDash=model_dash(by, names),
-            tooltip=[
-                f"{by}:N",
-                alt.Tooltip(f"{x}:Q", format=",~g"),
-                alt.Tooltip(f"{y}:Q", title=f"mean {y}", format=",~g"),
-            ],
-        )
+            x=across, y=mean, color=colour, strokeDash=model_dash(by, names, named=places is None), tooltip=tooltip
+        ),
+        alt.Chart(thinned(spread.join(lined, on=[by, x], how="anti").drop_nulls("sd").select(by, x, y), by))
+        .mark_tick(size=24, thickness=3, orient="horizontal")
+        .encode(x=across, y=mean, color=colour, tooltip=tooltip),
     ]
     spread = spread.drop_nulls("sd")
     if not spread.is_empty():
         low, high = (pl.col(y) - pl.col("sd")), (pl.col(y) + pl.col("sd"))
         if log_y:
-            low = pl.max_horizontal(low, pl.lit(table[y].min()))
+            low = pl.col(y) ** 2 / high
         layers.append(
             alt.Chart(thinned(spread.select(by, x, low.alias("low"), high.alias("high")), by))
             .mark_area(opacity=0.15)
@@ -89,16 +106,13 @@ def lines(
     if dots:
         layers.append(
             alt.Chart(thinned(table, by))
-            .mark_point(filled=True, size=36, opacity=0.6)
-            .encode(
-                x=across,
-                y=alt.Y(f"{y}:Q", title=y_title or y, scale=scale, axis=axis),
-                color=colour,
-                tooltip=[f"{by}:N", alt.Tooltip(f"{x}:Q", format=",~g"), alt.Tooltip(f"{y}:Q", format=",~g")],
-            )
+            .mark_point(filled=True, size=100 if lined.is_empty() else 36, opacity=0.8)
+            .encode(x=across, y=mean, color=colour, tooltip=[*tooltip[:2], alt.Tooltip(f"{y}:Q", format=",~g")])
         )
+    if places is not None:
+        layers.append(names_at_ends(places, by, across, mean, colour))
     if rules:
         at = alt.Chart(pl.DataFrame({"at": [float(value) for value in rules.values()], "name": list(rules)}))
         layers.append(at.mark_rule(strokeDash=[4, 4], color=GREY).encode(x="at:Q"))
         layers.append(at.mark_text(align="left", dx=4, dy=8, y=0, color=GREY).encode(x="at:Q", text="name:N"))
-    return finished(alt.layer(*layers), title, subtitle)
+    return finished(drawable(*layers), title, subtitle)

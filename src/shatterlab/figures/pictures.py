@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from .style import finished
+from .style import VERMILLION, finished
 
 SIDE = 52
 """A picture is this high and wide, in pixels."""
@@ -61,7 +61,7 @@ def picture_strip(records: Sequence[Mapping[str, Any]], *, names: Sequence[str] 
     text = base.encode(text="shown:N")
     true = text.transform_filter("datum.label == datum['true label']").mark_text(dy=SIDE / 2 - 6, fontSize=10)
     wrong = text.transform_filter("datum.label != datum['true label']").mark_text(
-        dy=SIDE / 2 - 6, fontSize=10, fontWeight="bold", fontStyle="italic", color="#D55E00"
+        dy=SIDE / 2 - 6, fontSize=10, fontWeight="bold", fontStyle="italic", color=VERMILLION
     )
     size = {"width": (SIDE + 14) * columns, "height": (SIDE + GAP) * len(conditions)}
     return finished(alt.layer(pictures, true, wrong), title, subtitle, **size)

@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from .style import GREY, finished, thinned
+from .style import BLUE, GREY, VERMILLION, finished, thinned
 
 
 def accuracy_rows(lines: pl.DataFrame, *, order: list[str], chance: float, title: str, subtitle: str) -> Any:
@@ -28,8 +28,8 @@ def accuracy_rows(lines: pl.DataFrame, *, order: list[str], chance: float, title
         tooltip=["model:N", "row:N", alt.Tooltip("test:Q", title="test accuracy", format=".2%"), "where:N"],
     )
     shapes = alt.Scale(domain=["measured", "paper"], range=["circle", "diamond"])
-    colours = alt.Scale(domain=["measured", "paper"], range=["#0072B2", "#D55E00"])
-    marks = base.mark_point(size=70, strokeWidth=2).encode(
+    colours = alt.Scale(domain=["measured", "paper"], range=[BLUE, VERMILLION])
+    marks = base.mark_point(size=70, strokeWidth=2, opacity=1).encode(
         shape=alt.Shape("source:N", scale=shapes, legend=alt.Legend(title=None)),
         color=alt.Color("source:N", scale=colours, legend=alt.Legend(title=None)),
     )

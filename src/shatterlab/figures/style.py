@@ -1,18 +1,34 @@
 """One look for every chart: colours that a colour-blind eye and a grey printer can tell apart."""
 
+from math import exp
 from typing import Any
 
 import altair as alt
 import polars as pl
 
-# The colours of Okabe and Ito (2008) are ordered so that neighbours differ in lightness; conditions keep theirs.
+BLUE, VERMILLION, GREEN, AMBER, PINK, VIOLET = "#0072B2", "#B84D00", "#007A5A", "#8A6100", "#B03A80", "#6B4FB0"
+"""The colours of lines and dots: hues of Okabe and Ito (2008), so dark that each has a contrast of 4 to 1 on white."""
+GREY = "#6B7480"
+"""Rules and their names have this colour."""
+
+ON_DARK = {
+    BLUE: "#6CBCF0",
+    VERMILLION: "#F6935C",
+    GREEN: "#4FCFA5",
+    AMBER: "#E6B340",
+    PINK: "#F08FC4",
+    VIOLET: "#B9A3F0",
+    GREY: "#98A3AF",
+}
+"""The colour that the page shows in place of each while it is dark, with the same contrast."""
+
 CONDITION_COLOURS = {
-    "true-labels": "#0072B2",
-    "partial-labels": "#56B4E9",
-    "shuffled-pixels": "#009E73",
-    "gaussian-pixels": "#E69F00",
-    "random-pixels": "#CC79A7",
-    "random-labels": "#D55E00",
+    "true-labels": BLUE,
+    "partial-labels": VIOLET,
+    "shuffled-pixels": GREEN,
+    "gaussian-pixels": AMBER,
+    "random-pixels": PINK,
+    "random-labels": VERMILLION,
 }
 CONDITION_DASHES = {
     "true-labels": [1, 0],
@@ -24,10 +40,10 @@ CONDITION_DASHES = {
 }
 
 DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3]]
-MODEL_COLOURS = ["#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9"]
+MODEL_COLOURS = [BLUE, VERMILLION, GREEN, AMBER, PINK, VIOLET]
 
-GREY = "#777"
-"""Rules and their names have this colour, which is legible on white and on black."""
+FEWEST_FOR_A_LINE = 3
+"""Fewer places than these are dots without a line, which would claim what lies between them."""
 
 MOST_ROWS = 4_000
 """A table in a chart has at most this many rows: altair refuses more than 5,000, and large tables make pages heavy."""
@@ -44,19 +60,21 @@ def condition_colour(present: list[str]) -> alt.Color:
     return alt.Color("corruption:N", scale=scale, legend=name_legend())
 
 
-def model_colour(field: str, names: list[str], legend: alt.Legend | None = None) -> alt.Color:
-    """Colour by model, or by what else tells marks apart, in the order of `names`; the usual legend shows lines."""
+def model_colour(field: str, names: list[str], legend: alt.Legend | None = None, *, named: bool = True) -> alt.Color:
+    """Colour by model, or by what else tells marks apart, in the order of `names`; the usual legend shows lines.
+
+    Without `named` there is no legend.
+    """
     colours = (MODEL_COLOURS * (1 + len(names) // len(MODEL_COLOURS)))[: len(names)]
     scale = alt.Scale(domain=names, range=colours)
-    return alt.Color(f"{field}:N", scale=scale, legend=(legend or name_legend()) if len(names) > 1 else None)
+    return alt.Color(f"{field}:N", scale=scale, legend=(legend or name_legend()) if named and len(names) > 1 else None)
 
 
-def model_dash(field: str, names: list[str]) -> alt.StrokeDash:
-    """Line pattern by model, beside `model_colour`, for readers who cannot tell colours apart."""
+def model_dash(field: str, names: list[str], *, named: bool = True) -> alt.StrokeDash:
+    """Line pattern by model, beside `model_colour`, for readers who cannot tell colours apart; `named` in a legend."""
     patterns = [DASHES[i % len(DASHES)] for i in range(len(names))]
-    return alt.StrokeDash(
-        f"{field}:N", scale=alt.Scale(domain=names, range=patterns), legend=name_legend() if len(names) > 1 else None
-    )
+    legend = name_legend() if named and len(names) > 1 else None
+    return alt.StrokeDash(f"{field}:N", scale=alt.Scale(domain=names, range=patterns), legend=legend)
 
 
 def name_legend() -> alt.Legend:
@@ -102,7 +120,75 @@ def finished(chart: Any, title: str, subtitle: str, width: int = WIDTH, height: 
     size = {} if isinstance(chart, alt.FacetChart) else {"width": width, "height": height}
     return (
         chart.properties(title=heading, **size)
-        .configure_axis(labelFontSize=12, titleFontSize=12, gridOpacity=0.5)
+        .configure_axis(
+            labelFontSize=12,
+            titleFontSize=12,
+            gridOpacity=0.5,
+            labelFlush=False,
+            labelOverlap="greedy",
+            labelSeparation=8,
+        )
         .configure_legend(labelFontSize=12, titleFontSize=12)
         .configure_view(stroke=None)
     )
+
+
+def with_lines(rows: pl.DataFrame, name: str, x: str) -> pl.DataFrame:
+    """The rows of those names that have enough different places for a line."""
+    return rows.filter(pl.col(x).n_unique().over(name) >= FEWEST_FOR_A_LINE)
+
+
+def drawable(*layers: Any) -> Any:
+    """The layers that have rows, on top of each other; browsers complain of axes of a layer without any."""
+    return alt.layer(*(layer for layer in layers if not layer.data.is_empty()))
+
+
+END_GAP = 0.075
+"""Names at the ends of lines are at least this share of the height apart."""
+FARTHEST = 0.15
+"""A name stands at most this share of the height away from the end of its line; else a legend names the lines."""
+MOST_AT_ENDS = 5
+
+
+def end_names(
+    rows: pl.DataFrame, name: str, x: str, y: str, *, log_x: bool = False, log_y: bool = False
+) -> pl.DataFrame | None:
+    """The places of the names of lines beside their right ends, so far apart that none covers another.
+
+    Args:
+        rows: the points of the lines.
+        name, x, y: the columns that tell the lines apart and give their places.
+        log_x, log_y: whether the axes are logarithmic.
+
+    Returns:
+        A table with the columns `name`, `x` and `y`, or None where a legend names the lines better: there is one, there
+        are many, one of them ends far from the right edge, or they end too close to each other.
+    """
+    rows = rows.drop_nulls([x, y])
+    if not 2 <= rows[name].n_unique() <= MOST_AT_ENDS or len(with_lines(rows, name, x)) < len(rows):
+        return None
+    u, v = (
+        pl.col(column).log() if log else pl.col(column).cast(pl.Float64) for column, log in ((x, log_x), (y, log_y))
+    )
+    placed = rows.select(name, x, y, u.alias("across"), v.alias("down"))
+    (left, right), (low, high) = ((min(values), max(values)) for values in (placed["across"], placed["down"]))
+    ends = placed.sort("across").group_by(name, maintain_order=True).last().sort("down")
+    if high == low or min(ends["across"]) - left < 0.97 * (right - left):
+        return None
+    wanted = [(place - low) / (high - low) for place in ends["down"]]
+    given: list[float] = []
+    for place in wanted:
+        given.append(max(place, given[-1] + END_GAP) if given else place)
+    # What was pushed up moves down as one, so that the names stay around their lines.
+    shift = sum(a - b for a, b in zip(given, wanted, strict=True)) / len(given)
+    given = [place - shift for place in given]
+    if max(abs(a - b) for a, b in zip(given, wanted, strict=True)) > FARTHEST:
+        return None
+    back = [low + place * (high - low) for place in given]
+    return ends.select(name, x).with_columns(pl.Series(y, [exp(place) for place in back] if log_y else back))
+
+
+def names_at_ends(places: pl.DataFrame, name: str, across: alt.X, down: alt.Y, colour: alt.Color) -> Any:
+    """The layer that writes the names where `end_names` puts them."""
+    mark = alt.Chart(places).mark_text(align="left", dx=8, fontSize=12, fontWeight="bold")
+    return mark.encode(x=across, y=down, text=f"{name}:N", color=colour)

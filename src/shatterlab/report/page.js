@@ -5,12 +5,18 @@ const narrow = matchMedia("(max-width: 640px)");
 
 // The definition as it is printed, fitted to this page: title in the caption, colours of the mode, width of the place.
 function fitted(definition) {
-  const spec = structuredClone(definition);
+  // The colours of the charts are variables of the page, so that they change with its theme.
+  const spec = JSON.parse(JSON.stringify(definition).replace(/"#([0-9A-F]{6})"/g, '"var(--c-$1, #$1)"'));
   const [ink, soft, line] = ["var(--ink)", "var(--soft)", "var(--line)"];  // so that they change with the theme
   delete spec.title;
   const images = JSON.stringify(spec.layer ?? "").includes('"image"');
   if (!spec.facet && !images) { spec.width = "container"; spec.autosize = { type: "fit-x", contains: "padding" }; }
-  if (spec.facet && narrow.matches && spec.spec) spec.spec.width = 150;
+  if (spec.facet && narrow.matches && spec.spec) {
+    // A phone has no room for names beside the plots: they stand above, and the rest is as wide as the screen.
+    spec.spec.width = 150;
+    for (const facet of Object.values(spec.facet))
+      if (facet.header) Object.assign(facet.header, { labelOrient: "top", labelAnchor: "start" });
+  }
   const config = spec.config ??= {};
   config.background = "transparent";
   for (const part of ["axis", "legend", "header"])

@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
+from ..figures.style import ON_DARK
 from .glossary import glossed
 
 
@@ -36,6 +37,7 @@ def environment() -> Environment:
         loader=PackageLoader("shatterlab", "report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.globals["text"] = text
+    environment.globals["palette"] = palette
     environment.filters["percent"] = lambda share: "—" if share is None else f"{100 * share:.2f}"
     environment.filters["count"] = lambda number: "—" if number is None else f"{number:,}"
     environment.filters["capital"] = lambda text: text[:1].upper() + text[1:]
@@ -48,6 +50,16 @@ def environment() -> Environment:
 def text(name: str) -> Markup:
     """A style or a script of this folder, as it stands there; no value is filled into it."""
     return Markup(files("shatterlab.report").joinpath(name).read_text(encoding="utf-8"))
+
+
+@cache
+def palette() -> Markup:
+    """The colours of the charts as variables of the page, which change with its theme and are light on paper."""
+    light, dark = (
+        " ".join(f"--c-{name[1:]}: {value};" for name, value in colours.items())
+        for colours in ({name: name for name in ON_DARK}, ON_DARK)
+    )
+    return Markup(f":root {{ {light} }} :root.dark {{ {dark} }} @media print {{ :root.dark {{ {light} }} }}\n")
 
 
 def render(id: str, template: str, charts: Mapping[str, Any] | None = None, **values: Any) -> Section:

@@ -101,7 +101,8 @@ def draw(tables: Tables) -> Mapping[str, Any]:
             y_title="steps to overfit / steps with true labels",
             title="Time to overfit, relative to true labels",
             subtitle=f"{shared}; overfitted at an online loss of {OVERFIT_LOSS:g}",
-            y_format=".1f",
+            y_format=".2~f",
+            base=1,
         )
     charts["test-error"] = trend(
         runs,
