@@ -45,6 +45,8 @@ def noise_data(n: int = 40, n_test: int = 20, shape=(8, 8, 3), classes: int = 4,
 SMALL_COMPUTATIONS = {
     "bias-variance": {"repeats": 20, "degrees": [0, 1, 3, 5]},
     "expressivity": {"n": 40},
+    "lemma": {"n": 10},
+    "three-routes": {"n": 8, "n_test": 20, "steps": 60},
     "minimum-norm": {"n": 20, "n_test": 30, "steps": 60},
     "kernels": {"n": 60, "n_test": 30, "filters": 12, "more": [80]},
     "matrix-factorization": {"n": 10, "rank": 1, "measurements": 40},

@@ -14,8 +14,9 @@ from shatterlab.report.lecture.mathematics import with_mathematics
 PROJECTOR = {"width": 1920, "height": 1080}
 
 OUTLINE = (
-    "questions", "bias-variance", "overparameterization", "why", "conditions", "curves", "slowdown", "growth", "theorem",
-    "lemma", "proof", "regularizers", "table1", "implicit", "linear", "sgd", "takeaways", "closing",
+    "questions", "bias-variance", "overparameterization", "why", "conditions", "curves", "slowdown", "growth",
+    "timeline", "theorem", "lemma", "inverted", "proof", "regularizers", "changes", "table1", "dropout", "tuned", "harder",
+    "implicit", "linear", "sgd", "three-routes", "takeaways", "closing",
 )  # fmt: skip
 """The outline of the lecture, in its order."""
 

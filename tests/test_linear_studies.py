@@ -5,7 +5,7 @@ import pytest
 
 from shatterlab.data import load
 from shatterlab.studies.kernel_fits import gaussian
-from shatterlab.studies.linear_fits import LEAST, LOSSES, OPTIMUM, SOFT, _linear, _signs, compare_curvatures, follow
+from shatterlab.studies.linear_fits import LEAST, LOSSES, OPTIMUM, SOFT, compare_curvatures, follow, signs, standardized
 from shatterlab.studies.one_kernel import CENTRES, MORE, RANDOM_LABELS, SPREAD, error_above_least, interpolants
 from shatterlab.studies.statistics import over_seeds, over_seeds_and_examples, paired_difference
 
@@ -41,9 +41,9 @@ def test_each_general_loss_is_least_at_its_best_output() -> None:
 def test_descent_from_a_random_start_ends_at_its_projection_and_not_at_the_least_norm() -> None:
     data = load("digits")
     end = follow(data, 10, 2_000, None, "random", 0)[-1]
-    X, _, subset = _linear(data, 10, 1, 0)
+    X, _, subset = standardized(data, 10, 1, 0)
     assert end["to_limit"] < 0.01 < 0.5 < end["to_least_norm"]
-    least = np.linalg.lstsq(X, _signs(subset.train.labels, 10), rcond=None)[0]
+    least = np.linalg.lstsq(X, signs(subset.train.labels, 10), rcond=None)[0]
     assert end["least_norm"] == pytest.approx(float(np.linalg.norm(least)))
 
 

@@ -54,7 +54,8 @@ def run(**changes: Any) -> dict[str, Any]:
 
     `right`: bool (n_test,), which test examples the run gets right, which decides its test accuracy;
     `places`: int (n_test,), which examples of the data set these are, for runs with test sets of their own;
-    `losses`: the online loss of each epoch.
+    `losses`: the online loss of each epoch;
+    `seen`: mappings of what was measured in each epoch.
     """
     dials = {name: value for name, value in changes.items() if name in Spec.model_fields and name not in OUTCOME}
     line = _dials(tuple(sorted(dials.items()))) | OUTCOME | changes
@@ -68,13 +69,14 @@ def tables_of(runs: Sequence[Mapping[str, Any]] = (), records: Sequence[dict[str
     lines, epochs, kept = [], [], {}
     for number, line in enumerate(runs):
         id = f"{number:012}"
-        extra = {name: line[name] for name in ("right", "places", "losses") if name in line}
+        extra = {name: line[name] for name in ("right", "places", "losses", "seen") if name in line}
         lines.append({"run_id": id} | {name: value for name, value in line.items() if name not in extra})
         named = {name: line[name] for name in ("model", "data", "corruption", "amount", "regularizers", "seed", "n")}
         epochs += [
             {"run_id": id, **named, "epoch": i + 1, "online_loss": loss}
             for i, loss in enumerate(extra.get("losses", []))
         ]
+        epochs += [{"run_id": id, **named, "epoch": i + 1, **row} for i, row in enumerate(extra.get("seen", []))]
         if "right" in extra:
             right = np.asarray(extra["right"], dtype=bool)
             zeros = np.zeros(len(right), dtype=np.int64)
@@ -82,7 +84,11 @@ def tables_of(runs: Sequence[Mapping[str, Any]] = (), records: Sequence[dict[str
             kept[id] = {"test": Examples(places, zeros, zeros, right < 0, np.where(right, 0, 1))}
     return Tables(
         pl.DataFrame(lines, infer_schema_length=None),
-        pl.DataFrame(epochs, schema=None if epochs else {"run_id": pl.String, "online_loss": pl.Float64}),
+        pl.DataFrame(
+            epochs,
+            infer_schema_length=None,
+            schema=None if epochs else {"run_id": pl.String, "online_loss": pl.Float64},
+        ),
         list(records),
         kept.get,
     )

@@ -61,7 +61,7 @@ def test_no_runs_at_all_cannot_tell(claim: Claim, cases: Cases) -> None:
 
 
 def _is_readable(outcome: Outcome) -> None:
-    assert "nan" not in outcome.numbers.lower().replace("finance", "")
+    assert "nan" not in outcome.numbers.lower().replace("determinant", "")
     assert not outcome.numbers.endswith(".")
     assert not outcome.reason.endswith(".")
     assert bool(outcome.reason) == (outcome.state == "cannot tell")

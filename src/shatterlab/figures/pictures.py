@@ -1,17 +1,40 @@
 """Pictures of the images that a network is trained on, with their labels."""
 
+import base64
 from collections.abc import Mapping, Sequence
-from typing import Any
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
 import altair as alt
 import polars as pl
 
 from .style import VERMILLION, finished
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 SIDE = 52
 """A picture is this high and wide, in pixels."""
 GAP = 30
 """This many pixels below a picture are left for its label."""
+
+
+def encoded(image: "NDArray[Any]") -> str:
+    """An image as PNG in base64, for `picture_strip`.
+
+    Args:
+        image: (height, width, channels), uint8, or float in [0, 1]; of any number of channels but 3 the first is shown.
+    """
+    import numpy as np
+    from PIL import Image
+
+    if image.dtype != np.uint8:
+        image = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
+    if image.shape[2] != 3:
+        image = image[..., :1].repeat(3, axis=2)
+    file = BytesIO()
+    Image.fromarray(image).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
 
 
 def picture_strip(records: Sequence[Mapping[str, Any]], *, names: Sequence[str] = (), title: str, subtitle: str) -> Any:

@@ -21,6 +21,7 @@ from ..row import Row
 from ..spec import Spec
 from ..training import OPTIMIZERS, learner_for, train_together
 from ..training.alone import as_seen
+from ..training.augment import augment, draw
 from ..training.learner import Learner
 from ..training.perceptrons import Perceptrons, is_perceptron
 from ..training.precision import rounding
@@ -246,3 +247,18 @@ def _flat(pool: NDArray[Any], crop: int | None) -> NDArray[Any]:
     """The inputs as rows in the order in which a user's `Flatten` sees them, images with their channels first."""
     pool = pool[(slice(None), *crop_box(pool.shape[1:], crop))]
     return np.ascontiguousarray(np.moveaxis(pool, 3, 1) if pool.ndim == 4 else pool).reshape(len(pool), -1)
+
+
+def as_trained_on(images: NDArray[Any], spec: Spec, epoch: int = 1) -> NDArray[np.float32]:
+    """Images as a network sees them in an epoch of its training, each with changes of its own.
+
+    Args:
+        images: (n, height, width, channels), uint8 or float32 in [0, 1].
+        spec: the dials of the training: crop, augmentation, preprocessing and seed.
+        epoch: the number of the epoch, counted from 1.
+
+    Returns:
+        (n, crop, crop, channels).
+    """
+    changes = draw(spec, len(images), images.shape[1:], epoch, torch.device("cpu"))
+    return augment(torch.from_numpy(np.ascontiguousarray(images)), changes, spec).numpy()

@@ -10,7 +10,7 @@ import polars as pl
 
 from ..data import DATASETS
 from ..figures.curves import loss_curves
-from ..figures.pictures import picture_strip
+from ..figures.pictures import encoded, picture_strip
 from ..jobs import Computation, Job, Training
 from ..measures.convergence import falling
 from ..paper import FIGURE_1A_ORDER, FIGURE_1A_STEPS
@@ -60,12 +60,6 @@ PICTURES = 10
 
 def pictures(data: Any, n: int | None, pictures: int, seed: int) -> list[dict[str, Any]]:
     """The first training images under each condition, as PNG, with the labels they are trained on."""
-    import base64
-    from io import BytesIO
-
-    import numpy as np
-    from PIL import Image
-
     from ..corruption import corrupt
     from ..data import at_most
 
@@ -74,20 +68,13 @@ def pictures(data: Any, n: int | None, pictures: int, seed: int) -> list[dict[st
     for condition in CONDITIONS:
         train = corrupt(subset, condition, seed=seed).train
         for index in range(min(pictures, len(train))):
-            image = train.as_images()[index]
-            if image.dtype != np.uint8:
-                image = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
-            if image.shape[2] != 3:
-                image = image[..., :1].repeat(3, axis=2)
-            file = BytesIO()
-            Image.fromarray(image).save(file, "PNG")
             records.append(
                 {
                     "condition": condition,
                     "index": index,
                     "label": int(train.labels[index]),
                     "true_label": int(train.true_labels[index]),
-                    "png": base64.b64encode(file.getvalue()).decode(),
+                    "png": encoded(train.as_images()[index]),
                 }
             )
     return records

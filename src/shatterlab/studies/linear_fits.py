@@ -22,7 +22,7 @@ OPTIMUM = (LEAST, "another optimum")
 """The points of `compare_curvatures` that are optima."""
 
 
-def _linear(data: Any, n: int, n_test: int, seed: int) -> tuple[Any, Any, Any]:
+def standardized(data: Any, n: int, n_test: int, seed: int) -> tuple[Any, Any, Any]:
     """Returns the pixels of train and test, standardized by one mean and deviation of the training set, and the subset.
 
     The n is cut to half the number of pixels: with as many points as pixels there is one optimum, and the least
@@ -37,7 +37,7 @@ def _linear(data: Any, n: int, n_test: int, seed: int) -> tuple[Any, Any, Any]:
     return (X - mean) / deviation, (X_test - mean) / deviation, subset
 
 
-def _signs(labels: Any, classes: int) -> Any:
+def signs(labels: Any, classes: int) -> Any:
     """Targets of a regression: +1 for the upper half of the classes, -1 for the others."""
     return (labels >= classes / 2) * 2.0 - 1.0
 
@@ -48,8 +48,8 @@ def follow(data: Any, n: int, steps: int, batch_size: int | None, start: str, se
 
     from ..theory import MinimumNormRegressor, descend, span_angle
 
-    X, _, subset = _linear(data, n, 1, seed)
-    y = _signs(subset.train.labels, data.train.classes)
+    X, _, subset = standardized(data, n, 1, seed)
+    y = signs(subset.train.labels, data.train.classes)
     least = MinimumNormRegressor().fit(X, y).coef_
     first = np.zeros(X.shape[1])
     if start == "random":
@@ -83,8 +83,8 @@ def compare_optima(data: Any, n: int, optima: int, seed: int) -> list[dict[str, 
 
     from ..theory import MinimumNormRegressor, curvature
 
-    X, X_test, subset = _linear(data, n, TEST, seed)
-    y, y_test = (_signs(part.labels, data.train.classes) for part in (subset.train, subset.test))
+    X, X_test, subset = standardized(data, n, TEST, seed)
+    y, y_test = (signs(part.labels, data.train.classes) for part in (subset.train, subset.test))
     least = MinimumNormRegressor().fit(X, y).coef_
     rng = stream(seed, "minimum-norm", "optima")
     directions = rng.standard_normal((DIRECTIONS, X.shape[1]))
@@ -153,8 +153,8 @@ def compare_curvatures(data: Any, n: int, loss: str, seed: int) -> list[dict[str
 
     from ..theory import MinimumNormRegressor
 
-    X, _, subset = _linear(data, n, 1, seed)
-    y = _signs(subset.train.labels, data.train.classes)
+    X, _, subset = standardized(data, n, 1, seed)
+    y = signs(subset.train.labels, data.train.classes)
     of_outputs, best = LOSSES[loss]
     rng = stream(seed, "minimum-norm", "curvatures")
     directions = rng.standard_normal((DIRECTIONS, X.shape[1]))
@@ -195,7 +195,7 @@ def solve(data: Any, n: int, n_test: int, seed: int) -> list[dict[str, Any]]:
 
     from ..theory import MinimumNormRegressor
 
-    X, X_test, subset = _linear(data, n, n_test, seed)
+    X, X_test, subset = standardized(data, n, n_test, seed)
     model = MinimumNormRegressor().fit(X, np.eye(data.train.classes)[subset.train.labels])
     return [
         {

@@ -2,19 +2,29 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from math import isfinite, isnan, nan
+from math import isnan, nan
 from typing import Any
 
 import polars as pl
 
 from ..figures.curves import online_accuracy
 from ..jobs import Training
-from ..measures.convergence import falling
 from ..paper import LONGER, TABLE_4, TABLE_4_CHANGES, Table1Row, Table4Row
 from ..spec import PAPER_TRAINING_SIZE, Spec, make_spec
 from .outcome import Outcome, all_of, cannot_tell
 from .recipes import RANDOM_CROPS, TABLE_1_DIALS, for_data, specs_of
-from .rules import FEWEST, FITS, chance, compared, difference, diverged, not_finite, random_labels_premise, unfitted
+from .rules import (
+    FEWEST,
+    FITS,
+    chance,
+    compared,
+    difference,
+    diverged,
+    kept_from_fitting,
+    not_finite,
+    random_labels_premise,
+    unfitted,
+)
 from .sentences import display, mean_of, percent, points, sentence, setting, with_error
 from .statistics import Estimate, corrected, with_seed_spread
 from .study import Cells, Claim, Scale, Study, Tables
@@ -280,31 +290,11 @@ def _row(tables: Tables, row: Table4Row, runs: pl.DataFrame, too_weak: Outcome |
     least = percent(min(_accuracies(row, runs)))
     name = f"{display(row.model)} with {_strength(runs)}"
     reached = f"{name} reached {least} train accuracy{' in its worst seed' if len(runs) > 1 else ''}"
-    parts = [_of_run(tables, row, run, reached) for run in runs.iter_rows(named=True)]
+    column = "online_accuracy" if row.online else "train_accuracy"
+    parts = [kept_from_fitting(tables, run, reached, column) for run in runs.iter_rows(named=True)]
     seeds = f", least of {len(runs)} seeds" if len(runs) > 1 else ""
     found = random_labels_premise(runs) or too_weak or all_of(parts)
     return replace(found, numbers=f"{name} {least}{seeds}, n = {runs['n'][0]:,}")
-
-
-def _of_run(tables: Tables, row: Table4Row, run: Mapping[str, Any], reached: str) -> Outcome:
-    if run["online_accuracy" if row.online else "train_accuracy"] >= FITS:
-        return Outcome("confirmed", "")
-    bare = tables.runs.filter(
-        (pl.col("corruption") == "random-labels")
-        & (pl.col("model") == row.model)
-        & (pl.col("regularizers") == "none")
-        & (pl.col("seed") == run["seed"])
-    )
-    if bare.is_empty():
-        return cannot_tell(f"{reached}, and the network has not been trained without it", "finish")
-    if min(bare["train_accuracy"]) < FITS:
-        return cannot_tell(f"{reached}, and without it not {percent(FITS)} either", "scale")
-    losses = tables.epochs.filter(pl.col("run_id") == run["run_id"])["online_loss"].to_list()
-    if any(loss is None or not isfinite(loss) for loss in losses):
-        return cannot_tell(f"{reached}, and its loss diverged")
-    if falling(losses) is False:
-        return Outcome("contradicted", "")
-    return cannot_tell(f"{reached} within {run['epochs']:,} epochs, and the loss was still falling", "scale")
 
 
 STUDY = Study(

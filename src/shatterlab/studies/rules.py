@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
+from math import isfinite
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from ..measures.convergence import falling
 from ..paper import targets_for, targets_of
 from ..spec import PAPER_TRAINING_SIZE
 from .outcome import Outcome, State, cannot_tell
@@ -134,6 +136,39 @@ def random_labels_premise(runs: pl.DataFrame) -> Outcome | None:
     return None
 
 
+def kept_from_fitting(tables: Tables, run: Mapping[str, Any], reached: str, column: str = "train_accuracy") -> Outcome:
+    """Whether a regularizer has not kept a run from fitting random labels.
+
+    Args:
+        tables: the evidence, with the epochs of the run and with runs of its network and seed without a regularizer.
+        run: a line of the table of runs, on random labels with a regularizer.
+        reached: what it reached, in words, for the reason where nothing can be told.
+        column: the accuracy that counts, `train_accuracy` or `online_accuracy`.
+
+    Returns:
+        Confirmed if the run fits its labels. Contradicted if it does not, its loss has stopped falling, and without the
+        regularizer they are fitted.
+    """
+    if run[column] >= FITS:
+        return Outcome("confirmed", "")
+    bare = tables.runs.filter(
+        (pl.col("corruption") == "random-labels")
+        & (pl.col("model") == run["model"])
+        & (pl.col("regularizers") == "none")
+        & (pl.col("seed") == run["seed"])
+    )
+    if bare.is_empty():
+        return cannot_tell(f"{reached}, and the network has not been trained without it", "finish")
+    if min(bare["train_accuracy"]) < FITS:
+        return cannot_tell(f"{reached}, and without it not {percent(FITS)} either", "scale")
+    losses = tables.epochs.filter(pl.col("run_id") == run["run_id"])["online_loss"].to_list()
+    if any(loss is None or not isfinite(loss) for loss in losses):
+        return cannot_tell(f"{reached}, and its loss diverged")
+    if falling(losses) is False:
+        return Outcome("contradicted", "")
+    return cannot_tell(f"{reached} within {run['epochs']:,} epochs, and the loss was still falling", "scale")
+
+
 def few_seeds(runs: pl.DataFrame, needed: int = 2) -> Outcome | None:
     """The outcome `cannot tell` where there are fewer seeds than a rule needs, or None."""
     seeds = runs["seed"].n_unique()
@@ -219,7 +254,9 @@ def share_kept(bare: pl.DataFrame, helped: pl.DataFrame) -> float | None:
     return lead(bare).value / above_chance if above_chance > 0 else None
 
 
-def keeps(tables: Tables, bare: pl.DataFrame, helped: pl.DataFrame, share: float, name: str) -> Outcome:
+def keeps(
+    tables: Tables, bare: pl.DataFrame, helped: pl.DataFrame, share: float, name: str, *, both_fit: bool = True
+) -> Outcome:
     """Whether a network without something keeps more than a share of its test accuracy above chance with it.
 
     Args:
@@ -228,6 +265,7 @@ def keeps(tables: Tables, bare: pl.DataFrame, helped: pl.DataFrame, share: float
         helped: the runs with it.
         share: the share to be kept, in (0, 1).
         name: the name of what the latter have.
+        both_fit: whether the latter have to fit their training set as well.
 
     Returns:
         Confirmed if the share is kept beyond the error of the runs and the network generalizes without it.
@@ -248,7 +286,7 @@ def keeps(tables: Tables, bare: pl.DataFrame, helped: pl.DataFrame, share: float
         f"{f', {percent(part)} kept' if part is not None and 0 <= part <= 1 else ''} (n = {bare['n'][0]:,}, "
         f"{count_of(found.seeds, 'seed')})"
     )
-    if unready := small(both) or unfitted(both):
+    if unready := small(both) or unfitted(both if both_fit else bare):
         return replace(unready, numbers=numbers)
     alone = generalizes(bare)
     if alone != "confirmed" and generalizes(helped) != "confirmed":

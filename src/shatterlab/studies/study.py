@@ -72,6 +72,7 @@ TAKEAWAYS = {
         "overparameterization",
         "learning-curves",
         "expressivity",
+        "lemma",
     ),
     "Optimization stays easy when there is nothing to learn, so its ease does not explain generalization.": (
         "label-noise",
@@ -79,10 +80,11 @@ TAKEAWAYS = {
     "Explicit regularizers help, but are neither needed for generalization nor enough to prevent memorization.": (
         "table1",
         "random-labels-regularized",
+        "regularizers",
     ),
     "Nor do early stopping and batch normalization explain it.": ("implicit",),
     "Linear models pose the same question: SGD finds the least norm, and the least norm does not predict which "
-    "solution generalizes.": ("minimum-norm", "kernels"),
+    "solution generalizes.": ("minimum-norm", "three-routes", "kernels"),
 }
 """The conclusions of the lecture, each with the studies whose claims bear it out."""
 
