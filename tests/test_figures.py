@@ -184,7 +184,7 @@ def test_names_at_the_ends_of_lines_do_not_cover_each_other() -> None:
     places = end_names(ending({"a": 1.0, "b": 1.01, "c": 0.5}), "by", "x", "y")
     assert places is not None
     assert places["x"].to_list() == [3.0] * 3
-    height = 1.01 - 0.5 / 3
+    height = 1.01
     assert all(b - a >= END_GAP * height * 0.999 for a, b in pairwise(sorted(places["y"])))
 
 

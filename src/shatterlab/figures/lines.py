@@ -34,6 +34,7 @@ def lines(
     log_y: bool = False,
     x_format: str = "~s",
     y_format: str = "~g",
+    x_ticks: Sequence[float] | None = None,
     rules: Mapping[str, float] | None = None,
     dots: bool = True,
 ) -> Any:
@@ -51,6 +52,7 @@ def lines(
         x_title, y_title: titles of the axes, with units; by default the names of the fields.
         log_x, log_y: whether the axes are logarithmic.
         x_format, y_format: formats of the numbers at the axes, in d3's notation.
+        x_ticks: the places with a number at the horizontal axis, where they are not chosen by the span.
         rules: vertical lines by name, each with its place.
         dots: whether single values are drawn.
 
@@ -68,7 +70,7 @@ def lines(
         f"{x}:Q",
         title=x_title or x,
         scale=alt.Scale(type="log", nice=False) if log_x else alt.Scale(zero=False),
-        axis=alt.Axis(format=x_format),
+        axis=alt.Axis(format=x_format, values=alt.Undefined if x_ticks is None else list(x_ticks)),
     )
     scale = alt.Scale(type="log" if log_y else "linear")
     axis = alt.Axis(format=y_format)

@@ -1,6 +1,6 @@
 """One look for every chart: colours that a colour-blind eye and a grey printer can tell apart."""
 
-from math import exp
+from math import ceil, exp, floor, log
 from typing import Any
 
 import altair as alt
@@ -143,7 +143,7 @@ def drawable(*layers: Any) -> Any:
     return alt.layer(*(layer for layer in layers if not layer.data.is_empty()))
 
 
-END_GAP = 0.075
+END_GAP = 0.11
 """Names at the ends of lines are at least this share of the height apart."""
 FARTHEST = 0.15
 """A name stands at most this share of the height away from the end of its line; else a legend names the lines."""
@@ -151,7 +151,14 @@ MOST_AT_ENDS = 5
 
 
 def end_names(
-    rows: pl.DataFrame, name: str, x: str, y: str, *, log_x: bool = False, log_y: bool = False
+    rows: pl.DataFrame,
+    name: str,
+    x: str,
+    y: str,
+    *,
+    log_x: bool = False,
+    log_y: bool = False,
+    base: float | None = None,
 ) -> pl.DataFrame | None:
     """The places of the names of lines beside their right ends, so far apart that none covers another.
 
@@ -159,6 +166,7 @@ def end_names(
         rows: the points of the lines.
         name, x, y: the columns that tell the lines apart and give their places.
         log_x, log_y: whether the axes are logarithmic.
+        base: where the axis of `y` begins at the latest; by default 0, or, if it is logarithmic, with the least value.
 
     Returns:
         A table with the columns `name`, `x` and `y`, or None where a legend names the lines better: there is one, there
@@ -172,6 +180,10 @@ def end_names(
     )
     placed = rows.select(name, x, y, u.alias("across"), v.alias("down"))
     (left, right), (low, high) = ((min(values), max(values)) for values in (placed["across"], placed["down"]))
+    if log_y:  # the axis ends at powers of ten
+        low, high = (bound * log(10) for bound in (floor(low / log(10)), ceil(high / log(10))))
+    else:
+        low, high = min(low, base or 0.0), max(high, base or 0.0)
     ends = placed.sort("across").group_by(name, maintain_order=True).last().sort("down")
     if high == low or min(ends["across"]) - left < 0.97 * (right - left):
         return None

@@ -41,7 +41,7 @@ def trend(
     means = (
         present.group_by("model", "amount").agg(pl.col(y).mean(), pl.col(y).std().alias("sd")).sort("model", "amount")
     )
-    places = end_names(means, "model", "amount", y)
+    places = end_names(means, "model", "amount", y, base=base)
     colour = model_colour("model", models, named=places is None)
     least = None if base is None or present.is_empty() else min(base, float(present[y].min()))  # type: ignore[arg-type]
     scale = alt.Undefined if least is None else alt.Scale(domainMin=least, zero=False)

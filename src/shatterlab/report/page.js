@@ -69,7 +69,7 @@ narrow.addEventListener("change", drawAll);
 window.ready = theme(systemDark.matches);
 
 // On paper everything is open, and each chart is laid out anew for the page: its shape changes, not only its scale.
-const PAPER = [680, 140];  // pixels: an A4 page has 680 between its margins
+const PAPER = [695, 115];  // pixels: an A4 page has 700 between its margins
 let closed = [];
 addEventListener("beforeprint", () => {
   closed = [...document.querySelectorAll("details:not([open])")];

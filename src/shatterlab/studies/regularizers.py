@@ -249,7 +249,7 @@ def draw(tables: Tables) -> Mapping[str, Any]:
                 records, "strength", column, "regularizer", log_y=column == "train_loss", y_format=y_format,
                 title="What a regularizer costs in training" if column == "train_loss" else "What a regularizer gains",
                 subtitle=f"{setting(tables.runs)}, true labels; the strengths of each regularizer in turn{several}",
-                x_title="strength: 0 none, 1 weak, 2 middle, 3 strong", y_title=axis,
+                x_title="strength: 0 none, 1 weak, 2 middle, 3 strong", x_ticks=range(4), y_title=axis,
             )  # fmt: skip
     return charts
 

@@ -291,8 +291,7 @@ def keeps(
     alone = generalizes(bare)
     if alone != "confirmed" and generalizes(helped) != "confirmed":
         return cannot_tell(
-            f"{network} does not clearly generalize, with {name} or without it: "
-            f"{percent(mean(helped['test_accuracy']))} and {percent(mean(bare['test_accuracy']))} test accuracy, "
+            f"{network} does not clearly generalize, with a test accuracy of {percent(mean(bare['test_accuracy']))}, "
             f"chance {percent(chance(bare))}",
             "scale",
             numbers,
