@@ -8,15 +8,16 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers import count, noise_data, square, train_all
+from helpers import computations, count, noise_data, square, train_all
 
 from shatterlab import ShatterlabError, Store, make_spec
-from shatterlab.engines import do
+from shatterlab.engines import do, typical
 from shatterlab.engines.estimate import estimate, seconds_of, stacks
 from shatterlab.jobs import Computation, Job, Training
 from shatterlab.results import Asked, Measurement
 from shatterlab.row import Row
 from shatterlab.spine import run_together
+from shatterlab.studies import STUDIES
 
 SPECS = [make_spec(data="digits", model="mlp-1x16", n=60, n_test=30, epochs=3, seed=seed) for seed in range(4)]
 
@@ -141,6 +142,22 @@ def test_computations_are_estimated_by_those_of_their_study_that_the_store_holds
     (ended,) = do([done], store)
     store.ask(Asked(study="squares", scale="demo", data="digits", seeds=1, run_ids=[], measurement_ids=[done.id]))
     assert seconds_of([next_one], store) == {next_one.id: pytest.approx(ended.kept.seconds)}
+
+
+def test_a_fresh_store_goes_by_what_computations_took_elsewhere_and_how_fast_this_machine_is(
+    tmp_path: Path, monkeypatch
+) -> None:
+    [job] = computations(STUDIES["bias-variance"], "demo", "cifar10", 1)
+    elsewhere = typical.typical_seconds(job)
+    assert elsewhere is not None
+    monkeypatch.setattr(typical, "probe", lambda: 3 * typical._table()["probe"])
+    assert seconds_of([job], Store(tmp_path)) == {job.id: pytest.approx(3 * elsewhere)}
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_what_every_computation_of_a_demo_takes_is_known(name: str) -> None:
+    jobs = computations(STUDIES[name], "demo", "cifar10", 1)
+    assert [job.title for job in jobs if typical.typical_seconds(job) is None] == []
 
 
 def test_workers_of_a_killed_command_stop_too(tmp_path: Path) -> None:

@@ -359,5 +359,5 @@ def test_the_memory_of_a_gpu_bounds_a_stack(monkeypatch) -> None:
     monkeypatch.setattr(estimate, "_memory_of_run", lambda *_: (1e6, 1e9))
     for free, most in ((float("inf"), 8), (2.5e9 / estimate.GPU_MEMORY_SHARE, 2)):
         monkeypatch.setattr(estimate, "_memory_of_gpu", lambda device, free=free: free)
-        monkeypatch.setattr(estimate, "_timed", lambda job, runs, *_: (1e-3 * runs**0.5, 0.0, 0.0, 0))
+        monkeypatch.setattr(estimate, "_timed", lambda job, runs, *_: estimate.Timed(1e-3 * runs**0.5, 0, 0, 0, 0))
         assert max(len(unit) for unit in estimate.stacks(small, threads=1)) == most

@@ -266,9 +266,12 @@ def _announce(
         seconds, told = sum(of_computations.values()), len(of_computations)
         # Where nobody knows better, they are long enough at sizes above the smallest to be worth some processes.
         workers = workers or (cores() if seconds > 2 * START_SECONDS or not told else 1)
-        known = f"{told} of them take about {duration(seconds)}" if told else "how long they take is not known yet"
+        some = "they" if told == len(computations) else f"{told} of them"
+        known = f"{some} take about {duration(seconds / workers)}" if told else "how long they take is not known yet"
         say(f"{_count(computations)} to do; {known}.")
     units += [[job] for job in computations]
+    if trainings and computations and len(expected) == len(missing):
+        say(f"All together at most about {duration(sum(expected.values()) / (workers or 1))}.")
     return workers or 1, units, expected
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from ..training.captured import WARM_UP
 from ..training.precision import arithmetic, steady_shapes
 from ..training.preprocess import preprocess
 from ..training.sets import BATCH
+from .typical import slowness, typical_seconds
 
 PROCESS_MEMORY = 0.35e9
 """A process that has imported torch and done nothing takes this many bytes."""
@@ -74,17 +76,22 @@ def _threads(count: int) -> Iterator[None]:
 
 
 def seconds_of(computations: Sequence[Computation], store: Store) -> dict[str, float]:
-    """The seconds that computations will take, by id, as the mean of earlier ones of their study.
+    """The seconds that computations will take, by id.
 
     Args:
-        computations: the computations to be done; of those without such earlier ones nothing is told.
-        store: the store in which earlier computations of the same studies may lie.
+        computations: the computations to be done.
+        store: the store in which earlier computations of the same studies may lie, whose mean is told. For others it is
+            what they took on another machine, times how much slower this one is now; where that is not known either,
+            nothing is told.
     """
     known: dict[str, list[float]] = {}
     for asked in store.asked():
         kept = (store.measured(id) for id in asked.measurement_ids)
         known.setdefault(asked.study, []).extend(measurement.seconds for measurement in kept if measurement)
-    return {job.id: sum(past) / len(past) for job in computations if (past := known.get(job.study))}
+    told = {job.id: sum(past) / len(past) for job in computations if (past := known.get(job.study))}
+    typical = {job.id: seconds for job in computations if job.id not in told and (seconds := typical_seconds(job))}
+    slower = slowness() if typical else 1.0
+    return told | {id: seconds * slower for id, seconds in typical.items()}
 
 
 def _data_of(job: Training, data_dir: Path | None) -> Data:
@@ -97,7 +104,8 @@ def _estimate(units: Sequence[Sequence[Training]], target: torch.device, data_di
     each: dict[str, float] = {}
     for unit in units:
         job, spec, data = unit[0], unit[0].spec, _data_of(unit[0], data_dir)
-        step, evaluation, *_ = _timed(job, len(unit), data, target)
+        timed = _timed(job, len(unit), data, target)
+        step, evaluation = timed.mean, timed.evaluation
         n, n_test = _sizes(spec, data)
         steps = -(-n // spec.batch_size)
         evaluated = (1 + spec.epochs // evaluation_interval(spec, n, n_test)) * (n + spec.n_validation + n_test)
@@ -118,12 +126,12 @@ def _memory_of_run(job: Training, data: Data, device: torch.device, runs: int) -
     images = sum(_sizes(spec, data)) + spec.n_validation
     stored = images * data.train.inputs[0].nbytes
     seen = images * prod(shape_for(spec, data, own=job.model is not None)) * 4
-    _, _, step, parameters = _timed(job, 1, data, device)
+    timed = _timed(job, 1, data, device)
     # These are weights, velocities and gradients; a stack holds the first two beside those of each run.
-    weights = (3 if runs == 1 else 5) * parameters * 4
+    weights = (3 if runs == 1 else 5) * timed.parameters * 4
     # The images are drawn, corrupted, and kept as stored to augment from; then come the network's inputs, and a step.
     prepared = 2 * stored
-    trained = (stored if spec.augments else 0) + seen + weights + step
+    trained = (stored if spec.augments else 0) + seen + weights + timed.activations
     return (prepared + trained, 0.0) if device.type == "cpu" else (prepared, trained)
 
 
@@ -181,7 +189,7 @@ def _stack_size(
     size, most = 1, -(-len(group) // workers)
     try:
         data = _data_of(group[0], data_dir)
-        best = _timed(group[0], 1, data, device)[0]
+        best = _timed(group[0], 1, data, device).step
         if best > WORTHWHILE:
             return 1
         here, on_gpu = _memory_of_run(group[0], data, device, 2)
@@ -190,7 +198,7 @@ def _stack_size(
         for runs in (int(min(2**k, most, fits)) for k in range(1, 11)):
             if runs <= size:
                 break
-            each = _timed(group[0], runs, data, device)[0] / runs
+            each = _timed(group[0], runs, data, device).step / runs
             if each > best * (1 - GAIN):
                 break
             best, size = each, runs
@@ -199,10 +207,31 @@ def _stack_size(
     return size
 
 
-_TIMED: dict[tuple[object, ...], tuple[float, float, float, int]] = {}
+class Timed(NamedTuple):
+    """What a few steps of a stack have told.
+
+    Args:
+        step: seconds of the fastest step, which other work on the machine disturbs least.
+        mean: seconds of a step on average over `WINDOW`, other work included.
+        evaluation: seconds of evaluating an image with one of the runs.
+        activations: bytes of a run's activations.
+        parameters: parameters of a run.
+    """
+
+    step: float
+    mean: float
+    evaluation: float
+    activations: float
+    parameters: int
 
 
-def _timed(job: Training, runs: int, data: Data, device: torch.device) -> tuple[float, float, float, int]:
+WINDOW = 0.15
+"""Steps are averaged over at least these seconds, in which other work has had its turns."""
+
+_TIMED: dict[tuple[object, ...], Timed] = {}
+
+
+def _timed(job: Training, runs: int, data: Data, device: torch.device) -> Timed:
     """Calls `_time` once for each kind of run, number of runs and number of threads."""
     spec = job.spec
     on = tuple(getattr(spec, dial) > 0 for dial in ("random_crop", *AUGMENTATIONS))
@@ -224,8 +253,8 @@ def _timed(job: Training, runs: int, data: Data, device: torch.device) -> tuple[
     return _TIMED[key]
 
 
-def _time(job: Training, runs: int, data: Data, device: torch.device) -> tuple[float, float, float, int]:
-    """Measures seconds of a stack's step and of evaluating an image, bytes of a run's activations, and parameters."""
+def _time(job: Training, runs: int, data: Data, device: torch.device) -> Timed:
+    """Does a few steps and evaluations of a stack."""
     spec, own = job.spec, job.model is not None
     check(spec, data.train.inputs)
     models = [model_for(spec, data, job.model).to(device) for _ in range(runs)]
@@ -259,7 +288,9 @@ def _time(job: Training, runs: int, data: Data, device: torch.device) -> tuple[f
         if device.type == "cuda":
             for _ in range(WARM_UP):  # the last of these captures
                 step()
-        seconds = min(step() for _ in range(3))
+        steps = [step() for _ in range(3)]
+        while sum(steps) < WINDOW:
+            steps.append(step())
         several = preprocess(np.resize(examples, (BATCH, *data.train.shape)), spec.crop, spec.preprocessing, device)
         block = several.expand(runs, *several.shape)
         for _ in range(2):  # the first one warms up
@@ -271,4 +302,5 @@ def _time(job: Training, runs: int, data: Data, device: torch.device) -> tuple[f
     sizes = [(parameter.ndim, parameter.numel()) for parameter in models[0].parameters()]
     units = sum(size for dimensions, size in sizes if dimensions == 1)
     held = (2 * sum(saved.values()) + images.nbytes) / runs + 3 * 4 * spec.batch_size * units
-    return seconds, evaluated / BATCH / runs, held, sum(size for _, size in sizes)
+    mean = sum(steps) / len(steps)
+    return Timed(min(steps[:3]), mean, evaluated / BATCH / runs, held, sum(size for _, size in sizes))
