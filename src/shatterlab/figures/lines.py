@@ -77,7 +77,7 @@ def lines(
     spread = table.group_by(by, x, maintain_order=True).agg(pl.col(y).mean(), pl.col(y).std().alias("sd")).sort(by, x)
     places = end_names(spread, by, x, y, log_x=log_x, log_y=log_y)
     lined = with_lines(spread, by, x)
-    # Where nothing is a line, the legend shows dots, and dots are all there is to see.
+    # Where nothing is a line, the legend shows dots.
     colour = model_colour(by, names, dot_legend() if lined.is_empty() else None, named=places is None)
     mean = alt.Y(f"{y}:Q", title=y_title or y, scale=scale, axis=axis)
     tooltip = [
@@ -106,11 +106,15 @@ def lines(
             .encode(x=across, y=alt.Y("low:Q", title=y_title or y, scale=scale, axis=axis), y2="high:Q", color=colour)
         )
     if dots:
-        layers.append(
-            alt.Chart(thinned(table, by))
-            .mark_point(filled=True, size=100 if lined.is_empty() else 36, opacity=0.8)
-            .encode(x=across, y=mean, color=colour, tooltip=[*tooltip[:2], alt.Tooltip(f"{y}:Q", format=",~g")])
-        )
+        dotted = [*tooltip[:2], alt.Tooltip(f"{y}:Q", format=",~g")]
+        joined = lined[by].unique().to_list()
+        # Where no line leads to them, dots are all there is to see.
+        for some, size in (
+            (table.filter(pl.col(by).is_in(joined)), 36),
+            (table.filter(~pl.col(by).is_in(joined)), 100),
+        ):
+            points = alt.Chart(thinned(some, by)).mark_point(filled=True, size=size, opacity=0.8)
+            layers.append(points.encode(x=across, y=mean, color=colour, tooltip=dotted))
     if places is not None:
         layers.append(names_at_ends(places, by, across, mean, colour))
     if rules:

@@ -24,7 +24,7 @@ def accuracy_rows(lines: pl.DataFrame, *, order: list[str], chance: float, title
     models = lines["model"].unique(maintain_order=True).to_list()
     base = alt.Chart(lines).encode(
         x=alt.X("test:Q", title="test accuracy", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%")),
-        y=alt.Y("row:N", sort=order, title=None, axis=alt.Axis(labelLimit=180)),
+        y=alt.Y("row:N", sort=order, title=None, axis=alt.Axis(labelLimit=260)),
         tooltip=["model:N", "row:N", alt.Tooltip("test:Q", title="test accuracy", format=".2%"), "where:N"],
     )
     shapes = alt.Scale(domain=["measured", "paper"], range=["circle", "diamond"])

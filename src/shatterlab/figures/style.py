@@ -120,14 +120,8 @@ def finished(chart: Any, title: str, subtitle: str, width: int = WIDTH, height: 
     size = {} if isinstance(chart, alt.FacetChart) else {"width": width, "height": height}
     return (
         chart.properties(title=heading, **size)
-        .configure_axis(
-            labelFontSize=12,
-            titleFontSize=12,
-            gridOpacity=0.5,
-            labelFlush=False,
-            labelOverlap="greedy",
-            labelSeparation=8,
-        )
+        .configure_axis(labelFontSize=12, titleFontSize=12, gridOpacity=0.5)
+        .configure_axisQuantitative(labelFlush=False, labelOverlap="greedy", labelSeparation=8)
         .configure_legend(labelFontSize=12, titleFontSize=12)
         .configure_view(stroke=None)
     )

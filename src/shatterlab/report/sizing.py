@@ -106,7 +106,7 @@ def _squeezed(
     """A chart of several plots or of pictures, whose inner width is corrected until the whole has its width."""
     inner = spec["spec"] if "facet" in spec else spec
     # A number that sticks out at the right end of an axis would be there at one width and left out at the next.
-    spec["config"]["axis"]["labelFlush"] = True
+    spec["config"].setdefault("axisQuantitative", {})["labelFlush"] = True
     for _ in range(4):
         excess = measured(spec) - points
         if abs(excess) < 0.5:

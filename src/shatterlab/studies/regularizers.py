@@ -25,7 +25,7 @@ from .rules import (
     not_finite,
     random_labels_premise,
 )
-from .sentences import display, mean_of, percent, points, sentence, setting, times, with_error
+from .sentences import count_of, display, mean_of, percent, points, sentence, setting, times, with_error
 from .statistics import LEVEL, Estimate, corrected, over_seeds, with_seed_spread
 from .study import Cells, Claim, Scale, Study, Tables
 
@@ -343,7 +343,7 @@ def _costs_of(one: Tuned, comparisons: int) -> Outcome:
     harder = one.harder()
     if harder is None:
         return cannot_tell(f"no seed of {one.name} has been trained without it", "finish")
-    numbers = f"{one.name} {times(exp(harder.value))} the training loss ({harder.seeds} seeds)"
+    numbers = f"{one.name} {times(exp(harder.value))} the training loss ({count_of(harder.seeds, 'seed')})"
     if both["epochs"].n_unique() > 1:
         return cannot_tell(f"{one.name} and without were not trained for as many epochs", None, numbers)
     if unready := few_seeds(one.helped) or few_seeds(one.bare):

@@ -5,6 +5,7 @@ const lecture = (() => {
   const slides = () => [...(deck()?.querySelectorAll(".slide") ?? [])];
   const revealed = new Set();
   const drawn = new Map();
+  const TYPE = 15;  // pixels in a chart 230 high, which is then enlarged
   let now = null;  // the id of the slide that is shown
 
   async function drawScreen(place) {
@@ -15,7 +16,9 @@ const lecture = (() => {
       spec.width = Math.min(900, Math.max(320, spec.height * place.clientWidth / Math.max(1, place.clientHeight)));
     }
     for (const part of ["axis", "legend", "header"])
-      for (const type of ["labelFontSize", "titleFontSize"]) spec.config[part][type] = 15;
+      for (const type of ["labelFontSize", "titleFontSize"]) spec.config[part][type] = TYPE;
+    for (const facet of Object.values(spec.facet ?? {})) if (facet.header) facet.header.labelFontSize = TYPE;
+    for (const { mark } of spec.layer ?? []) if (mark.type === "text" && mark.fontSize >= 12) mark.fontSize = TYPE;
     drawn.get(place)?.finalize();
     const dark = document.documentElement.classList.contains("dark");
     drawn.set(place, await vegaEmbed(place, spec, { actions: false, renderer: "svg", tooltip: { theme: dark ? "dark" : "light" } }));
