@@ -1,5 +1,6 @@
 """What the machine tells of itself, on files as Linux writes them."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,45 @@ def test_the_first_interface_of_containers_is_read_too(container: Path) -> None:
 
 def test_the_processor_has_a_name_and_cores() -> None:
     assert machine.processor().endswith(" cores")
+
+
+@pytest.mark.parametrize(
+    ("spent", "share"),
+    [
+        ({"user": 100, "idle": 100}, 0.5),
+        ({"nice": 100, "idle": 100}, 0.0),
+        ({"system": 50, "waiting": 50}, 0.5),
+        ({}, 0.0),
+    ],
+    ids=["half busy", "busy with what gives way", "waiting for a disk", "nothing counted"],
+)
+def test_what_other_work_takes_is_counted_by_the_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spent: dict[str, int], share: float
+) -> None:
+    states = ("user", "nice", "system", "idle", "waiting", "interrupts", "soft", "stolen")
+    stat, counts = tmp_path / "stat", {"user": 5_000, "idle": 70_000}
+
+    def write() -> None:
+        stat.write_text(f"cpu  {' '.join(str(counts.get(state, 0)) for state in states)} 0 0\ncpu0 1 2 3\n")
+
+    def pause(seconds: float) -> None:
+        counts.update({state: counts.get(state, 0) + more for state, more in spent.items()})
+        write()
+
+    write()
+    monkeypatch.setattr(machine, "STAT", stat)
+    monkeypatch.setattr(machine, "sleep", pause)
+    assert machine.busy_cores() == pytest.approx(share * (os.cpu_count() or 1))
+
+
+def test_a_system_that_does_not_count_is_taken_to_be_idle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "STAT", tmp_path / "nothing")
+    assert machine.busy_cores(0.0) == 0.0
+
+
+def test_two_threads_beside_a_busy_core_of_two_take_half_as_long_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    assert machine.crowding(2, 1.0) == 1.5
+    assert machine.crowding(1, 1.0) == 1.0
+    assert machine.crowding(2, 0.0) == 1.0
+    assert machine.crowding(2, 2.0) == pytest.approx(2 / 1.5)  # one thread is slowed down already

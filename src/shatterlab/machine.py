@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from time import sleep
 
 CGROUP = Path("/sys/fs/cgroup")
 """Linux tells in this folder what a container may use, by version 2 of the interface or version 1."""
@@ -31,6 +32,37 @@ def cores() -> int:
     if len(share) == 2 and all(word.isdigit() for word in share):
         mine = min(mine, max(1, int(share[0]) // int(share[1])))
     return mine
+
+
+STAT = Path("/proc/stat")
+"""Linux counts in this file what its processors have done since it was started."""
+
+
+def busy_cores(seconds: float = 0.25) -> float:
+    """The cores that other work takes now, measured over so many seconds; 0 where the system does not tell."""
+    before = _ticks()
+    sleep(seconds)
+    spent = [after - first for first, after in zip(before, _ticks(), strict=False)]
+    if len(spent) < 5 or not sum(spent):
+        return 0.0
+    _, nice, _, idle, waiting, *_ = spent
+    # What runs at a lower priority gives way.
+    return (os.cpu_count() or 1) * (1 - (idle + waiting + nice) / sum(spent))
+
+
+def crowding(threads: int, busy: float) -> float:
+    """How much longer a step takes while several threads run beside other work than while one runs beside it.
+
+    Args:
+        threads: busy threads of ours.
+        busy: the number of cores that other work takes, from `busy_cores`.
+
+    >>> crowding(2, 0.0), crowding(10_000, 0.0) > 1
+    (1.0, True)
+    """
+    count = os.cpu_count() or 1
+    each, alone = (max(1.0, (ours + busy) / count) for ours in (threads, 1))
+    return each / alone
 
 
 def free_memory() -> float:
@@ -78,6 +110,12 @@ def _kilobytes(path: Path, name: str) -> float | None:
         return float(next(line.split()[1] for line in lines if line.startswith(f"{name}:"))) * 1024
     except (OSError, StopIteration, ValueError, IndexError):
         return None
+
+
+def _ticks() -> list[int]:
+    """What the processors have spent in user, nice, system, idle, waiting and other states; empty where unknown."""
+    words = _words(STAT)
+    return [int(word) for word in words[1:9]] if words[:1] == ["cpu"] else []
 
 
 def _words(*paths: Path) -> list[str]:

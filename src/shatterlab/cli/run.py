@@ -250,22 +250,25 @@ def _announce(
     """
     from ..engines.estimate import seconds_of
     from ..jobs import Computation, Training
-    from ..machine import cores
+    from ..machine import busy_cores, cores, crowding
     from .terminal import duration, say
 
+    busy = busy_cores()
     computations = [job for job in missing if isinstance(job, Computation)]
     trainings = [job for job in missing if isinstance(job, Training)]
     units: list[list[Job]] = []
     expected: dict[str, float] = {}
     if trainings:
-        workers, stacked, expected = _announce_trainings(trainings, device, workers, data_dir)
+        workers, stacked, expected = _announce_trainings(trainings, device, workers, data_dir, busy)
         units += [[*stack] for stack in stacked]
     if computations:
         of_computations = seconds_of(computations, store)
-        expected |= of_computations
         seconds, told = sum(of_computations.values()), len(of_computations)
         # Where nobody knows better, they are long enough at sizes above the smallest to be worth some processes.
         workers = workers or (cores() if seconds > 2 * START_SECONDS or not told else 1)
+        of_computations = {id: each * crowding(workers, busy) for id, each in of_computations.items()}
+        expected |= of_computations
+        seconds = sum(of_computations.values())
         some = "they" if told == len(computations) else f"{told} of them"
         known = f"{some} take about {duration(seconds / workers)}" if told else "how long they take is not known yet"
         say(f"{_count(computations)} to do; {known}.")
@@ -276,11 +279,11 @@ def _announce(
 
 
 def _announce_trainings(
-    trainings: "Sequence[Training]", device: str, workers: int | None, data_dir: Path | None
+    trainings: "Sequence[Training]", device: str, workers: int | None, data_dir: Path | None, busy: float
 ) -> "tuple[int, list[list[Training]], dict[str, float]]":
     from ..engines import threads_for
     from ..engines.estimate import estimate, stacks
-    from ..machine import cores, free_memory
+    from ..machine import cores, crowding, free_memory
     from ..preparation import pick_device
     from .terminal import duration, say
 
@@ -294,6 +297,8 @@ def _announce_trainings(
         units = stacks(trainings, workers=wanted, memory=MEMORY_SHARE * free / wanted, **shared)
         cost = estimate(units, **shared)
         fitting = wanted if workers else max(1, min(wanted, len(units), int(MEMORY_SHARE * free / cost.memory)))
+        slower = crowding(fitting * threads_for(fitting), busy) if target.type == "cpu" else 1.0
+        cost = replace(cost, seconds=cost.seconds * slower, each={id: each * slower for id, each in cost.each.items()})
         seconds = cost.seconds / fitting + (START_SECONDS if fitting > 1 else 0)
         plans.append((seconds, fitting, units, cost))
     seconds, wanted, units, cost = min(plans, key=lambda plan: plan[:2])

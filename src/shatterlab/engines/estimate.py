@@ -225,7 +225,7 @@ class Timed(NamedTuple):
     parameters: int
 
 
-WINDOW = 0.15
+WINDOW = 0.06
 """Steps are averaged over at least these seconds, in which other work has had its turns."""
 
 _TIMED: dict[tuple[object, ...], Timed] = {}
