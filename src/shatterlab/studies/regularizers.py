@@ -240,6 +240,7 @@ def draw(tables: Tables) -> Mapping[str, Any]:
         )
     records = _swept(tables)
     if records:
+        names = " and ".join(map(display, tables.runs["model"].unique(maintain_order=True)))
         several = " (means with SD)" if tables.runs["seed"].n_unique() > 1 else ""
         for column, name, axis, y_format in (
             ("train_loss", "training-loss", "training loss in the last epoch (nats)", "~g"),
@@ -248,7 +249,7 @@ def draw(tables: Tables) -> Mapping[str, Any]:
             charts[name] = lines(
                 records, "strength", column, "regularizer", log_y=column == "train_loss", y_format=y_format,
                 title="What a regularizer costs in training" if column == "train_loss" else "What a regularizer gains",
-                subtitle=f"{setting(tables.runs)}, true labels; the strengths of each regularizer in turn{several}",
+                subtitle=f"{names}, {setting(tables.runs)}, true labels; strengths in turn{several}",
                 x_title="strength: 0 none, 1 weak, 2 middle, 3 strong", x_ticks=range(4), y_title=axis,
             )  # fmt: skip
     return charts
