@@ -1,7 +1,8 @@
 """`shatterlab run`: do the missing jobs of studies, then say what came out. torch is imported once it is needed."""
 
 import shlex
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -14,6 +15,7 @@ from ..results.store import DEFAULT_STORE, Asked, Store
 from .flags import DataDir, Device, StoreDir
 
 if TYPE_CHECKING:
+    from ..engines import Ended
     from ..jobs import Job, Training
     from ..spec import Spec
     from ..studies import Study
@@ -37,6 +39,8 @@ def command(
     jobs: int | None = None,
     precision: Literal["float32", "tf32", "bf16"] | None = None,
     only: str | None = None,
+    engine: Literal["local", "ray"] = "local",
+    address: str | None = None,
     data_dir: DataDir = None,
 ) -> None:
     """Do all missing runs of a study, then say what came out. Ctrl-C loses at most ten seconds or an epoch.
@@ -52,6 +56,8 @@ def command(
         seeds: Seeds of each run, from 0.
         precision: Precision of every training of the study. Default: float32. The study precision has its own.
         only: Do only what has this word in its title, such as alexnet or "random crop"; the rest can follow later.
+        engine: Where the work is done: local on this machine, ray on a Ray cluster (extra ray).
+        address: Of the Ray cluster: auto for the one of this machine. Default: $RAY_ADDRESS, else this machine alone.
         jobs: Runs at a time. Default: one a core on the CPU as memory allows, one on CUDA.
     """
     from ..data.addresses import absolute
@@ -59,6 +65,8 @@ def command(
     from ..report import chart_library
     from ..studies import chosen, jobs_so_far
 
+    if address and engine == "local":
+        raise ShatterlabError("--address is that of a Ray cluster; write --engine ray beside it.")
     if seeds < 1 or (jobs is not None and jobs < 1):
         raise ShatterlabError("--seeds and --jobs must be at least 1.")
     opened, own, data = Store(store), own_of(model), data and absolute(data)
@@ -89,7 +97,9 @@ def command(
         different = {job.id: job for name in studies for job in so_far(name, seeds)}
         return [job for job in different.values() if not only or only.lower() in job.title.lower()]
 
-    failures = _do_all(wanted, f"{study} at scale {scale} on {data}", opened, scale, device, jobs, data_dir)
+    title = f"{study} at scale {scale} on {data}"
+    with _engine(engine, address, device, jobs, data_dir) as (announce, do):
+        failures = _do_all(wanted, title, opened, scale, device, data_dir, announce, do)
     states: list[str] = []
     for name, each in studies.items():
         of_study = so_far(name, seeds)
@@ -212,11 +222,11 @@ def _do_all(
     store: Store,
     scale: str,
     device: str,
-    workers: int | None,
     data_dir: Path | None,
+    announce: "Callable[[Sequence[Job], Store], tuple[int, list[list[Job]], dict[str, float]]]",
+    do: "Callable[..., Iterator[Ended]]",
 ) -> dict[str, str]:
     """Does what is wanted, which may become more with each round, and shows the progress; returns errors by job id."""
-    from ..engines import do
     from .progress import Progress
     from .terminal import say
 
@@ -231,7 +241,7 @@ def _do_all(
         failures |= left_out
         if not (missing := [job for job in missing if job.id not in left_out]):
             break
-        processes, units, expected = _announce(missing, store, device, workers, data_dir)
+        processes, units, expected = announce(missing, store)
         with Progress(missing, expected=expected) as progress:
             for ended in do(
                 missing, store, device=device, data_dir=data_dir, workers=processes, units=units, tell=progress.update
@@ -240,6 +250,54 @@ def _do_all(
                 if ended.error:
                     failures[ended.job.id] = ended.error
     return failures
+
+
+@contextmanager
+def _engine(
+    name: str, address: str | None, device: str, workers: int | None, data_dir: Path | None
+) -> "Iterator[tuple[Callable[..., Any], Callable[..., Iterator[Ended]]]]":
+    """Hands out what announces work, see `_announce`, and what does it, see `engines.local.do`."""
+    from ..engines import do
+
+    if name == "local":
+        yield lambda missing, store: _announce(missing, store, device, workers, data_dir), do
+        return
+    from ..engines import ray as cluster
+
+    with cluster.connected(address) as ray:
+        yield (
+            lambda missing, store: _announce_on_cluster(missing, store, ray, device, data_dir),
+            cluster.do,
+        )
+
+
+def _announce_on_cluster(
+    missing: "Sequence[Job]", store: Store, ray: Any, device: str, data_dir: Path | None
+) -> "tuple[int, list[list[Job]], dict[str, float]]":
+    """As `_announce`; trainings are timed on a node of the cluster."""
+    from ..engines import ray as cluster
+    from ..engines.estimate import seconds_of
+    from ..jobs import Computation, Training
+    from .terminal import duration, say
+
+    offers = cluster.capacity(ray)
+    slots = offers.slots(device)
+    what = "graphics card" if offers.on_gpu(device) else "core"
+    trainings = [job for job in missing if isinstance(job, Training)]
+    computations = [job for job in missing if isinstance(job, Computation)]
+    units: list[list[Job]] = []
+    expected = seconds_of(computations, store)
+    if trainings:
+        stacked, each = cluster.plan(trainings, ray, device, data_dir)
+        units += [[*stack] for stack in stacked]
+        expected |= each
+    told = f"about {duration(sum(expected.values()) / slots)} as far as is known"
+    say(
+        f"{_count(missing)} to do on a Ray cluster with {slots} {what}{'s' * (slots > 1)}: {told}. Ctrl-C stops; the "
+        "same command goes on."
+    )
+    units += [[job] for job in computations]
+    return slots, units, expected
 
 
 def _announce(

@@ -32,7 +32,7 @@ class Ended(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Where:
+class Where:
     """The settings that all jobs of a call share, and that travel to the workers."""
 
     store: Path
@@ -68,7 +68,7 @@ def do(
     Raises:
         ShatterlabError: the store is damaged, or a job cannot be sent to another process.
     """
-    where = _Where(store.path, device, data_dir)
+    where = Where(store.path, device, data_dir)
     different = {job.id: job for unit in units or [[job] for job in jobs] for job in unit}
     missing = {id for id, job in different.items() if job.kept(store) is None}
     alone = [[job] for job in different.values()]
@@ -85,9 +85,9 @@ def _large(job: Job) -> bool:
     return isinstance(job, Computation) and job.memory > UNEXPECTED
 
 
-def _one_by_one(units: Iterable[Sequence[Job]], where: _Where, tell: Tell) -> Iterator[Ended]:
+def _one_by_one(units: Iterable[Sequence[Job]], where: Where, tell: Tell) -> Iterator[Ended]:
     for unit in _busy_last(units, Store(where.store)):
-        yield from _ended(unit, where, tell)
+        yield from ended_unit(unit, where, tell)
 
 
 def _busy_last(units: Iterable[Sequence[Job]], store: Store) -> Iterator[Sequence[Job]]:
@@ -102,13 +102,13 @@ def _busy_last(units: Iterable[Sequence[Job]], store: Store) -> Iterator[Sequenc
     yield from ([job] for job in busy)
 
 
-def _ended(unit: Sequence[Job], where: _Where, tell: Tell) -> list[Ended]:
+def ended_unit(unit: Sequence[Job], where: Where, tell: Tell) -> list[Ended]:
     """Does the jobs of a unit; if they fail together, each is tried alone, so that only broken ones fail."""
     try:
         kept = do_here(unit, Store(where.store), device=where.device, data_dir=where.data_dir, tell=tell)
     except Exception as error:
         if len(unit) > 1:  # perhaps too large, or not to be stacked
-            return [ended for job in unit for ended in _ended([job], where, tell)]
+            return [ended for job in unit for ended in ended_unit([job], where, tell)]
         (job,) = unit
         if isinstance(error, ShatterlabError):
             return [Ended(job, None, str(error))]
@@ -124,14 +124,14 @@ def threads_for(workers: int) -> int:
     return max(1, cores() // workers)
 
 
-def _side_by_side(units: Sequence[Sequence[Job]], where: _Where, count: int, tell: Tell) -> Iterator[Ended]:
+def _side_by_side(units: Sequence[Sequence[Job]], where: Where, count: int, tell: Tell) -> Iterator[Ended]:
     going = {job.id: job for unit in units for job in unit}
     # A user's data and objects travel once to each worker, not with every job.
-    own = {id(thing): thing for job in going.values() for thing in _own_of(job) if thing is not None}
+    own = {id(thing): thing for job in going.values() for thing in own_of(job) if thing is not None}
     context = multiprocessing.get_context("spawn")  # a forked torch may hang in its thread pool
     todo, events = context.Queue(), context.Queue()
     for unit in units:
-        todo.put([(travelling(_with(job, None, None)), *map(id, _own_of(job))) for job in unit])
+        todo.put([(travelling(with_own(job, None, None)), *map(id, own_of(job))) for job in unit])
     for _ in range(count):
         todo.put(None)
     threads = threads_for(count)
@@ -161,11 +161,12 @@ def _side_by_side(units: Sequence[Sequence[Job]], where: _Where, count: int, tel
             worker.join()
 
 
-def _own_of(job: Job) -> tuple[Any, Any]:
+def own_of(job: Job) -> tuple[Any, Any]:
+    """A user's data and objects that a job brings, each None where it brings none."""
     return job.data, job.objects if isinstance(job, Computation) else None
 
 
-def _with(job: Job, data: Any, objects: Any) -> Job:
+def with_own(job: Job, data: Any, objects: Any) -> Job:
     """The job with other data and objects."""
     return replace(job, data=data, objects=objects) if isinstance(job, Computation) else replace(job, data=data)
 
@@ -178,7 +179,7 @@ def _death(workers: Sequence[BaseProcess]) -> str:
     )
 
 
-def _work(todo: Any, events: Any, where: _Where, own: dict[int, Any], threads: int) -> None:
+def _work(todo: Any, events: Any, where: Where, own: dict[int, Any], threads: int) -> None:
     """Does jobs in a worker and sends events: a job's id with a row, None at its start, an error or "" at its end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which stops us
     from threadpoolctl import threadpool_limits
@@ -194,12 +195,12 @@ def _work(todo: Any, events: Any, where: _Where, own: dict[int, Any], threads: i
         events.put((job.id, row))
 
     units = (
-        [_with(job, own.get(data), own.get(objects)) for job, data, objects in unit] for unit in iter(todo.get, None)
+        [with_own(job, own.get(data), own.get(objects)) for job, data, objects in unit] for unit in iter(todo.get, None)
     )
     for unit in _busy_last(units, Store(where.store)):
         if isinstance(unit[0], Training):
             import torch
 
             torch.set_num_threads(threads)
-        for ended in _ended(unit, where, tell):
+        for ended in ended_unit(unit, where, tell):
             events.put((ended.job.id, ended.error))

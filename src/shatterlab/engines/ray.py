@@ -1,0 +1,341 @@
+"""The engine for clusters: each job or stack is a Ray task with a processor or a graphics card of its own.
+
+The store is a folder that all nodes see. A task takes the lock of each of its jobs there and goes on from the last
+checkpoint, as a process of the local engine does; a task whose worker or node is lost is done again by Ray on another.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+from ..data import Data, load
+from ..data.addresses import parse
+from ..errors import ShatterlabError
+from ..jobs import Job, Tell, Training, travelling
+from ..results import Store
+from ..row import Row
+from .estimate import estimate, stacks
+from .local import UNEXPECTED, Ended, Where, ended_unit, own_of, with_own
+
+RETRIES = 5
+"""A unit whose worker or node is lost is begun anew at most so many times; it goes on from its checkpoints."""
+PAUSE = 0.2
+"""Rows are fetched from the cluster after so many seconds."""
+MOST_CODE = 5_000_000
+"""The files beside a user's network travel with it if they are together no larger than so many bytes."""
+
+
+@contextmanager
+def connected(address: str | None) -> Iterator[Any]:
+    """Connects to a cluster for a block, or starts one on this machine; hands out the module `ray`.
+
+    Args:
+        address: `auto` for the cluster that this machine belongs to, `ray://host:port`, or None, which takes
+            $RAY_ADDRESS and else starts a cluster of this machine alone.
+
+    Raises:
+        ShatterlabError: Ray is not installed, or there is no such cluster.
+    """
+    try:
+        import ray
+    except ImportError:
+        raise ShatterlabError("the engine ray needs Ray; install it with: pip install 'shatterlab[ray]'") from None
+    if ray.is_initialized():
+        yield ray
+        return
+    try:
+        dashboard = None if address else False
+        ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, include_dashboard=dashboard)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise ShatterlabError(
+            f"there is no Ray cluster at {address or '$RAY_ADDRESS'} ({str(error).splitlines()[0].rstrip('.')}); start "
+            "one with 'ray start --head', or leave --address out to use this machine alone."
+        ) from None
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What a cluster offers at once: its processors and graphics cards."""
+
+    cores: int
+    gpus: int
+
+    def slots(self, device: str) -> int:
+        """The number of units that are done at a time."""
+        return max(1, self.gpus if self.on_gpu(device) else self.cores)
+
+    def on_gpu(self, device: str) -> bool:
+        """Whether trainings run on graphics cards, of which each then has one of its own."""
+        return device == "cuda" or (device == "auto" and self.gpus > 0)
+
+
+def capacity(ray: Any) -> Capacity:
+    """What the connected cluster offers."""
+    there = ray.cluster_resources()
+    return Capacity(int(there.get("CPU", 1)), int(there.get("GPU", 0)))
+
+
+def plan(
+    trainings: Sequence[Training], ray: Any, device: str, data_dir: Path | None
+) -> tuple[list[list[Training]], dict[str, float]]:
+    """Puts trainings together and estimates them on a node of the cluster, where the work will be done.
+
+    Returns:
+        The stacks, and the seconds of each training by id.
+    """
+    offers = capacity(ray)
+    sent = _sent(trainings)
+    options = _options(trainings[0], offers, device)
+    units, each = ray.get(
+        ray.remote(_plan).options(**options).remote(sent, offers.slots(device), _device(offers, device), data_dir)
+    )
+    by_id = {job.id: job for job in trainings}
+    return [[by_id[id] for id in unit] for unit in units], each
+
+
+def _plan(sent: "_Sent", slots: int, device: str, data_dir: Path | None) -> tuple[list[list[str]], dict[str, float]]:
+    trainings = [job for job in sent.jobs() if isinstance(job, Training)]
+    units = stacks(trainings, workers=slots, threads=1, device=device, data_dir=data_dir)
+    cost = estimate(units, threads=1, device=device, data_dir=data_dir)
+    return [[job.id for job in unit] for unit in units], dict(cost.each)
+
+
+def do(
+    jobs: Sequence[Job],
+    store: Store,
+    *,
+    device: str = "auto",
+    data_dir: Path | None = None,
+    workers: int = 1,
+    units: Sequence[Sequence[Job]] | None = None,
+    tell: Tell = lambda job, row: None,
+    address: str | None = None,
+) -> Iterator[Ended]:
+    """Does every job that the store does not hold yet on a Ray cluster; see `local.do`.
+
+    Args:
+        jobs, store, device, data_dir, units, tell: as there. The store has to be a folder that every node sees under
+            the same path, and so has `data_dir`.
+        workers: ignored; the cluster does as much at a time as it has room for.
+        address: see `connected`.
+
+    Yields:
+        The outcome of each job, as soon as it has ended.
+
+    Raises:
+        ShatterlabError: there is no such cluster, or a job cannot be sent to it.
+    """
+    different = {job.id: job for unit in units or [[job] for job in jobs] for job in unit}
+    missing = {id for id, job in different.items() if job.kept(store) is None}
+    todo = [
+        left
+        for unit in units or [[job] for job in different.values()]
+        if (left := [job for job in unit if job.id in missing])
+    ]
+    if not todo:
+        return
+    with connected(address) as ray:
+        yield from _on(ray, todo, store, device, data_dir, tell)
+
+
+def _on(
+    ray: Any, todo: Sequence[Sequence[Job]], store: Store, device: str, data_dir: Path | None, tell: Tell
+) -> Iterator[Ended]:
+    offers = capacity(ray)
+    where = Where(store.path.resolve(), _device(offers, device), data_dir and data_dir.resolve())
+    events = ray.remote(_Events).options(num_cpus=0, max_restarts=RETRIES).remote()
+    task = ray.remote(_do_unit)
+    # What several units share, such as a user's data, is put into the cluster's memory once.
+    shared: dict[int, Any] = {}
+    going: dict[Any, list[Job]] = {}
+    for unit in todo:
+        options = _options(unit[0], offers, device) | {"max_retries": RETRIES}
+        going[task.options(**options).remote(_sent(unit, ray, shared), where, events)] = [*unit]
+    jobs = {job.id: job for unit in going.values() for job in unit}
+    try:
+        while going:
+            ready, _ = ray.wait([*going], timeout=PAUSE)
+            for id, row in _news(ray, events):
+                tell(jobs[id], row)
+            for done in ready:
+                unit = going.pop(done)
+                try:
+                    errors = dict(ray.get(done))
+                except ray.exceptions.RayError as error:
+                    errors = {job.id: _lost(job, error) for job in unit}
+                for job in unit:
+                    error = errors.get(job.id, "")
+                    yield Ended(job, None, error) if error else Ended(job, job.kept(store))
+    finally:
+        # After Ctrl-C nothing goes on unseen; a job may be stopped at any moment.
+        for left in going:
+            ray.cancel(left, force=True)
+        ray.kill(events)
+
+
+def _news(ray: Any, events: Any) -> list[tuple[str, Row | None]]:
+    try:
+        news: list[tuple[str, Row | None]] = ray.get(events.take.remote())
+    except ray.exceptions.RayActorError:  # its node was lost; the rows are in the store
+        return []
+    return news
+
+
+def _lost(job: Job, error: Exception) -> str:
+    return (
+        f"{job.title} was lost with its worker {RETRIES + 1} times ({type(error).__name__}), which usually means that "
+        "a node ran out of memory; run the same command again: it goes on from the last checkpoint."
+    )
+
+
+def _device(offers: Capacity, device: str) -> str:
+    return "cuda" if offers.on_gpu(device) else "cpu"
+
+
+def _options(job: Job, offers: Capacity, device: str) -> dict[str, Any]:
+    """What a unit asks of a node: a processor, and a graphics card of its own where trainings run on these."""
+    card = isinstance(job, Training) and offers.on_gpu(device)
+    memory = int(getattr(job, "memory", 0.0))
+    return {"num_cpus": 1, "num_gpus": int(card)} | ({"memory": memory} if memory > UNEXPECTED else {})
+
+
+class _Events:
+    """What the workers have told and the driver has not fetched yet; lives in the cluster."""
+
+    def __init__(self) -> None:
+        self.news: list[tuple[str, Row | None]] = []
+
+    def put(self, id: str, row: Row | None) -> None:
+        self.news.append((id, row))
+
+    def take(self) -> list[tuple[str, Row | None]]:
+        news, self.news = self.news, []
+        return news
+
+
+def _do_unit(sent: "_Sent", where: Where, events: Any) -> list[tuple[str, str]]:
+    """Does a unit in a worker of the cluster; returns the error of each job, empty where it was done."""
+    import ray
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)
+    torch.set_num_threads(1)
+    last: list[Any] = []
+
+    def tell(job: Job, row: Row | None) -> None:
+        last[:] = [events.put.remote(job.id, row)]
+
+    ended = ended_unit(sent.jobs(), where, tell)
+    ray.get(last)  # what was told is there before the unit counts as done
+    return [(one.job.id, one.error) for one in ended]
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """Jobs on their way to another machine, with the code of a user's network and the content of a user's data.
+
+    Args:
+        bare: the jobs without these.
+        code: for each job that has a network of a user's: its name, its reference, and the files of its folder.
+        own: for each job its data and its objects, or references to them in the cluster's memory.
+    """
+
+    bare: Sequence[Job]
+    code: Mapping[int, tuple[str, str, Mapping[str, bytes]]] = field(default_factory=dict)
+    own: Sequence[tuple[Any, Any]] = ()
+
+    def jobs(self) -> list[Job]:
+        """The jobs, in the process in which this is called."""
+        folders: dict[str, str] = {}
+        jobs: list[Job] = []
+        for place, (job, own) in enumerate(zip(self.bare, self.own, strict=True)):
+            data, objects = (_fetched(one) for one in own)
+            job = with_own(job, data, objects)
+            if place in self.code and isinstance(job, Training):
+                job = replace(job, model=_network(*self.code[place], folders))
+            jobs.append(job)
+        return jobs
+
+
+def _fetched(thing: Any) -> Any:
+    """What a reference into the cluster's memory leads to; other things are handed back as they are."""
+    import ray
+
+    return ray.get(thing) if isinstance(thing, ray.ObjectRef) else thing
+
+
+def _sent(jobs: Sequence[Job], ray: Any = None, shared: dict[int, Any] | None = None) -> _Sent:
+    """Makes jobs ready to travel.
+
+    Args:
+        jobs: the jobs.
+        ray: the module, where data are put into the cluster's memory; without it they travel with the jobs.
+        shared: references to what is there already, by the identity of what was put there.
+    """
+    code: dict[int, tuple[str, str, Mapping[str, bytes]]] = {}
+    own: list[tuple[Any, Any]] = []
+    bare: list[Job] = []
+    for place, job in enumerate(jobs):
+        data, objects = own_of(job)
+        if isinstance(data, str) and parse(data) is not None:
+            data = _loaded(data)  # other machines need not have the file
+        if isinstance(job, Training) and job.model is not None:
+            if job.model.reference is None or ":" not in job.model.reference:
+                travelling(job)  # says what to do
+            reference = job.model.reference or ""
+            code[place] = (job.model.name, reference, _files_beside(reference))
+            job = replace(job, model=None)
+        own.append((_kept_there(data, ray, shared), _kept_there(objects, ray, shared)))
+        bare.append(with_own(job, None, None))
+    return _Sent(bare, code, own)
+
+
+@cache
+def _loaded(address: str) -> Data:
+    """A user's data, read once for all jobs."""
+    return load(address)
+
+
+def _kept_there(thing: Any, ray: Any, shared: dict[int, Any] | None) -> Any:
+    if thing is None or ray is None or shared is None:
+        return thing
+    if id(thing) not in shared:
+        shared[id(thing)] = (ray.put(thing), thing)  # the thing is kept, so that nothing else gets its identity
+    return shared[id(thing)][0]
+
+
+def _files_beside(reference: str) -> dict[str, bytes]:
+    """The user's file and the Python files beside it, which it may import, by name; none for a module of a package."""
+    where = reference.rpartition(":")[0]
+    if not where.endswith(".py"):
+        return {}
+    path = Path(where).expanduser().resolve()
+    files = {path.name: path.read_bytes()}
+    others = {other.name: other for other in sorted(path.parent.glob("*.py")) if other != path}
+    if sum(other.stat().st_size for other in others.values()) <= MOST_CODE:
+        files |= {name: other.read_bytes() for name, other in others.items()}
+    return files
+
+
+def _network(name: str, reference: str, files: Mapping[str, bytes], folders: dict[str, str]) -> Any:
+    """The user's network in another process, from the files that travelled with it."""
+    from ..models.own import own_model
+
+    if not files:
+        return own_model(reference)
+    where, _, what = reference.rpartition(":")
+    if where not in folders:
+        folders[where] = mkdtemp(prefix="shatterlab-")
+        for other, content in files.items():
+            Path(folders[where], other).write_bytes(content)
+    return replace(own_model(f"{Path(folders[where], Path(where).name)}:{what}"), name=name)
