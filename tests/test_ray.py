@@ -146,6 +146,9 @@ def test_a_card_is_asked_for_only_by_trainings_and_only_where_there_are_any() ->
     assert engine._options(training, with_cards, "cpu")["num_gpus"] == 0
     large = Computation("squares", "a large square", {"number": 1}, square, memory=15e9)
     assert engine._options(large, without, "cpu")["memory"] == 15_000_000_000
+    assert engine._options(large, Capacity(2, 0, memory=8e9), "cpu")["memory"] == 8_000_000_000
+    with pytest.raises(ShatterlabError, match="--device cpu"):
+        without.slots("cuda")
 
 
 def test_a_study_runs_on_a_cluster(cluster, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -171,8 +174,9 @@ def test_a_study_runs_on_a_cluster(cluster, tmp_path: Path, capsys: pytest.Captu
 
 
 def test_an_address_without_the_engine_and_a_missing_ray_say_what_to_do(tmp_path: Path, monkeypatch) -> None:
-    with pytest.raises(SystemExit):
-        main(["run", "bias-variance", "--address", "auto", "--store", str(tmp_path)])
+    for flags in (["--address", "auto"], ["--engine", "ray", "--jobs", "2"]):
+        with pytest.raises(SystemExit):
+            main(["run", "bias-variance", *flags, "--store", str(tmp_path)])
     real = builtins.__import__
 
     def without_ray(name: str, *args: Any, **kwargs: Any) -> Any:

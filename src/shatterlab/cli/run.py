@@ -67,6 +67,8 @@ def command(
 
     if address and engine == "local":
         raise ShatterlabError("--address is that of a Ray cluster; write --engine ray beside it.")
+    if jobs is not None and engine == "ray":
+        raise ShatterlabError("--jobs is for this machine; leave it out, as a Ray cluster does what it has room for.")
     if seeds < 1 or (jobs is not None and jobs < 1):
         raise ShatterlabError("--seeds and --jobs must be at least 1.")
     opened, own, data = Store(store), own_of(model), data and absolute(data)

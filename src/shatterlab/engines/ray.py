@@ -64,24 +64,37 @@ def connected(address: str | None) -> Iterator[Any]:
 
 @dataclass(frozen=True)
 class Capacity:
-    """What a cluster offers at once: its processors and graphics cards."""
+    """What a cluster offers at once.
+
+    Args:
+        cores, gpus: the processors and graphics cards of all nodes together.
+        memory: the bytes that the node with the most of it offers to one task.
+    """
 
     cores: int
     gpus: int
+    memory: float = float("inf")
 
     def slots(self, device: str) -> int:
         """The number of units that are done at a time."""
         return max(1, self.gpus if self.on_gpu(device) else self.cores)
 
     def on_gpu(self, device: str) -> bool:
-        """Whether trainings run on graphics cards, of which each then has one of its own."""
-        return device == "cuda" or (device == "auto" and self.gpus > 0)
+        """Whether trainings run on graphics cards, of which each then has one of its own.
+
+        Raises:
+            ShatterlabError: they have to, and there is none.
+        """
+        if device == "cuda" and not self.gpus:
+            raise ShatterlabError("no node of the Ray cluster offers a graphics card; use --device cpu.")
+        return device != "cpu" and self.gpus > 0
 
 
 def capacity(ray: Any) -> Capacity:
     """What the connected cluster offers."""
     there = ray.cluster_resources()
-    return Capacity(int(there.get("CPU", 1)), int(there.get("GPU", 0)))
+    memory = max((node["Resources"].get("memory", 0.0) for node in ray.nodes() if node["Alive"]), default=0.0)
+    return Capacity(int(there.get("CPU", 1)), int(there.get("GPU", 0)), memory)
 
 
 def plan(
@@ -204,8 +217,9 @@ def _device(offers: Capacity, device: str) -> str:
 def _options(job: Job, offers: Capacity, device: str) -> dict[str, Any]:
     """What a unit asks of a node: a processor, and a graphics card of its own where trainings run on these."""
     card = isinstance(job, Training) and offers.on_gpu(device)
-    memory = int(getattr(job, "memory", 0.0))
-    return {"num_cpus": 1, "num_gpus": int(card)} | ({"memory": memory} if memory > UNEXPECTED else {})
+    # What no node has would be waited for in vain; the largest node then has this task alone.
+    memory = min(getattr(job, "memory", 0.0), offers.memory)
+    return {"num_cpus": 1, "num_gpus": int(card)} | ({"memory": int(memory)} if memory > UNEXPECTED else {})
 
 
 class _Events:
