@@ -23,7 +23,7 @@ from shatterlab.jobs import Computation, Job, Training
 from shatterlab.models.own import own_model
 
 SHORT = [make_spec(data="digits", model="mlp-1x16", n=60, n_test=30, epochs=3, seed=seed) for seed in range(3)]
-LONG = make_spec(data="digits", model="mlp-1x256", epochs=4_000, batch_size=16, evaluate_every=500)
+LONG = make_spec(data="digits", model="mlp-1x256", epochs=1_200, batch_size=16, evaluate_every=200)
 TASK = "ray::_do_unit"
 
 
@@ -110,6 +110,30 @@ def test_a_command_that_is_stopped_leaves_no_work_behind(cluster, tmp_path: Path
     with pytest.raises(KeyboardInterrupt):
         list(engine.do([Training(LONG.model_copy(update={"seed": 1}))], store, tell=stop))
     eventually(lambda: not workers())
+
+
+def test_a_killed_command_leaves_no_work_behind_and_its_runs_are_taken_up_again(cluster, tmp_path: Path) -> None:
+    spec, store = LONG.model_copy(update={"seed": 2}), Store(tmp_path)
+    code = (
+        "import sys; from pathlib import Path; from shatterlab import Store; from shatterlab.spec import Spec\n"
+        "from shatterlab.engines import ray; from shatterlab.jobs import Training\n"
+        "job = Training(Spec.model_validate_json(sys.argv[1]))\n"
+        "list(ray.do([job], Store(Path(sys.argv[2])), address=sys.argv[3]))\n"
+    )
+    address = cluster.get_runtime_context().gcs_address
+    command = [sys.executable, "-c", code, spec.model_dump_json(), str(tmp_path), address]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as driver:
+        eventually((store.folder(spec) / "checkpoint.safetensors").exists, 60)
+        driver.kill()
+    eventually(lambda: not workers())
+    reached = [row.epoch for row in store.rows(spec)]
+    assert reached
+    assert store.result(spec) is None
+    told: list[int] = []
+    (ended,) = engine.do([Training(spec)], store, tell=lambda job, row: told.append(row.epoch))
+    assert not ended.error
+    assert told[0] > 1, "it did not begin anew"
+    assert [row.epoch for row in store.rows(spec)] == list(range(1, spec.epochs + 1))
 
 
 def test_a_users_network_and_data_travel_with_the_job(cluster, tmp_path: Path) -> None:
