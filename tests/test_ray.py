@@ -18,7 +18,7 @@ from shatterlab.cli import main
 from shatterlab.engines import do as do_here
 from shatterlab.engines import ray as engine
 from shatterlab.engines.local import Where
-from shatterlab.engines.ray import Capacity, _sent
+from shatterlab.engines.ray import Capacity
 from shatterlab.jobs import Computation, Job, Training
 from shatterlab.models.own import own_model
 
@@ -149,7 +149,7 @@ def test_a_users_network_and_data_travel_with_the_job(cluster, tmp_path: Path) -
     job = Training(
         make_spec(data="arrays", model="net", epochs=2, batch_size=10), own_model(f"{folder / 'mine.py'}:net"), data
     ).pinned()
-    sent = _sent([job])
+    sent = engine._Packing(cluster).pack([job])
     for file in folder.glob("*.py"):
         file.unlink()  # another machine does not have them
     store = Store(tmp_path / "store")

@@ -57,7 +57,7 @@ def crowding(threads: int, busy: float) -> float:
         threads: busy threads of ours.
         busy: the number of cores that other work takes, from `busy_cores`.
 
-    >>> crowding(2, 0.0), crowding(10_000, 0.0) > 1
+    >>> crowding(1, 0.5), crowding(10_000, 0.0) > 1
     (1.0, True)
     """
     count = os.cpu_count() or 1

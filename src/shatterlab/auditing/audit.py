@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from ..errors import ShatterlabError, unknown
 from ..figures.lines import lines
+from ..figures.pictures import png
 from ..measures import bounds, label_errors, linear, memorization
 from .budget import Purse, told
 from .card import Answer, Facts, Share, card, percent
 from .driver import CONDITIONS, Findings, Record
 from .fits import Subject, test_points
-from .pictures import png
 
 SHOWN = 12
 """So many suspects, memorized examples and influential pairs are shown."""

@@ -69,16 +69,21 @@ def do(
         ShatterlabError: the store is damaged, or a job cannot be sent to another process.
     """
     where = Where(store.path, device, data_dir)
-    different = {job.id: job for unit in units or [[job] for job in jobs] for job in unit}
-    missing = {id for id, job in different.items() if job.kept(store) is None}
-    alone = [[job] for job in different.values()]
-    todo = [left for unit in units or alone if (left := [job for job in unit if job.id in missing])]
+    todo = unfinished(jobs, units, store)
     together = [unit for unit in todo if not _large(unit[0])]
     if workers == 1 or len(together) <= 1:
         yield from _one_by_one(todo, where, tell)
         return
     yield from _side_by_side(together, where, min(workers, len(together)), tell)
     yield from _one_by_one([unit for unit in todo if _large(unit[0])], where, tell)
+
+
+def unfinished(jobs: Sequence[Job], units: Sequence[Sequence[Job]] | None, store: Store) -> list[list[Job]]:
+    """What is left of the units, or of the jobs one by one, each once; jobs that the store holds are left out."""
+    different = {job.id: job for unit in units or [jobs] for job in unit}
+    missing = {id for id, job in different.items() if job.kept(store) is None}
+    alone = [[job] for job in different.values()]
+    return [left for unit in units or alone if (left := [job for job in unit if job.id in missing])]
 
 
 def _large(job: Job) -> bool:

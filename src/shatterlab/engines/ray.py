@@ -5,12 +5,12 @@ checkpoint, as a process of the local engine does; a task whose worker or node i
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from ..data import Data, load
@@ -20,7 +20,7 @@ from ..jobs import Job, Tell, Training, travelling
 from ..results import Store
 from ..row import Row
 from .estimate import estimate, stacks
-from .local import UNEXPECTED, Ended, Where, ended_unit, own_of, with_own
+from .local import UNEXPECTED, Ended, Where, ended_unit, own_of, unfinished, with_own
 
 RETRIES = 5
 """A unit whose worker or node is lost is begun anew at most so many times; it goes on from its checkpoints."""
@@ -106,7 +106,7 @@ def plan(
         The stacks, and the seconds of each training by id.
     """
     offers = capacity(ray)
-    sent = _sent(trainings)
+    sent = _Packing(ray).pack(trainings)
     options = _options(trainings[0], offers, device)
     units, each = ray.get(
         ray.remote(_plan).options(**options).remote(sent, offers.slots(device), _device(offers, device), data_dir)
@@ -147,17 +147,9 @@ def do(
     Raises:
         ShatterlabError: there is no such cluster, or a job cannot be sent to it.
     """
-    different = {job.id: job for unit in units or [[job] for job in jobs] for job in unit}
-    missing = {id for id, job in different.items() if job.kept(store) is None}
-    todo = [
-        left
-        for unit in units or [[job] for job in different.values()]
-        if (left := [job for job in unit if job.id in missing])
-    ]
-    if not todo:
-        return
-    with connected(address) as ray:
-        yield from _on(ray, todo, store, device, data_dir, tell)
+    if todo := unfinished(jobs, units, store):
+        with connected(address) as ray:
+            yield from _on(ray, todo, store, device, data_dir, tell)
 
 
 def _on(
@@ -167,12 +159,11 @@ def _on(
     where = Where(store.path.resolve(), _device(offers, device), data_dir and data_dir.resolve())
     events = ray.remote(_Events).options(num_cpus=0, max_restarts=RETRIES).remote()
     task = ray.remote(_do_unit)
-    # What several units share, such as a user's data, is put into the cluster's memory once.
-    shared: dict[int, Any] = {}
+    packing = _Packing(ray)
     going: dict[Any, list[Job]] = {}
     for unit in todo:
         options = _options(unit[0], offers, device) | {"max_retries": RETRIES}
-        going[task.options(**options).remote(_sent(unit, ray, shared), where, events)] = [*unit]
+        going[task.options(**options).remote(packing.pack(unit), where, events)] = [*unit]
     jobs = {job.id: job for unit in going.values() for job in unit}
     try:
         while going:
@@ -254,31 +245,90 @@ def _do_unit(sent: "_Sent", where: Where, events: Any) -> list[tuple[str, str]]:
     return [(one.job.id, one.error) for one in ended]
 
 
+Files = tuple[tuple[str, bytes], ...]
+"""The names and contents of the files of a folder."""
+
+
 @dataclass(frozen=True)
 class _Sent:
-    """Jobs on their way to another machine, with the code of a user's network and the content of a user's data.
+    """Jobs on their way to another machine.
 
     Args:
-        bare: the jobs without these.
-        code: for each job that has a network of a user's: its name, its reference, and the files of its folder.
+        bare: the jobs without what follows.
         own: for each job its data and its objects, or references to them in the cluster's memory.
+        code: for each job whose network stands in a user's file: the name of the network, that of its file and that in
+            the file, and the files of the folder; None for others.
     """
 
     bare: Sequence[Job]
-    code: Mapping[int, tuple[str, str, Mapping[str, bytes]]] = field(default_factory=dict)
-    own: Sequence[tuple[Any, Any]] = ()
+    own: Sequence[tuple[Any, Any]]
+    code: Sequence[tuple[str, str, str, Files] | None]
 
     def jobs(self) -> list[Job]:
         """The jobs, in the process in which this is called."""
-        folders: dict[str, str] = {}
         jobs: list[Job] = []
-        for place, (job, own) in enumerate(zip(self.bare, self.own, strict=True)):
-            data, objects = (_fetched(one) for one in own)
-            job = with_own(job, data, objects)
-            if place in self.code and isinstance(job, Training):
-                job = replace(job, model=_network(*self.code[place], folders))
-            jobs.append(job)
+        for job, (data, objects), code in zip(self.bare, self.own, self.code, strict=True):
+            job = with_own(job, _fetched(data), _fetched(objects))
+            jobs.append(replace(job, model=_network(*code)) if code and isinstance(job, Training) else job)
         return jobs
+
+
+class _Packing:
+    """Makes jobs ready to travel; what several of them share is read, and put into the cluster's memory, once.
+
+    Args:
+        ray: the module.
+    """
+
+    def __init__(self, ray: Any) -> None:
+        self.ray = ray
+        self.there: dict[int, tuple[Any, Any]] = {}
+        self.read: dict[str, Data] = {}
+        self.files: dict[Path, Files] = {}
+
+    def pack(self, jobs: Sequence[Job]) -> _Sent:
+        """The jobs with all that another machine need not have.
+
+        Raises:
+            ShatterlabError: a job has a network that lives in this process only.
+        """
+        bare, own, code = [], [], []
+        for job in jobs:
+            data, objects = own_of(job)
+            if isinstance(data, str) and parse(data) is not None:
+                if data not in self.read:
+                    self.read[data] = load(data)
+                data = self.read[data]
+            own.append((self._put(data), self._put(objects)))
+            job, packed = self._without_code(with_own(job, None, None))
+            bare.append(travelling(job))
+            code.append(packed)
+        return _Sent(bare, own, code)
+
+    def _put(self, thing: Any) -> Any:
+        if thing is None:
+            return None
+        if id(thing) not in self.there:
+            self.there[id(thing)] = (self.ray.put(thing), thing)  # kept, so that nothing else gets its identity
+        return self.there[id(thing)][0]
+
+    def _without_code(self, job: Job) -> tuple[Job, tuple[str, str, str, Files] | None]:
+        if not isinstance(job, Training) or job.model is None:
+            return job, None
+        where, _, name = (job.model.reference or "").rpartition(":")
+        if not where.endswith(".py"):
+            return job, None  # a network of a package is installed there as well
+        path = Path(where).expanduser().resolve()
+        if path not in self.files:
+            self.files[path] = _files_beside(path)
+        return replace(job, model=None), (job.model.name, path.name, name, self.files[path])
+
+
+def _files_beside(path: Path) -> Files:
+    """A user's file and the Python files beside it, which it may import."""
+    others = [other for other in sorted(path.parent.glob("*.py")) if other != path]
+    small = sum(other.stat().st_size for other in others) <= MOST_CODE
+    return tuple((file.name, file.read_bytes()) for file in (path, *(others if small else ())))
 
 
 def _fetched(thing: Any) -> Any:
@@ -288,68 +338,17 @@ def _fetched(thing: Any) -> Any:
     return ray.get(thing) if isinstance(thing, ray.ObjectRef) else thing
 
 
-def _sent(jobs: Sequence[Job], ray: Any = None, shared: dict[int, Any] | None = None) -> _Sent:
-    """Makes jobs ready to travel.
-
-    Args:
-        jobs: the jobs.
-        ray: the module, where data are put into the cluster's memory; without it they travel with the jobs.
-        shared: references to what is there already, by the identity of what was put there.
-    """
-    code: dict[int, tuple[str, str, Mapping[str, bytes]]] = {}
-    own: list[tuple[Any, Any]] = []
-    bare: list[Job] = []
-    for place, job in enumerate(jobs):
-        data, objects = own_of(job)
-        if isinstance(data, str) and parse(data) is not None:
-            data = _loaded(data)  # other machines need not have the file
-        if isinstance(job, Training) and job.model is not None:
-            if job.model.reference is None or ":" not in job.model.reference:
-                travelling(job)  # says what to do
-            reference = job.model.reference or ""
-            code[place] = (job.model.name, reference, _files_beside(reference))
-            job = replace(job, model=None)
-        own.append((_kept_there(data, ray, shared), _kept_there(objects, ray, shared)))
-        bare.append(with_own(job, None, None))
-    return _Sent(bare, code, own)
-
-
-@cache
-def _loaded(address: str) -> Data:
-    """A user's data, read once for all jobs."""
-    return load(address)
-
-
-def _kept_there(thing: Any, ray: Any, shared: dict[int, Any] | None) -> Any:
-    if thing is None or ray is None or shared is None:
-        return thing
-    if id(thing) not in shared:
-        shared[id(thing)] = (ray.put(thing), thing)  # the thing is kept, so that nothing else gets its identity
-    return shared[id(thing)][0]
-
-
-def _files_beside(reference: str) -> dict[str, bytes]:
-    """The user's file and the Python files beside it, which it may import, by name; none for a module of a package."""
-    where = reference.rpartition(":")[0]
-    if not where.endswith(".py"):
-        return {}
-    path = Path(where).expanduser().resolve()
-    files = {path.name: path.read_bytes()}
-    others = {other.name: other for other in sorted(path.parent.glob("*.py")) if other != path}
-    if sum(other.stat().st_size for other in others.values()) <= MOST_CODE:
-        files |= {name: other.read_bytes() for name, other in others.items()}
-    return files
-
-
-def _network(name: str, reference: str, files: Mapping[str, bytes], folders: dict[str, str]) -> Any:
+def _network(name: str, file: str, what: str, files: Files) -> Any:
     """The user's network in another process, from the files that travelled with it."""
     from ..models.own import own_model
 
-    if not files:
-        return own_model(reference)
-    where, _, what = reference.rpartition(":")
-    if where not in folders:
-        folders[where] = mkdtemp(prefix="shatterlab-")
-        for other, content in files.items():
-            Path(folders[where], other).write_bytes(content)
-    return replace(own_model(f"{Path(folders[where], Path(where).name)}:{what}"), name=name)
+    return replace(own_model(f"{Path(_unpacked(files).name, file)}:{what}"), name=name)
+
+
+@cache
+def _unpacked(files: Files) -> TemporaryDirectory[str]:
+    """A folder with these files, one for each process, which goes with it."""
+    folder = TemporaryDirectory(prefix="shatterlab-")
+    for name, content in files:
+        Path(folder.name, name).write_bytes(content)
+    return folder

@@ -19,11 +19,12 @@ GAP = 30
 """This many pixels below a picture are left for its label."""
 
 
-def encoded(image: "NDArray[Any]") -> str:
-    """An image as PNG in base64, for `picture_strip`.
+def png(image: "NDArray[Any]") -> str:
+    """An image as base64 of a PNG.
 
     Args:
-        image: (height, width, channels), uint8, or float in [0, 1]; of any number of channels but 3 the first is shown.
+        image: (height, width, channels), uint8, or float in [0, 1]; the first channel is shown in grey unless
+            there are three.
     """
     import numpy as np
     from PIL import Image

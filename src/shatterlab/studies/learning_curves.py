@@ -8,9 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from ..data import DATASETS
 from ..figures.curves import loss_curves
-from ..figures.pictures import encoded, picture_strip
+from ..figures.pictures import picture_strip, png
 from ..jobs import Computation, Job, Training
 from ..measures.convergence import falling
 from ..paper import FIGURE_1A_ORDER, FIGURE_1A_STEPS
@@ -19,7 +18,7 @@ from .outcome import Outcome, State, all_of, cannot_tell
 from .overfitting import DEAD, STEPS_SPREAD, dead, ratio_of
 from .recipes import for_data
 from .rules import FEWEST, FITS, FROM_CHANCE, LABELS_OFF, chance, diverged, mean, random_labels_premise, small
-from .sentences import display, mean_of, percent, points, sentence, setting
+from .sentences import class_names, display, mean_of, percent, points, sentence, setting
 from .statistics import above, corrected, share
 from .study import OVERFIT_LOSS, Cells, Claim, Scale, Study, Tables
 
@@ -74,7 +73,7 @@ def pictures(data: Any, n: int | None, pictures: int, seed: int) -> list[dict[st
                     "index": index,
                     "label": int(train.labels[index]),
                     "true_label": int(train.true_labels[index]),
-                    "png": encoded(train.as_images()[index]),
+                    "png": png(train.as_images()[index]),
                 }
             )
     return records
@@ -85,10 +84,9 @@ def draw(tables: Tables) -> Mapping[str, Any]:
     charts = {}
     if tables.records:
         first = tables.records[0]
-        source = DATASETS.get(first["data"])
         charts["images"] = picture_strip(
             tables.records,
-            names=source.names if source else (),
+            names=class_names(first["data"]),
             title="What the network is asked to learn",
             subtitle=f"the same training images of {first['data']} under each condition, with the labels trained on; "
             f"seed {first['seed']}",

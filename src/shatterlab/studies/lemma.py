@@ -63,11 +63,12 @@ def look_into(data: Any, n: int, seed: int) -> list[dict[str, Any]]:
         "control_is_zero": None,
     }
     if len(z) <= EXACT:
+        differences = set((z - b).tolist())
         moved = b.copy()
         moved[0] = z[0]  # the control: no threshold lies below the first point any more
         record |= {
-            "roots": sum(determinant(matrix, shift) == 0 for shift in set((z - b).tolist())),
-            "differences": len(set((z - b).tolist())),
+            "roots": sum(determinant(matrix, shift) == 0 for shift in differences),
+            "differences": len(differences),
             "determinant_is_zero": determinant(matrix) == 0,
             "control_is_zero": determinant(ramp_matrix(z, moved)[np.ix_(order, order)]) == 0,
         }
@@ -184,7 +185,7 @@ def _lemma(tables: Tables) -> Outcome:
     if broken := not_finite(tables.records, ("log_determinant", "sum_of_logs", "smallest_difference")):
         return broken
     exact = [r for r in tables.records if r["roots"] is not None]
-    off = max(abs(r["log_determinant"] - r["sum_of_logs"]) / r["n"] for r in tables.records)
+    off = max(map(_off, tables.records))
     numbers = f"the determinant is the product of all x - b, its logarithm to {off:.1e} a row in float64"
     if not exact:
         return cannot_tell(f"no matrix of at most {EXACT} rows has been looked into with fractions", "finish", numbers)
@@ -193,13 +194,17 @@ def _lemma(tables: Tables) -> Outcome:
     return all_of(_matrix(r, numbers) for r in tables.records)
 
 
+def _off(record: Mapping[str, Any]) -> float:
+    """How far the logarithm of the determinant is from the sum of those of the differences, a row."""
+    return float(abs(record["log_determinant"] - record["sum_of_logs"]) / record["n"])
+
+
 def _matrix(record: Mapping[str, Any], numbers: str) -> Outcome:
     """What one matrix says."""
-    off = abs(record["log_determinant"] - record["sum_of_logs"]) / record["n"]
     if record["smallest_difference"] <= 0:
         return cannot_tell(f"thresholds and points are not interleaved (n = {record['n']:,})", None, numbers)
     if record["roots"] is None:
-        return Outcome("confirmed" if off <= DETERMINANT else "not shown", numbers)
+        return Outcome("confirmed" if _off(record) <= DETERMINANT else "not shown", numbers)
     if record["roots"] < record["differences"] or record["determinant_is_zero"]:
         return Outcome("contradicted", numbers)
     if record["differences"] < record["n"]:

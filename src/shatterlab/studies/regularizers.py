@@ -1,14 +1,14 @@
 """Regularizers tuned on a validation split: what they gain on new data, cost in training, and prevent."""
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, log
 from typing import Any
 
 import polars as pl
 
 from ..figures.lines import lines
-from ..figures.pictures import encoded, picture_strip
+from ..figures.pictures import picture_strip, png
 from ..jobs import Computation, Job, Training
 from ..paper import LONGER
 from ..results import Result
@@ -25,7 +25,7 @@ from .rules import (
     not_finite,
     random_labels_premise,
 )
-from .sentences import count_of, display, mean_of, percent, points, sentence, setting, times, with_error
+from .sentences import class_names, count_of, display, mean_of, percent, points, sentence, setting, times, with_error
 from .statistics import LEVEL, Estimate, corrected, over_seeds, with_seed_spread
 from .study import Cells, Claim, Scale, Study, Tables
 
@@ -94,13 +94,10 @@ def jobs(scale: Scale, data: str, seeds: int) -> Generator[Sequence[Job], Any, N
     random = []
     for network in networks:
         noise = network | {"corruption": "random-labels", "stop": "fit"}
-        of_network = [one for one in results if one.spec.model == network["model"]]
-        tuned = [(one.spec.dropout, one.last.validation_accuracy or 0.0) for one in of_network if one.spec.dropout]
         # A user's network takes the place of ours, under a name of its own.
-        tuned = tuned or [
-            (one.spec.dropout, one.last.validation_accuracy or 0.0) for one in results if one.spec.dropout
-        ]
-        longer = {"epochs": LONGER * network["epochs"], "dropout": best(tuned)}
+        of_network = [one for one in results if one.spec.model == network["model"]] or results
+        scores = [(one.spec.dropout, one.last.validation_accuracy or 0.0) for one in of_network if one.spec.dropout]
+        longer = {"epochs": LONGER * network["epochs"], "dropout": best(scores)}
         random += [Training(spec) for spec in specs([noise | {"epochs": 2 * network["epochs"]}, noise | longer])]
     yield random
 
@@ -137,9 +134,7 @@ def augmented(data: Any, seed: int) -> list[dict[str, Any]]:
         spec = make_spec(**dials, crop=crop, preprocessing="scale", seed=seed)
         for index, seen in enumerate(as_trained_on(image, spec)):
             label = int(train.labels[0])
-            records.append(
-                {"condition": name, "index": index, "label": label, "true_label": label, "png": encoded(seen)}
-            )
+            records.append({"condition": name, "index": index, "label": label, "true_label": label, "png": png(seen)})
     return records
 
 
@@ -173,13 +168,7 @@ def tuned(tables: Tables) -> list[Tuned]:
     """Each regularizer of each network at its best strength on the validation split, in the order of `KINDS`."""
     if tables.runs.is_empty() or "validation_accuracy" not in tables.epochs.columns:
         return []
-    last = (
-        tables.epochs.drop_nulls("validation_accuracy")
-        .sort("epoch")
-        .group_by("run_id")
-        .agg(pl.col("validation_accuracy").last())
-    )
-    true = tables.runs.filter(pl.col("corruption") == "true-labels").join(last, on="run_id")
+    true = _validated(tables).filter(pl.col("corruption") == "true-labels").drop_nulls("validation_accuracy")
     found = []
     for runs in true.sort("model", "seed").partition_by("model", "n", maintain_order=True):
         for kind, has_it in KINDS.items():
@@ -192,13 +181,17 @@ def tuned(tables: Tables) -> list[Tuned]:
     return found
 
 
+def _validated(tables: Tables) -> pl.DataFrame:
+    """The runs with their last accuracy on the validation split."""
+    seen = tables.epochs.drop_nulls("validation_accuracy").sort("epoch")
+    return tables.runs.join(seen.group_by("run_id").agg(pl.col("validation_accuracy").last()), on="run_id", how="left")
+
+
 def table(tables: Tables) -> list[Cells]:
     """A line for each strength on true labels, the chosen ones marked, then those on random labels."""
     if tables.runs.is_empty():
         return []
     chosen = {id for one in tuned(tables) for id in one.helped["run_id"]}
-    last = tables.epochs.sort("epoch").group_by("run_id").last()
-    runs = tables.runs.join(last.select("run_id", "validation_accuracy"), on="run_id", how="left")
     order = pl.col("corruption") == "random-labels"
     return [
         {
@@ -217,9 +210,9 @@ def table(tables: Tables) -> list[Cells]:
             else "—",
             "test %": points(some["test_accuracy"]),
         }
-        for some in runs.sort(order, "model", maintain_order=True).partition_by(
-            "model", "corruption", "regularizers", "n", maintain_order=True
-        )
+        for some in _validated(tables)
+        .sort(order, "model", maintain_order=True)
+        .partition_by("model", "corruption", "regularizers", "n", maintain_order=True)
     ]
 
 
@@ -227,13 +220,10 @@ def draw(tables: Tables) -> Mapping[str, Any]:
     """An image under each change, and what each strength does to train loss and validation accuracy."""
     charts: dict[str, Any] = {}
     if tables.records:
-        from ..data import DATASETS
-
         first = tables.records[0]
-        source = DATASETS.get(first["data"])
         charts["images"] = picture_strip(
             tables.records,
-            names=source.names if source else (),
+            names=class_names(first["data"]),
             title="One image under each change that regularizes",
             subtitle=f"a training image of {first['data']}, {PICTURES} draws of each change; a network sees a new draw "
             "in every epoch",
@@ -261,18 +251,20 @@ def _swept(tables: Tables) -> list[dict[str, Any]]:
         return []
     true = tables.runs.filter(pl.col("corruption") == "true-labels")
     several = true["model"].n_unique() > 1
-    records = []
-    for run in true.with_columns(test_error=1 - pl.col("test_accuracy")).iter_rows(named=True):
-        for kind, steps in strengths(run["data"]).items():
-            levels = [{}, *steps]
-            level = next(
-                (i for i, dials in enumerate(levels) if make_spec(**dials).regularizers == run["regularizers"]), None
-            )
-            if level is not None:
-                name = f"{display(run['model'])}, {kind}" if several else kind
-                shown = {column: run[column] for column in ("train_loss", "test_error")}
-                records.append({"strength": float(level), "regularizer": name, **shown})
-    return records
+    levels: dict[str, list[tuple[str, float]]] = {}
+    for kind, steps in strengths(true["data"][0]).items():
+        for level, dials in enumerate([{}, *steps]):
+            levels.setdefault(make_spec(**dials).regularizers, []).append((kind, float(level)))
+    return [
+        {
+            "strength": level,
+            "regularizer": f"{display(run['model'])}, {kind}" if several else kind,
+            "train_loss": run["train_loss"],
+            "test_error": 1 - run["test_accuracy"],
+        }
+        for run in true.iter_rows(named=True)
+        for kind, level in levels.get(run["regularizers"], [])
+    ]
 
 
 def verdict(tables: Tables) -> list[str]:
@@ -348,7 +340,7 @@ def _costs_of(one: Tuned, comparisons: int) -> Outcome:
     if both["epochs"].n_unique() > 1:
         return cannot_tell(f"{one.name} and without were not trained for as many epochs", None, numbers)
     if unready := few_seeds(one.helped) or few_seeds(one.bare):
-        return Outcome(unready.state, numbers, unready.reason, unready.remedies)
+        return replace(unready, numbers=numbers)
     low, high = harder.interval(corrected(comparisons))
     state: State = "confirmed" if low > 0 else "contradicted" if high < 0 else "not shown"
     return Outcome(state, numbers)
@@ -360,11 +352,11 @@ def _dropout(tables: Tables) -> Outcome:
     for runs in _noise(tables):
         name = f"{display(runs['model'][0])} with {runs['regularizers'][0]}"
         numbers = f"{name} {mean_of(runs['train_accuracy'].to_list(), percent)} train accuracy, n = {runs['n'][0]:,}"
-        unready = diverged(runs) or random_labels_premise(runs)
-        if unready is None:
-            reached = f"{name} reached {percent(min(runs['train_accuracy']))} train accuracy on random labels"
-            unready = all_of(kept_from_fitting(tables, run, reached) for run in runs.iter_rows(named=True))
-        parts.append(Outcome(unready.state, numbers, unready.reason, unready.remedies))
+        reached = f"{name} reached {percent(min(runs['train_accuracy']))} train accuracy on random labels"
+        found = random_labels_premise(runs) or all_of(
+            kept_from_fitting(tables, run, reached) for run in runs.iter_rows(named=True)
+        )
+        parts.append(replace(found, numbers=numbers))
     return all_of(parts) if parts else NO_RUNS
 
 

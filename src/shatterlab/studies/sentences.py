@@ -25,6 +25,14 @@ def display(name: str) -> str:
     return DISPLAY_NAMES.get(name) or re.sub(r"^mlp-", "MLP ", name)
 
 
+def class_names(data: str) -> tuple[str, ...]:
+    """The names of the classes of a data set of the house; none where these are its labels, or the data a user's."""
+    from ..data import DATASETS
+
+    source = DATASETS.get(data)
+    return source.names if source else ()
+
+
 def sentence(subject: str, number: str, *more: str, compared: str = "", caveat: str = "") -> str:
     """A sentence of a verdict: subject, number, comparison, further numbers, caveat.
 

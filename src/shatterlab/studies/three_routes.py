@@ -72,6 +72,10 @@ def compare(
     least = np.linalg.lstsq(features, y, rcond=None)[0]  # of all solutions the one of least norm, by singular values
     outputs[LEAST] = others @ least
     size = float(np.sqrt((outputs[KERNEL] ** 2).mean()))
+
+    def apart(one: str, other: str) -> float:
+        return float(np.sqrt(((outputs[one] - outputs[other]) ** 2).mean())) / size
+
     start = stream(seed, "three-routes", "start").standard_normal(features.shape[1])
     start *= np.linalg.norm(least) / np.linalg.norm(start)
     marks = set(np.unique(np.geomspace(1, steps, SNAPSHOTS).round().astype(int)).tolist())
@@ -81,13 +85,12 @@ def compare(
         for step, w in enumerate(path, 1):
             if step in marks:
                 outputs[name] = others @ w
-                off = float(np.sqrt(((outputs[name] - outputs[KERNEL]) ** 2).mean())) / size
-                records.append({"what": "path", "route": name, "step": step, "apart": off})
+                records.append({"what": "path", "route": name, "step": step, "apart": apart(name, KERNEL)})
     ends = [
         {
             "what": "pair",
             "routes": f"{one}, {other}",
-            "apart": float(np.sqrt(((outputs[one] - outputs[other]) ** 2).mean())) / size,
+            "apart": apart(one, other),
             "largest": float(np.abs(outputs[one] - outputs[other]).max()) / size,
         }
         for one, other in combinations((*ROUTES, RANDOM), 2)

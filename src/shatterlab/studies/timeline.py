@@ -1,6 +1,6 @@
 """Epoch by epoch: what a network knows of the test set while it memorizes wrong labels (Arpit et al., 2017)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
@@ -146,18 +146,19 @@ def table(tables: Tables) -> list[Cells]:
             "n": one.runs["n"][0],
             "seeds": len(one.runs),
             "wrong labels": mean_of(one.runs["wrong_labels"].to_list(), percent),
-            "epoch": "—" if one.moments is None else mean_of([float(m.epoch) for m in one.moments], "{:.0f}".format),
-            "right labels fitted then": _share(one, "right_fitted"),
-            "wrong labels fitted then": _share(one, "wrong_fitted"),
-            "test accuracy then": _share(one, "test_accuracy"),
+            "epoch": _then(one, "epoch", "{:.0f}".format),
+            "right labels fitted then": _then(one, "right_fitted"),
+            "wrong labels fitted then": _then(one, "wrong_fitted"),
+            "test accuracy then": _then(one, "test_accuracy"),
             "at the end": mean_of(one.runs["test_accuracy"].to_list(), percent),
         }
         for one in timelines(tables)
     ]
 
 
-def _share(one: Timeline, name: str) -> str:
-    return "—" if one.moments is None else mean_of([getattr(m, name) for m in one.moments], percent)
+def _then(one: Timeline, name: str, form: Callable[[float], str] = percent) -> str:
+    """A number of the moments of all seeds."""
+    return "—" if one.moments is None else mean_of([getattr(m, name) for m in one.moments], form)
 
 
 def draw(tables: Tables) -> Mapping[str, Any]:
@@ -180,11 +181,11 @@ def verdict(tables: Tables) -> list[str]:
 def _in_words(one: Timeline) -> str:
     if one.moments is None:
         return sentence(f"{one.name}:", "no epoch was scored in which fewer than half of the wrong labels were fitted")
-    epoch = mean_of([float(m.epoch) for m in one.moments], "{:.0f}".format)
     return sentence(
-        f"{one.name}: in epoch {epoch}, before half of the wrong labels are fitted, the network has fitted",
-        f"{_share(one, 'right_fitted')} of the right ones and {_share(one, 'wrong_fitted')} of the wrong ones",
-        f"its test accuracy is {_share(one, 'test_accuracy')} then",
+        f"{one.name}: in epoch {_then(one, 'epoch', '{:.0f}'.format)}, before half of the wrong labels are fitted, "
+        "the network has fitted",
+        f"{_then(one, 'right_fitted')} of the right ones and {_then(one, 'wrong_fitted')} of the wrong ones",
+        f"its test accuracy is {_then(one, 'test_accuracy')} then",
         f"{mean_of(one.runs['test_accuracy'].to_list(), percent)} in the end, with "
         f"{mean_of(one.runs['train_accuracy'].to_list(), percent)} of all labels fitted",
         caveat=count_of(len(one.runs), "seed"),
@@ -207,7 +208,7 @@ def _sooner(tables: Tables) -> Outcome:
         numbers = ""
         if one.moments is not None:
             numbers = (
-                f"{one.name}: {_share(one, 'right_fitted')} of the right labels when {_share(one, 'wrong_fitted')} of "
+                f"{one.name}: {_then(one, 'right_fitted')} of the right labels when {_then(one, 'wrong_fitted')} of "
                 "the wrong ones were fitted"
             )
         unready = _premise(one, numbers)
