@@ -17,7 +17,7 @@ from shatterlab.spec import Spec
 from shatterlab.studies import STUDIES, Study, Tables, asked_of, found_of, jobs_so_far, tables
 from shatterlab.training import learner_for, train_together
 
-MODEL_NAMES = [*MODELS, "mlp-2x16"]
+MODEL_NAMES = [*(name for name, model in MODELS.items() if model.smallest == 1), "mlp-2x16"]
 CORRUPTION_NAMES = list(CORRUPTIONS)
 
 PAPER_PARAMETERS = {

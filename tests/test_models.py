@@ -109,3 +109,28 @@ def test_centred_weights_sum_to_zero_in_each_unit_behind_a_relu() -> None:
     convolutions = [m for m in build("inception-no-bn", (28, 28, 3), 10).modules() if isinstance(m, torch.nn.Conv2d)]
     for layer in convolutions[1:]:
         assert layer.weight.sum((1, 2, 3)).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize(("side", "count"), [(299, 27_161_264), (298, 23_834_568), (75, 23_834_568)])
+def test_inception_v3_has_its_published_size_and_the_auxiliary_classifier_from_299_pixels(
+    side: int, count: int
+) -> None:
+    shape = (side, side, 3)
+    with torch.device("meta"):
+        model = lookup("inception-v3").module(shape, 1_000)
+    assert sum(parameter.numel() for parameter in model.parameters()) == count
+    assert lookup("inception-v3").parameters(shape, 1_000) == count
+
+
+def test_inception_v3_speaks_twice_in_training_at_299_pixels_and_once_elsewhere() -> None:
+    with torch.device("meta"):
+        large, small = (lookup("inception-v3").module((side, side, 3), 7) for side in (299, 75))
+        both = large(torch.empty(2, 3, 299, 299))
+        alone = [large.eval()(torch.empty(2, 3, 299, 299)), small(torch.empty(2, 3, 75, 75))]
+    assert [tuple(part.shape) for part in both] == [(2, 7), (2, 7)]
+    assert [tuple(logits.shape) for logits in alone] == [(2, 7), (2, 7)]
+
+
+def test_images_that_are_too_small_for_a_model_are_refused_with_what_to_do() -> None:
+    with pytest.raises(ShatterlabError, match=r"inception-v3 needs images of at least 75 x 75 .* folder:PATH\?side=75"):
+        build("inception-v3", (28, 28, 3), 10)

@@ -45,13 +45,16 @@ RECIPE: dict[str, object] = {
     "n_test": 10_000,
     "crop": 28,
     "preprocessing": "whiten",
+    "optimizer": "sgd",
     "momentum": 0.9,
+    "label_smoothing": 0.0,
     "decay": 0.95,
     "decay_every": PAPER_TRAINING_SIZE,
     "label_noise": "uniform",
     "weight_decay": 0.0,
     "dropout": 0.0,
     "random_crop": False,
+    "crop_area": 1.0,
     **dict.fromkeys(AUGMENTATIONS, 0.0),
 }
 

@@ -29,8 +29,9 @@ PAPER_TRAINING_SIZE = 50_000
 # Zhang et al. (2017), appendix A, give the learning rate of each architecture; all but these start at 0.01.
 LEARNING_RATES = {"inception": 0.1, "inception-no-bn": 0.1}
 
-ADAM_RATE = 0.001
-"""Adam and AdamW start from this learning rate where none is named; it is the one of Kingma and Ba (2015)."""
+RATES_OF_OPTIMIZERS = {"adam": 0.001, "adamw": 0.001, "rmsprop": 0.045}
+"""Adam (Kingma and Ba, 2015), AdamW and RMSProp (Szegedy et al., 2016, section 8) start from their own learning rates
+where none is named; for momentum SGD it is the model's."""
 
 # These models have their own `initialization` where none is named; all others start from "he".
 STARTS = {"inception-no-bn": "centred", "alexnet": "tutorial"}
@@ -123,7 +124,8 @@ class Spec(BaseModel):
         float, Field(gt=0, description="Rate at the first step. Default: the paper's, 0.1 for Inception, else 0.01.")
     ] = None  # type: ignore[assignment]
     optimizer: Annotated[
-        Literal["sgd", "adam", "adamw"], Field(description="Momentum SGD (the paper), or torch's Adam or AdamW.")
+        Literal["sgd", "adam", "adamw", "rmsprop"],
+        Field(description="Momentum SGD (the paper), torch's Adam or AdamW, or the RMSProp of Inception V3."),
     ] = "sgd"
     momentum: Annotated[float, Field(ge=0, lt=1, description="Momentum of stochastic gradient descent.")] = 0.9
     decay: Annotated[
@@ -131,6 +133,10 @@ class Spec(BaseModel):
     ] = 0.95
     decay_every: Annotated[int, Field(ge=1, description="Training images seen between decays.")] = PAPER_TRAINING_SIZE
     weight_decay: Annotated[float, Field(ge=0, description="Adds weight_decay * w to each gradient.")] = 0.0
+    label_smoothing: Annotated[
+        float,
+        Field(ge=0, lt=1, description="Share of each label that training spreads over all classes; scores do not."),
+    ] = 0.0
     initialization: Annotated[
         Literal["he", "centred", "tutorial", "own"],
         Field(
@@ -145,6 +151,15 @@ class Spec(BaseModel):
     random_crop: Annotated[bool, Field(description="Crop training images at random places, test images centrally.")] = (
         False
     )
+    crop_area: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=1,
+            description="A random crop shows from this share of the image up to all of it, in sides of 3:4 to 4:3, "
+            "resized; 1 cuts out pixels as they are.",
+        ),
+    ] = 1.0
     flip: Annotated[float, Field(ge=0, le=1, description="Probability that a training image is mirrored.")] = 0.0
     rotation: Annotated[float, Field(ge=0, le=180, description="Training images turn by up to this, in degrees.")] = 0.0
     brightness: Annotated[float, Field(ge=0, le=1, description="Brightness varies by up to this share.")] = 0.0
@@ -195,8 +210,8 @@ class Spec(BaseModel):
         full = {name: field.default for name, field in cls.model_fields.items()} | given
         if full["model_version"] and full["initialization"] is None:
             full["initialization"] = "own"
-        if full["optimizer"] != "sgd" and full["learning_rate"] is None:
-            full["learning_rate"] = ADAM_RATE
+        if full["learning_rate"] is None:
+            full["learning_rate"] = RATES_OF_OPTIMIZERS.get(full["optimizer"])
         for dial in ("data_seed", "training_seed"):
             if full[dial] == full["seed"]:
                 full[dial] = None
@@ -228,6 +243,8 @@ class Spec(BaseModel):
                 f"random_crop needs to know the side of the crop on {self.data}; write crop=K, in pixels, "
                 "less than the side of the images"
             )
+        if self.crop_area < 1 and not self.random_crop:
+            raise ValueError("crop_area is the size of a random crop; add random_crop=True")
         fixed = {"true-labels": 0.0, "random-labels": 1.0}.get(self.corruption)
         if fixed is not None and self.amount != fixed:
             raise ValueError(
@@ -277,10 +294,11 @@ class Spec(BaseModel):
     def regularizers(self) -> str:
         """The explicit regularizers that are on, in words, or `none`."""
         named = ["random crop"] if self.random_crop else []
+        named += [f"of area {self.crop_area:g} to 1"] if self.crop_area < 1 else []
         named += [f"{name} {getattr(self, name):g}" for name in AUGMENTATIONS if getattr(self, name) > 0]
         named += [
             f"{name.replace('_', ' ')} {getattr(self, name):g}"
-            for name in ("weight_decay", "dropout")
+            for name in ("weight_decay", "dropout", "label_smoothing")
             if getattr(self, name) > 0
         ]
         return ", ".join(named) or "none"

@@ -248,6 +248,7 @@ def _learner(runs: Sequence[_Run]) -> Learner:
         [run.model for run in runs],
         [run.optimizer for run in runs],
         bf16=first.spec.precision == "bf16",
+        label_smoothing=first.spec.label_smoothing,
         own=first.network is not None,
     )
 

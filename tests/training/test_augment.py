@@ -100,6 +100,37 @@ TORCHVISION = {
 }
 
 
+def test_a_resized_crop_is_torchvisions_away_from_its_edge(photographs: np.ndarray) -> None:
+    images = torch.from_numpy(photographs[:8])
+    boxes = {"top": 3, "left": 5, "height": 20, "width": 16}
+    ours = place(images, {name: torch.full((8,), float(value)) for name, value in boxes.items()}, 28)
+    theirs = torchvision.resized_crop(
+        to_unit(images).permute(0, 3, 1, 2), **boxes, size=[28, 28], antialias=False
+    ).permute(0, 2, 3, 1)
+    torch.testing.assert_close(ours[:, 2:-2, 2:-2], theirs[:, 2:-2, 2:-2], rtol=0, atol=1e-5)
+
+
+def test_resized_crops_lie_within_the_image_and_have_the_sizes_that_were_asked_for() -> None:
+    spec = make_spec(crop=28, random_crop=True, crop_area=0.1)
+    box = draw(spec, 5_000, (40, 30, 3), 1, CPU)
+    assert box["top"].min() >= 0
+    assert (box["top"] + box["height"]).max() <= 40.001
+    assert box["left"].min() >= 0
+    assert (box["left"] + box["width"]).max() <= 30.001
+    shares = box["height"] * box["width"] / 1_200
+    assert 0.09 < shares.min() < 0.11
+    assert 0.85 < shares.max() <= 1.001
+    inside = (box["width"] < 30) & (box["height"] < 40)
+    ratios = (box["width"] / box["height"])[inside]
+    assert 0.74 < ratios.min() < 0.77
+    assert 1.3 < ratios.max() < 1.34
+
+
+def test_the_size_of_a_crop_needs_a_random_crop() -> None:
+    with pytest.raises(ShatterlabError, match="crop_area is the size of a random crop; add random_crop=True"):
+        make_spec(crop_area=0.5)
+
+
 @pytest.mark.parametrize("name", PILLOW)
 def test_a_colour_change_is_pillows(name: str, photographs: np.ndarray) -> None:
     factor = factors(len(photographs), 0.2, 1.8)

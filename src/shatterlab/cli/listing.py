@@ -56,8 +56,8 @@ def _models() -> list[dict[str, str | int]]:
     return [
         {
             "name": name,
-            "parameters": model.parameters(CIFAR_AS_SEEN, 10),
-            "what": f"{model.summary} (counted for CIFAR-10)",
+            "parameters": model.parameters(seen := CIFAR_AS_SEEN if model.smallest < 28 else (299, 299, 3), 10),
+            "what": f"{model.summary} (counted for {'CIFAR-10' if seen == CIFAR_AS_SEEN else '299 pixels'})",
         }
         for name, model in MODELS.items()
     ]

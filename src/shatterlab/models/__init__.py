@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 from ..errors import ShatterlabError, unknown
 from ..spec import STARTS
-from .layouts import Shape, alexnet_parameters, inception_parameters, mlp_parameters
+from .layouts import (
+    INCEPTION_V3_SMALLEST,
+    Shape,
+    alexnet_parameters,
+    inception_parameters,
+    inception_v3_parameters,
+    mlp_parameters,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -17,11 +24,15 @@ __all__ = ["MODELS", "Model", "build", "lookup"]
 
 @dataclass(frozen=True)
 class Model:
-    """An architecture: its description, its parameter count, and its torch module, for any image shape and classes."""
+    """An architecture: its description, its parameter count, and its torch module, for any image shape and classes.
+
+    Images have at least `smallest` pixels a side.
+    """
 
     summary: str
     parameters: Callable[[Shape, int], int]
     module: Callable[[Shape, int], "nn.Module"]
+    smallest: int = 1
 
 
 def _mlp(*widths: int) -> Model:
@@ -56,12 +67,24 @@ def _inception_no_bn(shape: Shape, classes: int) -> "nn.Module":
     return Inception(shape, classes, normalize=False)
 
 
+def _inception_v3(shape: Shape, classes: int) -> "nn.Module":
+    from .inception_v3 import inception_v3
+
+    return inception_v3(shape, classes)
+
+
 MODELS = {
     "mlp-1x512": _mlp(512),
     "mlp-3x512": _mlp(512, 512, 512),
     "alexnet": Model("small AlexNet, two convolutions", alexnet_parameters, _alexnet),
     "inception": Model("small Inception, batch normalization", inception_parameters, _inception),
     "inception-no-bn": Model("small Inception without batch normalization", inception_parameters, _inception_no_bn),
+    "inception-v3": Model(
+        f"Inception V3, for images of at least {INCEPTION_V3_SMALLEST} pixels a side",
+        inception_v3_parameters,
+        _inception_v3,
+        INCEPTION_V3_SMALLEST,
+    ),
 }
 
 
@@ -100,11 +123,19 @@ def build(
 
     Returns:
         A float32 module that takes images (batch, channels, height, width) to logits (batch, classes).
+
+    Raises:
+        ShatterlabError: there is no such model or initialization, or the images are too small for the model.
     """
     from .dropout import with_dropout
     from .initialization import INITIALIZATIONS
 
     entry = lookup(name)
+    if min(shape[:2]) < entry.smallest:
+        raise ShatterlabError(
+            f"{name} needs images of at least {entry.smallest} x {entry.smallest} pixels, got {shape[0]} x {shape[1]}; "
+            f"give it larger ones, as in --data folder:PATH?side={entry.smallest}, or take another model."
+        )
     model = entry.module(shape, classes)
     start = initialization or STARTS.get(name, "he")
     if start not in INITIALIZATIONS:

@@ -1,8 +1,18 @@
-"""A convolution with batch normalization and a ReLU, of which the large networks of the lecture's list are made."""
+"""What the large networks of the lecture's list are made of: a normalized convolution, and two outputs in training."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
+import torch
 from torch import nn
+
+
+class WithAuxiliary(NamedTuple):
+    """What a network with an auxiliary classifier returns in training mode; elsewhere it returns its logits alone."""
+
+    logits: torch.Tensor
+    """The network's own logits, (batch, classes)."""
+    auxiliary: torch.Tensor
+    """The logits of the auxiliary classifier, (batch, classes)."""
 
 
 def convolution(

@@ -1,6 +1,7 @@
-"""Inception V3: Szegedy et al., Rethinking the Inception architecture (2016), table 1.
+"""Inception V3: Szegedy et al., Rethinking the Inception architecture (2016), table 1; the paper's network on ImageNet.
 
-The auxiliary classifier, which only trains, is left out.
+Its auxiliary classifier looks at the 17 x 17 pixels that images of 299 x 299 are reduced to by then, and is there for
+images of at least that size alone.
 """
 
 from collections.abc import Sequence
@@ -8,7 +9,8 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from .blocks import convolution
+from .blocks import WithAuxiliary, convolution
+from .layouts import Shape, has_auxiliary
 
 ACROSS, DOWN = (1, 7), (7, 1)
 """A 7 x 7 filter is made of one along a row and one along a column."""
@@ -79,17 +81,33 @@ def _wide(channels: int) -> Branches:
     return Branches(chain(channels, (320, 1)), split([(384, 1)]), split([(448, 1), (384, 3)]), _pooled(channels, 192))
 
 
-class InceptionV3(nn.Module):
-    """Five convolutions, eleven Inception modules, of which two halve the image, and a linear layer.
+class Auxiliary(nn.Sequential):
+    """The auxiliary classifier: a pooling layer, two convolutions, and the logits of a single pixel.
 
     Args:
         classes: number of outputs.
     """
 
-    def __init__(self, classes: int = 1_000) -> None:
+    def __init__(self, classes: int) -> None:
+        super().__init__(
+            nn.AvgPool2d(5, 3), convolution(768, 128, 1), convolution(128, 768, 5), nn.AdaptiveAvgPool2d(1),
+            nn.Conv2d(768, classes, 1), nn.Flatten(),
+        )  # fmt: skip
+
+
+class InceptionV3(nn.Module):
+    """Five convolutions, eleven Inception modules, of which two halve the image, and a linear layer.
+
+    Args:
+        shape: height, width and channels of an image; each side has at least `layouts.INCEPTION_V3_SMALLEST` pixels.
+        classes: number of outputs.
+        auxiliary: whether there is an auxiliary classifier, which takes part in training only.
+    """
+
+    def __init__(self, shape: Shape = (299, 299, 3), classes: int = 1_000, *, auxiliary: bool = False) -> None:
         super().__init__()
-        self.features = nn.Sequential(
-            convolution(3, 32, 3, stride=2), convolution(32, 32, 3), convolution(32, 64, 3, padding=1),
+        self.lower = nn.Sequential(
+            convolution(shape[2], 32, 3, stride=2), convolution(32, 32, 3), convolution(32, 64, 3, padding=1),
             nn.MaxPool2d(3, 2),
             convolution(64, 80, 1), convolution(80, 192, 3),
             nn.MaxPool2d(3, 2),
@@ -100,6 +118,9 @@ class InceptionV3(nn.Module):
                 nn.MaxPool2d(3, 2),
             ),
             _long(768, 128), _long(768, 160), _long(768, 160), _long(768, 192),
+        )  # fmt: skip
+        self.auxiliary = Auxiliary(classes) if auxiliary else None
+        self.upper = nn.Sequential(
             Branches(
                 chain(768, (192, 1), (320, 3), last_stride=2),
                 chain(768, (192, 1), (192, ACROSS), (192, DOWN), (192, 3), last_stride=2),
@@ -107,8 +128,17 @@ class InceptionV3(nn.Module):
             ),
             _wide(1_280), _wide(2_048),
         )  # fmt: skip
-        self.classifier = nn.Sequential(nn.Dropout(), nn.Linear(2_048, classes))
+        self.classifier = nn.Linear(2_048, classes)
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits (batch, classes) of images (batch, 3, 299, 299)."""
-        return self.classifier(self.features(images).mean(dim=(2, 3)))
+    def forward(self, images: torch.Tensor) -> torch.Tensor | WithAuxiliary:
+        """Logits (batch, classes) of images (batch, channels, height, width); in training with the auxiliary ones."""
+        middle = self.lower(images)
+        logits = self.classifier(self.upper(middle).mean(dim=(2, 3)))
+        if self.auxiliary is None or not self.training:
+            return logits
+        return WithAuxiliary(logits, self.auxiliary(middle))
+
+
+def inception_v3(shape: Shape, classes: int) -> InceptionV3:
+    """Inception V3 for such images, with its auxiliary classifier where they are large enough for it."""
+    return InceptionV3(shape, classes, auxiliary=has_auxiliary(shape))

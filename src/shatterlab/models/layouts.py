@@ -62,3 +62,35 @@ def inception_parameters(shape: Shape, classes: int) -> int:
             total += (channels + 1) * one + (9 * channels + 1) * three
             channels = one + three
     return total + (channels + 1) * classes
+
+
+INCEPTION_V3_SMALLEST = 75
+"""With fewer pixels a side, a filter of Inception V3 would be larger than what is left of the image."""
+INCEPTION_V3_SIDE = 299
+"""The side of the images of Inception V3, in pixels; its auxiliary classifier does not fit on smaller ones."""
+
+
+def has_auxiliary(shape: Shape) -> bool:
+    """Whether Inception V3 has its auxiliary classifier on images of this shape."""
+    return min(shape[:2]) >= INCEPTION_V3_SIDE
+
+
+def inception_v3_parameters(shape: Shape, classes: int) -> int:
+    """The parameters of Inception V3; each convolution has filters, and a scale and an offset for each channel."""
+    channels = shape[2]
+    filters = [(channels, 32, 9), (32, 32, 9), (32, 64, 9), (64, 80, 1), (80, 192, 9)]
+    for seen, pooled in ((192, 32), (256, 64), (288, 64)):
+        filters += [(seen, 64, 1), (seen, 48, 1), (48, 64, 25), (seen, 64, 1), (64, 96, 9), (96, 96, 9)]
+        filters += [(seen, pooled, 1)]
+    filters += [(288, 384, 9), (288, 64, 1), (64, 96, 9), (96, 96, 9)]
+    for within in (128, 160, 160, 192):
+        filters += [(768, 192, 1), (768, within, 1), (within, within, 7), (within, 192, 7)]
+        filters += [(768, within, 1), *[(within, within, 7)] * 3, (within, 192, 7), (768, 192, 1)]
+    filters += [(768, 192, 1), (192, 320, 9), (768, 192, 1), (192, 192, 7), (192, 192, 7), (192, 192, 9)]
+    for seen in (1_280, 2_048):
+        filters += [(seen, 320, 1), (seen, 384, 1), (384, 384, 3), (384, 384, 3)]
+        filters += [(seen, 448, 1), (448, 384, 9), (384, 384, 3), (384, 384, 3), (seen, 192, 1)]
+    if has_auxiliary(shape):
+        filters += [(768, 128, 1), (128, 768, 25)]
+    heads = (2_048 + 1) * classes + (768 + 1) * classes * has_auxiliary(shape)
+    return sum(seen * out * pixels + 2 * out for seen, out, pixels in filters) + heads

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
+from ..models.blocks import WithAuxiliary
 from ..models.dropout import Dropout, layer_key
 from .learner import Batch, Learner
+from .losses import training_loss
 from .optimizer import Optimizer
 from .precision import rounding
 
@@ -19,14 +20,18 @@ class Alone(Learner):
         model: the model, which is trained in place.
         optimizer: the model's optimizer.
         bf16: whether the model computes under bfloat16 autocast.
+        label_smoothing: see `losses.training_loss`.
         own: whether the model is a user's. Such a model sees inputs in their own shape and plain memory layout, since
             `view` in its code may rely on that; images reach it as (batch, channels, height, width).
     """
 
     runs = 1
 
-    def __init__(self, model: nn.Module, optimizer: Optimizer, bf16: bool, own: bool = False) -> None:
+    def __init__(
+        self, model: nn.Module, optimizer: Optimizer, bf16: bool, label_smoothing: float = 0.0, own: bool = False
+    ) -> None:
         self.model, self.optimizer, self.bf16, self.own = model, optimizer, bf16, own
+        self.label_smoothing = label_smoothing
         first = next((p for p in model.parameters() if p.is_floating_point()), next(model.parameters()))
         self.device, self.dtype = first.device, first.dtype
         self.dropouts = [module for module in model.modules() if isinstance(module, Dropout)]
@@ -39,25 +44,29 @@ class Alone(Learner):
         """See `Learner`."""
         for i, dropout in enumerate(self.dropouts):
             dropout.key.copy_(layer_key(batch.keys[0], i))
-        predicted = self._apply(batch.images)
-        loss = F.cross_entropy(predicted, batch.labels[0])
+        loss, logits = training_loss(self._apply(batch.images), batch.labels[0], self.label_smoothing)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step(batch.rates[0])
-        return predicted.detach()[None]
+        return logits[None]
 
     @torch.no_grad()
     def outputs(self, images: torch.Tensor, members: Sequence[int]) -> torch.Tensor:
         """See `Learner`."""
         self.model.eval()
-        predicted = self._apply(images)[None]
+        predicted = self._apply(images)
+        assert isinstance(predicted, torch.Tensor)  # an auxiliary classifier speaks in training mode only
         self.model.train()
-        return predicted
+        return predicted[None]
 
-    def _apply(self, images: torch.Tensor) -> torch.Tensor:
+    def _apply(self, images: torch.Tensor) -> torch.Tensor | WithAuxiliary:
         with rounding(images.device, self.bf16):
-            predicted: torch.Tensor = self.model(as_seen(images[0], own=self.own))
-        return predicted.float() if self.bf16 else predicted
+            predicted: torch.Tensor | WithAuxiliary = self.model(as_seen(images[0], own=self.own))
+        if not self.bf16:
+            return predicted
+        return (
+            predicted.float() if isinstance(predicted, torch.Tensor) else WithAuxiliary(*(p.float() for p in predicted))
+        )
 
     def write_back(self) -> None:
         """Nothing to do: the model is trained in place."""

@@ -24,6 +24,9 @@ from .preprocess import crop_box, to_unit, whiten
 Changes = dict[str, torch.Tensor]
 """The changes of an epoch: each dial that is on maps to a tensor with one number for each image."""
 
+WIDEST = 4 / 3
+"""A resized crop is at most so many times as wide as it is high, and the other way round (Szegedy et al., 2015)."""
+
 # The weights of red, green and blue in ITU-R 601 luma, as in Pillow's convert("L").
 LUMA = (0.299, 0.587, 0.114)
 
@@ -47,7 +50,7 @@ def check(spec: Spec, images: np.ndarray) -> None:
             f"{images.shape[1:]}; leave these dials off."
         )
     height, width, channels = images.shape[1:]
-    if spec.random_crop and spec.crop is not None and spec.crop == max(height, width):
+    if spec.random_crop and spec.crop_area == 1 and spec.crop is not None and spec.crop == max(height, width):
         raise ShatterlabError(
             f"crop={spec.crop} leaves a random crop no room to move in images of {height} x {width}; ask for less."
         )
@@ -76,12 +79,23 @@ def draw(spec: Spec, n: int, shape: tuple[int, ...], epoch: int, device: torch.d
         device: where the result lies.
 
     Returns:
-        Tensors of shape (n,): `top`, `left` in pixels (int64); `flip` (bool); `rotation` in degrees,
+        Tensors of shape (n,): `top`, `left` in pixels (int64, or float32 where `height` and `width` in pixels stand
+        beside them, the size of a crop that is resized); `flip` (bool); `rotation` in degrees,
         counter-clockwise; `brightness`, `contrast`, `saturation` as factors around 1; `hue` as a share
         of the colour wheel (float32).
     """
     changes: dict[str, np.ndarray] = {}
-    if spec.random_crop and spec.crop is not None:
+    if spec.random_crop and spec.crop_area < 1:
+        area, sides, top, left = (
+            stream(spec.seed_of_training, "augmentation", name, epoch).random(n)
+            for name in ("crop area", "crop sides", "top", "left")
+        )
+        size = (spec.crop_area + (1 - spec.crop_area) * area) * shape[0] * shape[1]
+        ratio = WIDEST ** (2 * sides - 1)
+        height, width = np.minimum((size / ratio) ** 0.5, shape[0]), np.minimum((size * ratio) ** 0.5, shape[1])
+        box = {"top": top * (shape[0] - height), "left": left * (shape[1] - width), "height": height, "width": width}
+        changes = {name: values.astype(np.float32) for name, values in box.items()}
+    elif spec.random_crop and spec.crop is not None:
         for name, side in (("top", shape[0]), ("left", shape[1])):
             changes[name] = stream(spec.seed_of_training, "augmentation", name, epoch).integers(
                 side - spec.crop + 1, size=n
@@ -117,12 +131,13 @@ def augment(images: torch.Tensor, changes: Changes, spec: Spec) -> torch.Tensor:
 def place(images: torch.Tensor, changes: Changes, crop: int | None) -> torch.Tensor:
     """Rotates, crops and mirrors images in one step.
 
-    Without a rotation pixels are copied, and uint8 stays uint8. With a rotation they are interpolated bilinearly
-    from the stored image, so that a turned crop has black corners only where the image ends.
+    Without a rotation or a change of size pixels are copied, and uint8 stays uint8. Otherwise they are interpolated
+    bilinearly from the stored image, so that a turned crop has black corners only where the image ends.
 
     Args:
         images: (batch, height, width, channels), uint8 or float32.
-        changes: any of `top`, `left`, `flip`, `rotation`; without any the result is the central crop, upright.
+        changes: any of `top`, `left`, `height`, `width`, `flip`, `rotation`; without any the result is the central
+            crop, upright.
         crop: side in pixels, or None for the whole image.
 
     Returns:
@@ -136,11 +151,18 @@ def place(images: torch.Tensor, changes: Changes, crop: int | None) -> torch.Ten
         changes.get(name, torch.full((1,), span.start, device=images.device)).expand(batch)
         for name, span in zip(("top", "left"), middle, strict=True)
     )
-    rows = top[:, None] + torch.arange(sides[0], device=images.device)
-    if "rotation" in changes:
-        columns = left[:, None] + torch.arange(sides[1], device=images.device)
-        placed = _turned(to_unit(images), rows, columns, changes["rotation"])
+    steps = [torch.arange(side, device=images.device) for side in sides]
+    if "rotation" in changes or "width" in changes:
+        if "width" in changes:  # the middle of each pixel of the crop, in pixels of the image
+            rows, columns = (
+                first[:, None] + (step + 0.5) * (changes[name] / side)[:, None] - 0.5
+                for first, step, name, side in zip((top, left), steps, ("height", "width"), sides, strict=True)
+            )
+        else:
+            rows, columns = top[:, None] + steps[0], left[:, None] + steps[1]
+        placed = _turned(to_unit(images), rows, columns, changes.get("rotation", rows.new_zeros(1)))
     else:
+        rows = top[:, None] + steps[0]
         # A row of a crop is one stretch of memory, copied whole.
         first = torch.arange(batch, device=images.device)[:, None] * height + rows
         stretches = images.reshape(-1).unfold(0, sides[1] * channels, 1)

@@ -14,7 +14,12 @@ from .stacked import Vmapped
 
 
 def learner_for(
-    models: Sequence[nn.Module], optimizers: Sequence[Optimizer], *, bf16: bool = False, own: bool = False
+    models: Sequence[nn.Module],
+    optimizers: Sequence[Optimizer],
+    *,
+    bf16: bool = False,
+    label_smoothing: float = 0.0,
+    own: bool = False,
 ) -> Learner:
     """Returns the learner that trains these models the fastest.
 
@@ -22,15 +27,16 @@ def learner_for(
         models: models of one architecture on one device; there may be several only with momentum SGD.
         optimizers: the optimizer of each model, all with the same momentum.
         bf16: whether the models compute under bfloat16 autocast.
+        label_smoothing: see `losses.training_loss`.
         own: whether the model is a user's, see `Alone`.
     """
     learner: Learner
     plain = cast(Sequence[MomentumSGD], optimizers) if all(type(o) is MomentumSGD for o in optimizers) else None
-    if plain and not own and all(map(is_perceptron, models)):
+    if plain and not own and not label_smoothing and all(map(is_perceptron, models)):
         learner = Perceptrons(models, plain, bf16)
     elif len(models) == 1:
-        learner = Alone(models[0], optimizers[0], bf16, own)
+        learner = Alone(models[0], optimizers[0], bf16, label_smoothing, own)
     else:
         assert plain is not None
-        learner = Vmapped(models, plain, bf16)
+        learner = Vmapped(models, plain, bf16, label_smoothing)
     return Captured(learner, CUDAGraphs()) if learner.device.type == "cuda" else learner

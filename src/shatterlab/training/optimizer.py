@@ -1,4 +1,4 @@
-"""The optimizers, with the learning rate given at each step: the paper's momentum SGD, and Adam."""
+"""The optimizers, with the learning rate given at each step: the paper's momentum SGD, Adam, and RMSProp."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
@@ -145,10 +145,49 @@ class Adam(Optimizer):
         )  # fmt: skip
 
 
+RMSPROP_DECAY, RMSPROP_EPSILON = 0.9, 1.0
+"""Szegedy et al. (2016), section 8, train Inception V3 with these."""
+
+
+class RMSProp(Optimizer):
+    """RMSProp as TensorFlow has it, with which Inception V3 was trained (Szegedy et al., 2016, section 8).
+
+    With the gradient g, weight decay included: s <- 0.9 s + 0.1 g²;  v <- momentum v + learning_rate g / sqrt(s + 1);
+    w <- w - v. The mean square s starts at one, as it does there; torch's own adds its epsilon outside of the root and
+    starts at zero, which are other steps.
+
+    Args:
+        parameters, weight_decay: see `Optimizer`.
+        momentum: in [0, 1).
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter], momentum: float, weight_decay: float) -> None:
+        super().__init__(parameters, weight_decay)
+        self.momentum = momentum
+        self.state = {"velocity": self._zeros(), "square": [torch.ones_like(zeros) for zeros in self._zeros()]}
+
+    @torch.no_grad()
+    def step(self, learning_rate: float | torch.Tensor) -> None:
+        """See `Optimizer`."""
+        parameters, gradients, (velocities, squares) = self._with_gradients()
+        if self.weight_decay:
+            gradients = torch._foreach_add(gradients, parameters, alpha=self.weight_decay)
+        torch._foreach_mul_(squares, RMSPROP_DECAY)
+        torch._foreach_addcmul_(squares, gradients, gradients, 1 - RMSPROP_DECAY)
+        roots = torch._foreach_add(squares, RMSPROP_EPSILON)
+        torch._foreach_sqrt_(roots)
+        steps = torch._foreach_div(gradients, roots)
+        torch._foreach_mul_(steps, learning_rate)
+        torch._foreach_mul_(velocities, self.momentum)
+        torch._foreach_add_(velocities, steps)
+        torch._foreach_sub_(parameters, velocities)
+
+
 OPTIMIZERS: dict[str, Callable[[Any, Spec], Optimizer]] = {
     "sgd": lambda parameters, spec: MomentumSGD(parameters, spec.momentum, spec.weight_decay),
     "adam": lambda parameters, spec: Adam(parameters, spec.weight_decay, decoupled=False),
     "adamw": lambda parameters, spec: Adam(parameters, spec.weight_decay, decoupled=True),
+    "rmsprop": lambda parameters, spec: RMSProp(parameters, spec.momentum, spec.weight_decay),
 }
 """The values of the dial `optimizer`, each with a function that makes an optimizer of parameters and a run's spec."""
 

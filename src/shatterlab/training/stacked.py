@@ -67,9 +67,11 @@ class Stacked(Learner):
 class Vmapped(Stacked):
     """Models of any kind, which vmap turns into one model with batched operators."""
 
-    def __init__(self, models: Sequence[nn.Module], optimizers: Sequence[MomentumSGD], bf16: bool) -> None:
+    def __init__(
+        self, models: Sequence[nn.Module], optimizers: Sequence[MomentumSGD], bf16: bool, label_smoothing: float = 0.0
+    ) -> None:
         super().__init__(models, optimizers)
-        self.bf16 = bf16
+        self.bf16, self.label_smoothing = bf16, label_smoothing
         self.model = copy.deepcopy(models[0]).train()
         self.names = [name for name, _ in models[0].named_parameters()]
         self.buffers = {
@@ -96,7 +98,10 @@ class Vmapped(Stacked):
         for i, name in enumerate(self.keys):
             self.buffers[name].copy_(layer_key(batch.keys, i))
         predicted = self._apply(batch.images, self.parameters, self.buffers)
-        loss = F.cross_entropy(predicted.flatten(0, 1), batch.labels.flatten(), reduction="sum") / batch.labels.shape[1]
+        losses = F.cross_entropy(
+            predicted.flatten(0, 1), batch.labels.flatten(), reduction="sum", label_smoothing=self.label_smoothing
+        )
+        loss = losses / batch.labels.shape[1]
         gradients = torch.autograd.grad(loss, self.parameters)
         with torch.no_grad():
             torch._foreach_mul_(self.velocities, self.momentum)
