@@ -44,21 +44,27 @@ class Row(BaseModel):
     online_loss: float
     """The mean loss over the batches of this epoch as they were trained on, each before its update."""
     online_accuracy: float
+    online_top5_accuracy: float | None = None
+    """The share of examples whose label is among the five likeliest classes; None where there are few classes
+    (`training.marks.LEAST_CLASSES`). The other sets have it, too."""
     online_losses: tuple[float, ...] | None = None
     """The same over each of up to `PARTS` consecutive parts of the epoch, see `part_ends`; six significant digits.
     None in rows of earlier versions."""
     train_loss: float | None = None
     """The loss over the whole training set (labels as trained on) in evaluation mode, after the epoch."""
     train_accuracy: float | None = None
+    train_top5_accuracy: float | None = None
     corrupted_fitted: float | None = None
     """The share of the corrupted training examples that are predicted as they are (mis)labelled, which is memorization;
     None where nothing is corrupted."""
     validation_loss: float | None = None
     """The loss over the examples held out of the training set, whose labels are as corrupted as its own."""
     validation_accuracy: float | None = None
+    validation_top5_accuracy: float | None = None
     test_loss: float | None = None
     """The loss over the test set, whose labels are the true ones."""
     test_accuracy: float | None = None
+    test_top5_accuracy: float | None = None
     seconds: float
     """The time of training in this epoch, on a monotonic clock."""
     evaluation_seconds: float

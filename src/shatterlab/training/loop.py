@@ -18,8 +18,9 @@ from ..spec import Spec
 from .allocator import keep_freed_memory
 from .augment import augment, check, draw
 from .learner import Batch, Learner
+from .marks import Gathering, Marks
 from .precision import arithmetic, check_precision, steady_shapes
-from .sets import Pool, Prepared, accuracies, cross_entropies
+from .sets import Pool, Prepared
 
 EVALUATION_SHARE = 0.1
 """Full evaluations may take this share of a run's arithmetic by default. A perceptron, whose first layer has no input
@@ -145,27 +146,25 @@ def _epoch(specs: Sequence[Spec], sets: _Sets, stack: Learner, epoch: int) -> li
     shared, n = specs[0], sets.train.labels.shape[1]
     began = perf_counter()
     rates = _rates(specs, n, epoch)
-    logits, labels = _steps(specs, sets, stack, epoch, torch.tensor(rates))
-    losses = cross_entropies(logits, labels)
-    online = list(zip(losses.mean(1).tolist(), accuracies(logits, labels), strict=True))
-    parts = _of_parts(losses, shared.batch_size)
+    marks = _steps(specs, sets, stack, epoch, torch.tensor(rates))
+    online = marks.shares("online")
+    parts = _of_parts(marks.losses, shared.batch_size)
     trained = perf_counter()
     values: list[dict[str, Any]] = [
         {
             "epoch": epoch,
             "step": epoch * len(rates),
             "learning_rate": rate,
-            "online_loss": loss,
-            "online_accuracy": accuracy,
+            **fields,
             "online_losses": tuple(of_parts),
             "seconds": (trained - began) / len(specs),  # the run's share
         }
-        for (loss, accuracy), of_parts, rate in zip(online, parts, rates[-1], strict=True)
+        for fields, of_parts, rate in zip(online, parts, rates[-1], strict=True)
     ]
     last, fitting = epoch == shared.epochs, shared.stop == "fit"
     scheduled = last or epoch % evaluation_interval(shared, n, sets.held["test"].labels.shape[1]) == 0
     # Between scheduled evaluations a clean pass is worth its time only when it may end the run.
-    nearly = [accuracy > 0.999 and loss < 1.2 * FIT_LOSS for loss, accuracy in online]
+    nearly = [fields["online_accuracy"] > 0.999 and fields["online_loss"] < 1.2 * FIT_LOSS for fields in values]
     scored = [place for place in range(len(specs)) if scheduled or (fitting and nearly[place])]
     predicted: list[dict[str, torch.Tensor]] = [{} for _ in specs]
     for place, (scores, classes) in zip(scored, sets.train.scores(stack, scored, "train"), strict=True):
@@ -200,10 +199,8 @@ def _rates(specs: Sequence[Spec], n: int, epoch: int) -> list[list[float]]:
     return [[learning_rate(spec, images) for spec in specs] for images in seen]
 
 
-def _steps(
-    specs: Sequence[Spec], sets: _Sets, stack: Learner, epoch: int, rates: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Takes the steps of an epoch; returns the logits (runs, n, classes) before each update, and the labels (runs, n).
+def _steps(specs: Sequence[Spec], sets: _Sets, stack: Learner, epoch: int, rates: torch.Tensor) -> Marks:
+    """Takes the steps of an epoch; returns how the runs did on each batch before its update, in the order of training.
 
     Everything that the steps need from the host goes to the device before the first step; no step waits for the host
     afterwards (tests/training/test_device.py).
@@ -223,18 +220,17 @@ def _steps(
     if shared.dropout:
         draws = [stream(spec.seed_of_training, "dropout", epoch).integers(2**63, size=len(rates)) for spec in specs]
         keys = torch.from_numpy(np.stack(draws, axis=1)).to(device)
-    outputs = []
+    gathering = Gathering()
+    spans = [slice(first, min(first + shared.batch_size, n)) for first in range(0, n, shared.batch_size)]
     with steady_shapes():
-        for step, first in enumerate(range(0, n, shared.batch_size)):
-            batch = slice(first, first + shared.batch_size)
-            images = pool.take(places[:, batch])
+        for step, (batch, images) in enumerate(zip(spans, pool.batches(places, spans), strict=True)):
             if shared.augments:
                 of_batch = {name: values[:, batch].flatten() for name, values in drawn.items()}
                 images = augment(images.flatten(0, 1), of_batch, shared).unflatten(0, (len(specs), -1))
-            # Logits are scored once an epoch: scores at each step would cost small networks a tenth of their speed.
             inputs = images.to(stack.dtype) if images.is_floating_point() else images  # token ids stay integers
-            outputs.append(stack.step(Batch(inputs, labels[:, batch], rates[step], keys[step])))
-    return torch.cat(outputs, dim=1), labels
+            logits = stack.step(Batch(inputs, labels[:, batch], rates[step], keys[step]))
+            gathering.add(logits, labels[:, batch])
+    return gathering.marks()
 
 
 def _diverged(spec: Spec, epoch: int) -> ShatterlabError:

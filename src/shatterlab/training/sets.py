@@ -1,29 +1,19 @@
 """The images and labels of several runs on the device, and the scores of a stack of models on them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from ..data.dataset import Dataset
 from ..spec import Spec
 from .learner import Learner
+from .marks import Gathering, Marks
 from .preprocess import preprocess
 
 BATCH, LEAST = 500, 50
 """A pass for evaluation takes `BATCH` images at a time of all runs together, but at least `LEAST` of each run."""
-
-
-def cross_entropies(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """The cross-entropies (runs, n), in nats, of logits (runs, n, classes) against labels (runs, n)."""
-    return F.cross_entropy(outputs.flatten(0, 1), labels.flatten(), reduction="none").view(labels.shape)
-
-
-def accuracies(outputs: torch.Tensor, labels: torch.Tensor) -> list[float]:
-    """The share of examples that each run's logits (runs, n, classes) predict as labelled."""
-    return (outputs.argmax(-1) == labels).double().mean(1).tolist()
 
 
 class Rows:
@@ -81,11 +71,18 @@ class Pool:
         """Returns the images (runs, batch, height, width, channels) at `places` (runs, batch) of the pool."""
         return self.images.index_select(0, places.flatten()).unflatten(0, tuple(places.shape))
 
-    def block(self, span: slice, members: Sequence[int]) -> torch.Tensor:
-        """Returns a span of the images of some runs, (runs, span, height, width, channels)."""
-        if self.same:
-            return self.images[None, span].expand(len(members), *[-1] * self.images.ndim)
-        return self.images[self.rows[list(members), span]]
+    def batches(self, places: torch.Tensor, spans: Sequence[slice]) -> Iterator[torch.Tensor]:
+        """Yields for each span the images at the places (runs, any number) in it, see `take`."""
+        for span in spans:
+            yield self.take(places[:, span])
+
+    def blocks(self, spans: Sequence[slice], members: Sequence[int]) -> Iterator[torch.Tensor]:
+        """Yields spans of the images of some runs, (runs, span, height, width, channels)."""
+        for span in spans:
+            if self.same:
+                yield self.images[None, span].expand(len(members), *[-1] * self.images.ndim)
+            else:
+                yield self.images[self.rows[list(members), span]]
 
     def keep(self, members: Sequence[int]) -> None:
         """Forgets all runs but `members`."""
@@ -118,35 +115,29 @@ class Prepared:
     def scores(
         self, stack: Learner, members: Sequence[int], name: str
     ) -> list[tuple[dict[str, float | None], torch.Tensor]]:
-        """Returns loss and accuracy of some runs against the labels of the set, and the classes that they predict.
+        """Returns loss and accuracies of some runs against the labels of the set, and the classes that they predict.
 
         For a training set the scores hold the share of corrupted examples that are fitted, too.
         """
         if not members:
             return []
         chosen = list(members)
-        outputs = self._outputs(stack, chosen)
-        labels, corrupted = self.labels[chosen], self.corrupted[chosen]
-        predicted = outputs.argmax(-1)
-        scores: list[dict[str, float | None]] = [
-            {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
-            for loss, accuracy in zip(
-                cross_entropies(outputs, labels).mean(1).tolist(), accuracies(outputs, labels), strict=True
-            )
-        ]
+        marks = self._marks(stack, chosen)
+        scores = marks.shares(name)
         if name == "train":
-            right = (predicted == labels) & corrupted
+            corrupted = self.corrupted[chosen]
+            right = marks.right & corrupted
             shares = (right.sum(1).double() / corrupted.sum(1)).tolist()
             for score, share in zip(scores, shares, strict=True):
                 score["corrupted_fitted"] = None if share != share else share  # not a number where none is corrupted
-        return list(zip(scores, predicted, strict=True))
+        return list(zip(scores, marks.predicted, strict=True))
 
-    def _outputs(self, stack: Learner, chosen: list[int]) -> torch.Tensor:
-        """Returns logits (runs, n, classes); how many images are taken at a time changes them by rounding only."""
+    def _marks(self, stack: Learner, chosen: list[int]) -> Marks:
+        """How some runs do on the set; how many images are taken at a time changes losses by rounding only."""
+        gathering, n = Gathering(), self.labels.shape[1]
         size = max(BATCH // len(chosen), LEAST)
-        parts = [
-            stack.outputs(inputs.to(stack.dtype) if inputs.is_floating_point() else inputs, chosen)
-            for first in range(0, self.labels.shape[1], size)
-            for inputs in [self.pool.block(slice(first, first + size), chosen)]
-        ]
-        return torch.cat(parts, dim=1)
+        spans = [slice(first, min(first + size, n)) for first in range(0, n, size)]
+        for span, inputs in zip(spans, self.pool.blocks(spans, chosen), strict=True):
+            logits = stack.outputs(inputs.to(stack.dtype) if inputs.is_floating_point() else inputs, chosen)
+            gathering.add(logits, self.labels[chosen, span])
+        return gathering.marks()

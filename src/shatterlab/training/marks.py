@@ -1,0 +1,84 @@
+"""What is kept of each example's logits: its loss and what was predicted, so that the logits of a large set never lie
+in memory together.
+"""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+
+MOST_LOGITS = 2**24
+"""So many logits are gathered before they are reduced to marks: scores at each step would cost small networks a tenth
+of their speed, and the logits of all of ImageNet would take 5 GB."""
+
+LEAST_CLASSES = 20
+"""With fewer classes it says little that a label is among the five likeliest, and is not recorded."""
+
+
+class Marks(NamedTuple):
+    """How several runs did on the examples of a set."""
+
+    losses: torch.Tensor
+    """The cross-entropies, in nats, (runs, n)."""
+    predicted: torch.Tensor
+    """The likeliest classes, int64, (runs, n)."""
+    right: torch.Tensor
+    """Whether they are the labels, bool, (runs, n)."""
+    among_five: torch.Tensor | None
+    """Whether the labels are among the five likeliest classes, bool, (runs, n); None below `LEAST_CLASSES`."""
+
+    def shares(self, name: str) -> list[dict[str, float | None]]:
+        """The mean loss and the accuracies of each run, as the fields of a `Row` whose names begin with `name`."""
+        values: list[dict[str, float | None]] = [
+            {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
+            for loss, accuracy in zip(self.losses.mean(1).tolist(), self.right.double().mean(1).tolist(), strict=True)
+        ]
+        if self.among_five is not None:
+            for fields, share in zip(values, self.among_five.double().mean(1).tolist(), strict=True):
+                fields[f"{name}_top5_accuracy"] = share
+        return values
+
+
+def marks_of(logits: torch.Tensor, labels: torch.Tensor) -> Marks:
+    """The marks of logits (runs, n, classes) against labels, int64 (runs, n)."""
+    losses = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view(labels.shape)
+    predicted = logits.argmax(-1)
+    among_five = None
+    if logits.shape[-1] >= LEAST_CLASSES:
+        among_five = (logits.topk(5, dim=-1).indices == labels[..., None]).any(-1)
+    return Marks(losses, predicted, predicted == labels, among_five)
+
+
+class Gathering:
+    """Gathers the logits of one batch after the other and reduces them to marks, `MOST_LOGITS` at a time."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[torch.Tensor, torch.Tensor]] = []
+        self.done: list[Marks] = []
+        self.numbers = 0
+
+    def add(self, logits: torch.Tensor, labels: torch.Tensor) -> None:
+        """Takes the logits (runs, batch, classes) of the next examples and their labels (runs, batch)."""
+        self.waiting.append((logits, labels))
+        self.numbers += logits.numel()
+        if self.numbers >= MOST_LOGITS:
+            self._reduce()
+
+    def _reduce(self) -> None:
+        logits, labels = (torch.cat(parts, dim=1) for parts in zip(*self.waiting, strict=True))
+        self.done.append(marks_of(logits, labels))
+        self.waiting, self.numbers = [], 0
+
+    def marks(self) -> Marks:
+        """The marks of all examples, in the order in which they came."""
+        if self.waiting:
+            self._reduce()
+        if len(self.done) == 1:
+            return self.done[0]
+        losses, predicted, right, among_five = zip(*self.done, strict=True)
+        return Marks(
+            torch.cat(losses, dim=1),
+            torch.cat(predicted, dim=1),
+            torch.cat(right, dim=1),
+            None if among_five[0] is None else torch.cat(among_five, dim=1),
+        )
