@@ -12,7 +12,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from .data import DATASETS, Data, as_data, load
+from .data import DATASETS, Data, as_data, load, resident
 from .data.addresses import parse
 from .errors import ShatterlabError
 from .machine import processor
@@ -195,7 +195,7 @@ def _compute(job: Computation, store: Store, data_dir: Path | None) -> Measureme
         arguments = {name: value for name, value in job.settings.items() if name != "data_version"}
         prints = {}
         if "data" in arguments:
-            data = load(arguments["data"], data_dir) if job.data is None else as_data(job.data)
+            data = resident(load(arguments["data"], data_dir) if job.data is None else as_data(job.data))
             arguments["data"] = data
             prints = {"train_fingerprint": data.train.fingerprint(), "test_fingerprint": data.test.fingerprint()}
         started, start = datetime.now(UTC).isoformat(timespec="seconds"), monotonic()

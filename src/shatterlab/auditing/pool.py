@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..corruption import CORRUPTIONS, corrupt
-from ..data import Data, Dataset, as_data
+from ..data import Data, Dataset, as_data, resident
 from ..data.addresses import parse
 from ..data.arrays import CHANNELS, MOST_TEST, TEST_SHARE, checked_inputs, with_version
 from ..data.dataset import digest
@@ -128,7 +128,7 @@ def pool_of(data: Any, given: Given) -> tuple[Pool, Data | None]:
     """
     if given.kind != "network" and (raw := _untouched(data)) is not None:
         return raw, None
-    found = as_data(data)
+    found = resident(as_data(data))
     train, test = found.train, found.test
     if given.kind == "network":
         inputs, tested = train.inputs, test.inputs

@@ -66,6 +66,11 @@ def _gaussian(data: Data, amount: float, seed: int, label_noise: LabelNoise) -> 
         ids, counts = np.unique(inputs, return_counts=True)
         shares = counts / counts.sum()
         return _on_both(data, "gaussian-pixels", seed, lambda part, rng: random_tokens(part, amount, rng, ids, shares))
+    if stored := data.train.on_disk:
+        mean, deviation = stored.moments()
+        return _on_both(
+            data, "gaussian-pixels", seed, lambda part, rng: gaussian_pixels(part, amount, rng, mean, deviation)
+        )
     # The columns of a table are measurements in units of their own, whereas all pixels share one unit.
     axis = 0 if inputs.ndim == 2 and inputs.dtype == np.float32 else None
     mean, deviation = (np.asarray(of(axis=axis, dtype=np.float64)) for of in (inputs.mean, inputs.std))

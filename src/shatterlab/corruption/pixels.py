@@ -1,14 +1,18 @@
 """Corrupted inputs: each example is touched independently with the probability `amount`.
 
-The positions of an image or a grid are its pixels, those of a table its columns, those of a text its tokens.
+The positions of an image or a grid are its pixels, those of a table its columns, those of a text its tokens. Inputs on
+disk are changed when they are read, see `corruption.stored`.
 """
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..data.dataset import Dataset
+from ..data.stored import Stored
+from .stored import Noise, Permuted, Shuffled, key_of, marked
 
 BLOCK = 2_000
 """So many examples are handled at a time, and the index arrays of 50,000 images never exist at once."""
@@ -31,6 +35,9 @@ def shuffle_pixels(
         permutation: a permutation of range(positions(dataset)), the same for train and test.
     """
     touched = np.flatnonzero(rng.random(len(dataset)) < amount)
+    if stored := dataset.on_disk:
+        shuffled = Shuffled(marked(stored, touched), permutation)
+        return _with_inputs(dataset, stored.changed(shuffled), touched)
     flat = dataset.inputs.reshape(len(dataset), positions(dataset), -1).copy()
     for block in _blocks(touched):
         flat[block] = flat[block][:, permutation]
@@ -40,6 +47,9 @@ def shuffle_pixels(
 def randomize_pixels(dataset: Dataset, amount: float, rng: np.random.Generator) -> Dataset:
     """Applies to every touched example its own random permutation of the positions."""
     touched = np.flatnonzero(rng.random(len(dataset)) < amount)
+    if stored := dataset.on_disk:
+        permuted = Permuted(marked(stored, touched), key_of(rng))
+        return _with_inputs(dataset, stored.changed(permuted), touched)
     flat = dataset.inputs.reshape(len(dataset), positions(dataset), -1).copy()
     places = np.arange(flat.shape[1], dtype=np.int32)
     for block in _blocks(touched):
@@ -65,6 +75,9 @@ def gaussian_pixels(
             for each column of a table. Bytes are rounded and clipped to 0..255, floats are not.
     """
     touched = np.flatnonzero(rng.random(len(dataset)) < amount)
+    if stored := dataset.on_disk:
+        noise = Noise(marked(stored, touched), key_of(rng), float(mean), float(deviation))
+        return _with_inputs(dataset, stored.changed(noise), touched)
     inputs = dataset.inputs.copy()
     for block in _blocks(touched):
         drawn = rng.standard_normal((len(block), *dataset.shape), dtype=np.float32) * deviation + mean
@@ -93,7 +106,8 @@ def _blocks(indices: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     return [indices[start : start + BLOCK] for start in range(0, len(indices), BLOCK)]
 
 
-def _with_inputs(dataset: Dataset, inputs: np.ndarray, touched: NDArray[np.int64]) -> Dataset:
+def _with_inputs(dataset: Dataset, inputs: Any, touched: NDArray[np.int64]) -> Dataset:
     changed = np.isin(np.arange(len(dataset)), touched)
-    inputs = inputs.reshape(dataset.inputs.shape)
+    if not isinstance(inputs, Stored):
+        inputs = inputs.reshape(dataset.inputs.shape)
     return replace(dataset, inputs=inputs, corrupted=dataset.corrupted | changed)

@@ -5,7 +5,7 @@ from .dataset import Data, Dataset, image_shape
 from .finding import data_folders, fetch_dataset, find, load, verify_dataset
 from .own import as_data
 from .registry import DATASETS, Source
-from .splitting import at_most, hold_out, standardized, subset
+from .splitting import at_most, hold_out, resident, standardized, subset
 
 __all__ = [
     "DATASETS",
@@ -21,6 +21,7 @@ __all__ = [
     "hold_out",
     "image_shape",
     "load",
+    "resident",
     "standardized",
     "subset",
     "verify_dataset",

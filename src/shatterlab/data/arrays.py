@@ -10,6 +10,7 @@ from ..errors import ShatterlabError
 from ..seeds import stream
 from .dataset import Data, Dataset, Inputs, digest, pair
 from .labels import map_labels
+from .stored import Stored
 
 TEST_SHARE, MOST_TEST = 5, 10_000
 """Where there is no test set, one example in five is split off, and no more than ten thousand."""
@@ -17,7 +18,7 @@ CHANNELS = (1, 3, 4)
 """An axis of so many entries can be the channels of an image."""
 
 
-def checked(name: str, inputs: np.ndarray, labels: np.ndarray, classes: int) -> Dataset:
+def checked(name: str, inputs: Any, labels: np.ndarray, classes: int) -> Dataset:
     """A `Dataset` whose labels are integers in 0..classes-1.
 
     Args:
@@ -72,12 +73,21 @@ def with_version(data: Data) -> Data:
     """The data with the first 16 hexadecimal digits of the SHA-256 of their content."""
     parts = [part for part in (data.train, data.test, data.validation) if part is not None]
     names = np.frombuffer("\n".join(data.names).encode(), np.uint8)
-    content = [part.arrays()[key] for part in parts for key in ("inputs", "labels", "true_labels", "corrupted")]
+    content = [
+        value
+        for part in parts
+        for value in (
+            np.frombuffer(part.on_disk.fingerprint().encode(), np.uint8) if part.on_disk else part.inputs,
+            part.labels,
+            part.true_labels,
+            part.corrupted,
+        )
+    ]
     classes = np.array([part.classes for part in parts])
     return replace(data, version=digest(*content, classes, names)[:16])
 
 
-def checked_inputs(name: str, inputs: np.ndarray) -> Inputs:
+def checked_inputs(name: str, inputs: Any) -> Inputs:
     """Inputs in one of the types of `Dataset`, images with channels last, without a copy where that is possible.
 
     Args:
@@ -85,6 +95,8 @@ def checked_inputs(name: str, inputs: np.ndarray) -> Inputs:
         inputs: numbers or booleans, one row an example. Integers (n, length) that are not uint8 are token ids, other
             integers are pixels in 0..255. Images may have their channels first.
     """
+    if isinstance(inputs, Stored):
+        return inputs  # type: ignore[return-value]  # see `Dataset`
     if inputs.ndim < 2:
         raise ShatterlabError(f"{name} has shape {inputs.shape}; expected one row an example, as in x[:, None].")
     if inputs.size == 0:
@@ -111,7 +123,7 @@ def checked_inputs(name: str, inputs: np.ndarray) -> Inputs:
     return np.moveaxis(inputs, 1, 3) if inputs.ndim == 4 and _channels_first(*inputs.shape[1:]) else inputs
 
 
-def _one_label_each(name: str, inputs: np.ndarray, labels: Any) -> None:
+def _one_label_each(name: str, inputs: Inputs, labels: Any) -> None:
     if np.shape(labels)[:1] != (len(inputs),):
         raise ShatterlabError(
             f"{name} has {len(inputs)} examples but labels of shape {np.shape(labels)}; they must match one to one."

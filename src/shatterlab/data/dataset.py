@@ -2,11 +2,13 @@
 
 import hashlib
 from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ShatterlabError
+from .stored import Stored
 
 Inputs = NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.int64]
 
@@ -17,7 +19,8 @@ class Dataset:
 
     Args:
         inputs: images (n, height, width, channels), grids (n, height, width), features (n, d) or anything else with
-            one row an example: uint8 in 0..255 or float32. Token ids (n, length) are int64.
+            one row an example: uint8 in 0..255 or float32. Token ids (n, length) are int64. In the place of images that
+            are larger than memory stand `Stored` ones, which can be indexed like an array, see `on_disk`.
         labels: int64 in 0..classes-1, shape (n,): what a model is trained on or scored against.
         classes: number of classes.
         true_labels: int64, shape (n,): the labels before any corruption. Default: `labels`.
@@ -52,6 +55,12 @@ class Dataset:
         return self.inputs.shape[1:]
 
     @property
+    def on_disk(self) -> Stored | None:
+        """The inputs, if they stay on disk and are read a batch at a time; None for arrays."""
+        inputs: Any = self.inputs
+        return inputs if isinstance(inputs, Stored) else None
+
+    @property
     def are_tokens(self) -> bool:
         """Whether the inputs are token ids: names of words, whose size means nothing."""
         return self.inputs.dtype == np.int64
@@ -66,7 +75,7 @@ class Dataset:
         return "whiten" if self.inputs.ndim == 4 or self.inputs.dtype == np.uint8 else "none"
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Everything that has one entry an example, by name."""
+        """Everything in memory that has one entry an example, by name."""
         named = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         return {name: value for name, value in named.items() if isinstance(value, np.ndarray)}
 
@@ -83,15 +92,23 @@ class Dataset:
 
     def flat(self) -> NDArray[np.float32]:
         """Each example as a row of float32, (n, numbers of an example); bytes are brought to [0, 1]."""
-        rows = self.inputs.reshape(len(self), -1).astype(np.float32)
+        rows = np.asarray(self.inputs).reshape(len(self), -1).astype(np.float32)
         return rows / np.float32(255) if self.inputs.dtype == np.uint8 else rows
 
     def take(self, indices: NDArray[np.int64]) -> "Dataset":
         """The examples at `indices`, in their order."""
-        return replace(self, **{name: array[indices] for name, array in self.arrays().items()})  # type: ignore[arg-type]
+        taken: dict[str, Any] = {name: array[indices] for name, array in self.arrays().items()}
+        if self.on_disk:
+            taken["inputs"] = self.on_disk.take(indices)
+        return replace(self, **taken)
 
     def fingerprint(self) -> str:
-        """SHA-256 of inputs and labels, their shapes and types: equal exactly when the data are equal."""
+        """SHA-256 of inputs and labels, their shapes and types: equal exactly when the data are equal.
+
+        Inputs on disk are not read again for it, see `Stored.fingerprint`.
+        """
+        if self.on_disk:
+            return hashlib.sha256(f"{self.on_disk.fingerprint()}{digest(self.labels)}".encode()).hexdigest()
         return digest(self.inputs, self.labels)
 
 

@@ -13,6 +13,7 @@ from .addresses import KINDS, tell
 from .arrays import assembled, checked, with_version
 from .dataset import Data, pair
 from .finding import load
+from .stored import Stored
 
 ACCEPTED = (
     "data can be (x_train, y_train, x_test, y_test), (x, y), (frame, 'label'), (train_frame, test_frame, 'label'), a "
@@ -78,9 +79,11 @@ def _checked_again(data: Data) -> Data:
     return with_version(replace(data, train=both.train, test=both.test))
 
 
-def _array(values: Any) -> np.ndarray:
-    """Numbers of any library as a numpy array, without a copy where that is possible."""
+def _array(values: Any) -> Any:
+    """Numbers of any library as a numpy array, without a copy where that is possible; `Stored` ones as they are."""
     torch = sys.modules.get("torch")
+    if isinstance(values, Stored):
+        return values
     if torch is not None and isinstance(values, torch.Tensor):
         values = values.detach().cpu()
         return (values.float() if values.dtype == torch.bfloat16 else values).numpy()

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ShatterlabError
+from . import photographs, stored
 from .arrays import assembled
 from .dataset import Data
 
@@ -20,13 +21,38 @@ def read(path: Path, name: str, side: str | None) -> Data:
         path: the folder.
         name: a short name for people.
         side: if given, every picture is cut to its central square and resized to that many pixels each way.
+
+    Pictures of more than `stored.LARGEST_RESIDENT` bytes are not held in memory, see `photographs.stored`.
     """
     test = next((path / sub for sub in TESTS if (path / sub).is_dir()), None) if (path / "train").is_dir() else None
     roots = [path / "train", test] if test else [path / "train" if (path / "train").is_dir() else path]
     files = [_files(root) for root in roots]
-    pictures = _read_all([file for part in files for file, _ in part], _whole(side))
+    listing, pixels = [one for part in files for one in part], _whole(side)
     labels = [np.array([label for _, label in part]) for part in files]
+    if len(listing) * 3 * (pixels or _side(listing[0][0])) ** 2 > stored.LARGEST_RESIDENT:
+        if pixels is None:
+            raise ShatterlabError(
+                f"the {len(listing):,} pictures of {path} are too many to be held in memory; add ?side=PIXELS to the "
+                "name of the folder, so that they can be read one batch at a time."
+            )
+        whole = photographs.stored(path, listing, pixels, name)
+        first = np.arange(len(files[0]))
+        return assembled(
+            name, [whole.take(first), whole.take(np.arange(len(first), len(listing)))][: len(files)], labels
+        )
+    pictures = _read_all([file for file, _ in listing], pixels)
     return assembled(name, np.split(pictures, [len(files[0])])[: len(files)], labels)
+
+
+def _side(file: Path) -> float:
+    """The side of a square with as many pixels as a picture; 0 for a file that is none, which is told later."""
+    from PIL import Image
+
+    try:
+        with Image.open(file) as picture:
+            return float(picture.width * picture.height) ** 0.5
+    except Exception:  # a damaged picture raises nearly any type of error
+        return 0.0
 
 
 def _files(root: Path) -> list[tuple[Path, str]]:

@@ -6,7 +6,8 @@ import numpy as np
 
 from ..errors import ShatterlabError
 from ..seeds import stream
-from .dataset import Data
+from .dataset import Data, Dataset
+from .stored import LARGEST_RESIDENT
 
 
 def subset(data: Data, n: int | None, n_test: int | None, seed: int) -> Data:
@@ -25,8 +26,30 @@ def subset(data: Data, n: int | None, n_test: int | None, seed: int) -> Data:
                 f"{name}={size:,} is more than the {len(part):,} examples there are; ask for at most {len(part):,}."
             )
         chosen = stream(seed, "subset", name).permutation(len(part))[:size]
-        parts.append(part.take(chosen))
+        parts.append(in_memory(part.take(chosen)))
     return replace(data, train=parts[0], test=parts[1])
+
+
+def in_memory(dataset: Dataset) -> Dataset:
+    """The data set with inputs that are on disk read into memory, if they are few enough for it."""
+    if dataset.on_disk is None or len(dataset) > most_in_memory(dataset):
+        return dataset
+    return replace(dataset, inputs=np.asarray(dataset.on_disk))
+
+
+def most_in_memory(dataset: Dataset) -> int:
+    """The number of examples like these that are held in memory together."""
+    return max(1, LARGEST_RESIDENT // int(np.prod(dataset.shape)))
+
+
+def resident(data: Data, seed: int = 0) -> Data:
+    """Data for what needs them in memory: those on disk are cut at random to as many as are held there."""
+    if not (data.train.on_disk or data.test.on_disk):
+        return data
+    cut = at_most(data, most_in_memory(data.train), most_in_memory(data.test), seed)
+    read = replace(cut, train=in_memory(cut.train), test=in_memory(cut.test))
+    note = f"{len(cut.train):,} of {len(data.train):,} training examples are looked at, as memory holds no more."
+    return replace(read, notes=(*data.notes, note) if len(cut.train) < len(data.train) else data.notes)
 
 
 def standardized(data: Data) -> Data:
@@ -37,6 +60,8 @@ def standardized(data: Data) -> Data:
     """
     if data.train.are_tokens:
         raise ShatterlabError("token ids cannot be standardized, as their size means nothing; use preprocessing=none.")
+    if data.train.on_disk or data.test.on_disk:
+        raise ShatterlabError("images on disk cannot be standardized column by column; use preprocessing=whiten.")
     mean = data.train.inputs.mean(axis=0, dtype=np.float64)
     deviation = data.train.inputs.std(axis=0, dtype=np.float64)
     deviation = np.where(deviation > 0, deviation, 1)

@@ -1,5 +1,6 @@
 """Estimates of time and memory: trainings are timed for a few steps, computations by earlier ones in the store."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -123,7 +124,8 @@ def _sizes(spec: Spec, data: Data) -> tuple[int, int]:
 def _memory_of_run(job: Training, data: Data, device: torch.device, runs: int) -> tuple[float, float]:
     """The bytes of main memory and of a GPU's memory that a run in a stack adds to the process and the loaded data."""
     spec = job.spec
-    images = sum(_sizes(spec, data)) + spec.n_validation
+    streamed = data.train.on_disk is not None  # a few batches at a time
+    images = (os.cpu_count() or 1) * spec.batch_size if streamed else sum(_sizes(spec, data)) + spec.n_validation
     stored = images * data.train.inputs[0].nbytes
     seen = images * prod(shape_for(spec, data, own=job.model is not None)) * 4
     timed = _timed(job, 1, data, device)
@@ -246,6 +248,8 @@ def _timed(job: Training, runs: int, data: Data, device: torch.device) -> Timed:
         spec.crop,
         spec.preprocessing,
         spec.dropout > 0,
+        spec.label_smoothing > 0,
+        spec.crop_area < 1,
     )
     key = (*kind, on, runs, str(device), torch.get_num_threads())
     if key not in _TIMED:
@@ -261,8 +265,11 @@ def _time(job: Training, runs: int, data: Data, device: torch.device) -> Timed:
     if not own:
         models = [model.to(memory_format=torch.channels_last) for model in models]  # type: ignore[call-overload]
     optimizers = [OPTIMIZERS[spec.optimizer](model.parameters(), spec) for model in models]
-    stack = learner_for(models, optimizers, bf16=spec.precision == "bf16", own=own)
-    examples = np.resize(data.train.inputs, (runs * spec.batch_size, *data.train.shape))
+    stack = learner_for(
+        models, optimizers, bf16=spec.precision == "bf16", label_smoothing=spec.label_smoothing, own=own
+    )
+    wanted = runs * spec.batch_size
+    examples = np.resize(data.train.inputs[:wanted], (wanted, *data.train.shape))
     images = preprocess(examples, spec.crop, spec.preprocessing, device).unflatten(0, (runs, spec.batch_size))
     of_runs = torch.zeros(runs, device=device)
     batch = Batch(images, torch.zeros(images.shape[:2], dtype=torch.int64, device=device), of_runs, of_runs.long())

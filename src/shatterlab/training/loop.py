@@ -17,10 +17,11 @@ from ..seeds import stream
 from ..spec import Spec
 from .allocator import keep_freed_memory
 from .augment import augment, check, draw
+from .feed import Streamed
 from .learner import Batch, Learner
 from .marks import Gathering, Marks
 from .precision import arithmetic, check_precision, steady_shapes
-from .sets import Pool, Prepared
+from .sets import Pool, Prepared, pool_of
 
 EVALUATION_SHARE = 0.1
 """Full evaluations may take this share of a run's arithmetic by default. A perceptron, whose first layer has no input
@@ -111,7 +112,8 @@ class _Sets:
 
     train: Prepared
     held: dict[str, Prepared]
-    stored: Pool | None
+    stored: Pool | Streamed | None
+    """The images as they are stored, where they are augmented."""
 
     def keep(self, members: Sequence[int]) -> None:
         """Forgets all runs but `members`."""
@@ -126,7 +128,7 @@ def _sets(shared: Spec, data: Sequence[Data], device: torch.device) -> _Sets:
     return _Sets(
         train=Prepared([part.train for part in data], shared, device),
         held={name: Prepared(parts, shared, device) for name, parts in held.items() if parts},
-        stored=Pool([part.train.inputs for part in data], device) if shared.augments else None,
+        stored=pool_of([part.train.inputs for part in data], device) if shared.augments else None,
     )
 
 
@@ -213,8 +215,7 @@ def _steps(specs: Sequence[Spec], sets: _Sets, stack: Learner, epoch: int, rates
     labels = sets.train.labels.gather(1, order)
     pool = sets.stored or sets.train.pool
     places = pool.places(order)
-    shape = tuple(pool.images.shape[1:])
-    changes = [draw(spec, n, shape, epoch, device) for spec in specs] if shared.augments else [{}]
+    changes = [draw(spec, n, pool.shape, epoch, device) for spec in specs] if shared.augments else [{}]
     drawn = {name: torch.stack([change[name] for change in changes]) for name in changes[0]}
     keys = torch.zeros_like(rates, dtype=torch.int64)
     if shared.dropout:

@@ -55,11 +55,20 @@ def preprocess(
     result = torch.empty(cropped.shape, dtype=torch.float32, device=device)
     for start in range(0, len(images), BLOCK):
         block = torch.from_numpy(np.array(cropped[start : start + BLOCK])).to(device)  # a copy: data are read-only
-        pixels = to_unit(block) if how in ("whiten", "scale") else block.float()
-        if how == "whiten":
-            pixels = whiten(pixels)
-        result[start : start + BLOCK] = pixels
+        result[start : start + BLOCK] = _scaled(block, how)
     return result
+
+
+def preprocess_batch(
+    images: torch.Tensor, crop: int | None, how: Literal["whiten", "scale", "standardize", "none"]
+) -> torch.Tensor:
+    """Preprocesses a batch of images where it lies; the arguments and the result are those of `preprocess`."""
+    return _scaled(images[(slice(None), *crop_box(tuple(images.shape[1:]), crop))], how).contiguous()
+
+
+def _scaled(images: torch.Tensor, how: str) -> torch.Tensor:
+    pixels = to_unit(images) if how in ("whiten", "scale") else images.float()
+    return whiten(pixels) if how == "whiten" else pixels
 
 
 def to_unit(pixels: torch.Tensor) -> torch.Tensor:

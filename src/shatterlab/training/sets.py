@@ -1,16 +1,19 @@
 """The images and labels of several runs on the device, and the scores of a stack of models on them."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from ..data.dataset import Dataset
+from ..data.stored import Stored
 from ..spec import Spec
+from .feed import Streamed
 from .learner import Learner
 from .marks import Gathering, Marks
-from .preprocess import preprocess
+from .preprocess import preprocess, preprocess_batch
 
 BATCH, LEAST = 500, 50
 """A pass for evaluation takes `BATCH` images at a time of all runs together, but at least `LEAST` of each run."""
@@ -58,6 +61,7 @@ class Pool:
             of_runs.append(rows)
         pooled = [change(array).to(device) for array in distinct]
         self.images = pooled[0] if len(pooled) == 1 else torch.cat(pooled)
+        self.shape = tuple(self.images.shape[1:])
         self.same = len(pooled) == 1 and all(not isinstance(given, Rows) for given in images)
         placed = [torch.from_numpy(rows + first) for rows, first in zip(of_runs, firsts, strict=True)]
         # The rows of each run in the pool, (runs, n); a single line where all runs have all of it.
@@ -94,14 +98,35 @@ def _equal(images: np.ndarray, other: np.ndarray) -> bool:
     return images is other or (np.array_equal(images[:1], other[:1]) and np.array_equal(images, other))
 
 
+def pool_of(
+    images: Sequence[Any],
+    device: torch.device,
+    change: Callable[[np.ndarray], torch.Tensor] = lambda array: torch.from_numpy(array.copy()),
+    change_batch: Callable[[torch.Tensor], torch.Tensor] = lambda batch: batch,
+) -> Pool | Streamed:
+    """Images that are put on the device once, or read from disk when they are needed where they are `Stored`.
+
+    Args:
+        images: the images of each run.
+        device: see `Pool`.
+        change: what is done to arrays before they are put there.
+        change_batch: what is done to a batch that was read.
+    """
+    on_disk = [inputs for inputs in images if isinstance(inputs, Stored)]
+    if on_disk:
+        return Streamed(on_disk, device, change_batch)
+    return Pool(images, device, change)
+
+
 class Prepared:
     """One set of each run (train, validation or test), preprocessed for the networks and put on the device."""
 
     def __init__(self, parts: Sequence[Dataset], spec: Spec, device: torch.device) -> None:
-        self.pool = Pool(
+        self.pool = pool_of(
             [part.inputs for part in parts],
             device,
             lambda images: preprocess(images, spec.crop, spec.preprocessing, device),
+            lambda batch: preprocess_batch(batch, spec.crop, spec.preprocessing),
         )
         self.labels = torch.stack([torch.from_numpy(part.labels.copy()) for part in parts]).to(device)
         self.corrupted = torch.stack([torch.from_numpy(part.corrupted.copy()) for part in parts]).to(device)

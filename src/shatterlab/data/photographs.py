@@ -1,0 +1,186 @@
+"""Folders of more pictures than memory holds: read by place, from the files or from a copy of their pixels on disk."""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache, partial
+from io import BytesIO
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ShatterlabError
+from ..files import write_whole
+from .stored import Source, Stored
+
+ROOM = 1.2
+"""A copy of the pixels is made if the disk has room for so many times its size."""
+
+T = TypeVar("T")
+Listing = Sequence[tuple[Path, str]]
+"""Pictures and their classes."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """Pictures in their files, which are decoded each time they are read.
+
+    Args:
+        folder: the folder that holds all of them.
+        names: their paths below it.
+        side: they are cut to their central square and resized to so many pixels each way, with red, green and blue.
+    """
+
+    folder: Path
+    names: tuple[str, ...]
+    side: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """See `stored.Source`."""
+        return (len(self.names), self.side, self.side, 3)
+
+    def read(self, places: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """See `stored.Source`."""
+        examples = np.empty((len(places), *self.shape[1:]), np.uint8)
+        for example, place in zip(examples, places, strict=True):
+            path = self.folder / self.names[place]
+            try:
+                content = path.read_bytes()
+            except OSError as error:
+                raise ShatterlabError(f"{path} cannot be read any more ({error.strerror}); put it back.") from None
+            example[:] = decoded(path, content, self.side)
+        return examples
+
+
+@dataclass(frozen=True)
+class MemoryMap:
+    """Pixels in one file of numpy's format, of which the system keeps in memory what has been read lately.
+
+    Args:
+        path: the file.
+        shape: (n, height, width, channels).
+    """
+
+    path: Path
+    shape: tuple[int, ...]
+
+    def read(self, places: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """See `stored.Source`."""
+        return np.asarray(_opened(self.path)[places])
+
+
+@cache
+def _opened(path: Path) -> NDArray[np.uint8]:
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def decoded(path: Path, content: bytes, side: int) -> NDArray[np.uint8]:
+    """The central square of a picture, resized, uint8 (side, side, 3).
+
+    A JPEG file that is far larger is decoded at a half, a quarter or an eighth of its size, but never below `side`.
+
+    Raises:
+        ShatterlabError: the content is no picture that can be read.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(BytesIO(content)) as picture:
+            if picture.mode[0] in "IF":
+                raise ShatterlabError(f"{path} has more than 8 bits a pixel; save it with 8.")
+            picture.draft("RGB", (side, side))
+            return np.asarray(ImageOps.fit(picture.convert("RGB"), (side, side)))
+    except ShatterlabError:
+        raise
+    except Exception as error:  # a damaged picture raises nearly any type of error
+        raise ShatterlabError(f"{path} cannot be read as a picture ({error}); replace or delete it.") from None
+
+
+def stored(folder: Path, listing: Listing, side: int, name: str) -> Stored:
+    """Pictures that are read when they are needed.
+
+    The first time all files are read once, for the hash of their content, and their pixels are written into the cache
+    if there is room for them; later processes find both. Without the room the files are decoded each time.
+
+    Args:
+        folder: holds all pictures.
+        listing: the pictures, which lie below it, and their classes.
+        side: see `Files`.
+        name: a short name for people.
+    """
+    files = Files(folder, tuple(str(path.relative_to(folder)) for path, _ in listing), side)
+    kept = _cache() / _key(folder, files)
+    pixels, note = kept.with_suffix(".npy"), kept.with_suffix(".json")
+    if note.exists():
+        version = json.loads(note.read_text(encoding="utf-8"))["version"]
+    else:
+        version = _first_pass(files, pixels, name)
+        write_whole(note, json.dumps({"version": version, "folder": str(folder), "side": side}))
+    source: Source = MemoryMap(pixels, files.shape) if pixels.exists() else files
+    return Stored(source, np.arange(len(listing)), version)
+
+
+def _cache() -> Path:
+    from platformdirs import user_cache_path
+
+    folder = user_cache_path("shatterlab") / "pixels"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _key(folder: Path, files: Files) -> str:
+    """A hash of what tells that no file has changed: names, sizes and times."""
+    content = hashlib.sha256(f"{folder}\n{files.side}\n".encode())
+    for name in files.names:
+        status = (folder / name).stat()
+        content.update(f"{name}\n{status.st_size} {status.st_mtime_ns}\n".encode())
+    return content.hexdigest()[:32]
+
+
+def _first_pass(files: Files, pixels: Path, name: str) -> str:
+    """Reads every file, writes the pixels if there is room, and returns the hash of names and contents."""
+    size = int(np.prod(files.shape))
+    room = shutil.disk_usage(pixels.parent).free > ROOM * size
+    where = f"their pixels go to {pixels.parent}" if room else f"{pixels.parent} has no room for their pixels"
+    print(f"{name}: {len(files.names):,} pictures are read once, {where} ({size / 1e9:,.1f} GB)", file=sys.stderr)
+    content = hashlib.sha256(f"{files.side}\n".encode())
+    part = pixels.with_suffix(f".{os.getpid()}.part")
+    target = np.lib.format.open_memmap(part, "w+", np.uint8, files.shape) if room else None
+    try:
+        for place, (digest, picture) in enumerate(
+            _in_order(partial(_read, files, decode=room), range(len(files.names)))
+        ):
+            content.update(f"{files.names[place]}\n".encode() + digest)
+            if target is not None and picture is not None:
+                target[place] = picture
+        if target is not None:
+            target.flush()
+            del target
+            part.replace(pixels)
+    finally:
+        part.unlink(missing_ok=True)
+    return content.hexdigest()[:16]
+
+
+def _read(files: Files, place: int, *, decode: bool) -> tuple[bytes, NDArray[np.uint8] | None]:
+    path = files.folder / files.names[place]
+    content = path.read_bytes()
+    return hashlib.sha256(content).digest(), decoded(path, content, files.side) if decode else None
+
+
+def _in_order(do: Callable[[int], T], places: Iterable[int]) -> Iterator[T]:
+    """Does something for each place in threads, a bounded number ahead of what has been taken."""
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        places = iter(places)
+        waiting = [threads.submit(do, place) for place, _ in zip(places, range(64), strict=False)]
+        while waiting:
+            yield waiting.pop(0).result()
+            waiting += [threads.submit(do, place) for place, _ in zip(places, range(1), strict=False)]
