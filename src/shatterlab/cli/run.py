@@ -1,5 +1,6 @@
 """`shatterlab run`: do the missing jobs of studies, then say what came out. torch is imported once it is needed."""
 
+import re
 import shlex
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -39,7 +40,8 @@ def command(
     jobs: int | None = None,
     precision: Literal["float32", "tf32", "bf16"] | None = None,
     only: str | None = None,
-    engine: Literal["local", "ray"] = "local",
+    part: str | None = None,
+    engine: Literal["local", "ray", "slurm"] = "local",
     address: str | None = None,
     data_dir: DataDir = None,
 ) -> None:
@@ -56,21 +58,23 @@ def command(
         seeds: Seeds of each run, from 0.
         precision: Precision of every training of the study. Default: float32. The study precision has its own.
         only: Do only what has this word in its title, such as alexnet or "random crop"; the rest can follow later.
-        engine: Where the work is done: local on this machine, ray on a Ray cluster (extra ray).
+        part: 3/16 does every 16th run, beginning with the third, so that 16 commands share the work.
+        engine: Where the work is done: local on this machine, ray on a Ray cluster, slurm on Slurm (extras ray, slurm).
         address: Of the Ray cluster: auto for the one of this machine. Default: $RAY_ADDRESS, else this machine alone.
-        jobs: Runs at a time. Default: one a core on the CPU as memory allows, one on CUDA.
+        jobs: Runs at a time. Default: one a core on the CPU as memory allows, one on CUDA; 256 on Slurm.
     """
     from ..data.addresses import absolute
     from ..jobs import Training
     from ..report import chart_library
     from ..studies import chosen, jobs_so_far
 
-    if address and engine == "local":
+    if address and engine != "ray":
         raise ShatterlabError("--address is that of a Ray cluster; write --engine ray beside it.")
     if jobs is not None and engine == "ray":
         raise ShatterlabError("--jobs is for this machine; leave it out, as a Ray cluster does what it has room for.")
     if seeds < 1 or (jobs is not None and jobs < 1):
         raise ShatterlabError("--seeds and --jobs must be at least 1.")
+    turn, parts = _part(part)
     opened, own, data = Store(store), own_of(model), data and absolute(data)
     first = {name: jobs_so_far(each, scale, data or "cifar10", 1) for name, each in chosen(study).items()}
     trains = {name for name, asked in first.items() if any(isinstance(job, Training) for job in asked)}
@@ -96,10 +100,15 @@ def command(
             ids = _ids(so_far(name, most[name]))
             setting: dict[str, Any] = {"scale": scale, "data": data, "model": model, "precision": precision}
             opened.ask(Asked(study=name, **setting, seeds=most[name], **ids))
-        different = {job.id: job for name in studies for job in so_far(name, seeds)}
-        return [job for job in different.values() if not only or only.lower() in job.title.lower()]
+        # A study that asks in rounds appends to its list, so that a job's turn stays the same whoever has done what.
+        turns: dict[str, tuple[Job, int]] = {}
+        for shift, name in enumerate(studies):
+            of_study = [job for job in so_far(name, seeds) if not only or only.lower() in job.title.lower()]
+            for place, job in enumerate(of_study, shift):
+                turns.setdefault(job.id, (job, place % parts))
+        return [job for job, place in turns.values() if place == turn]
 
-    title = f"{study} at scale {scale} on {data}"
+    title = f"{study} at scale {scale} on {data}" + (f", part {part}" if part else "")
     with _engine(engine, address, device, jobs, data_dir) as (announce, do):
         failures = _do_all(wanted, title, opened, scale, device, data_dir, announce, do)
     states: list[str] = []
@@ -114,6 +123,19 @@ def command(
     chart_library()  # kept for `shatterlab report`, which then answers at once
     if errors := [error for error in failures.values() if error]:
         raise ShatterlabError(errors[0] + (f" ({len(errors) - 1} more failed.)" if len(errors) > 1 else ""))
+
+
+def _part(part: str | None) -> tuple[int, int]:
+    """The turn, counted from 0, and the number of parts that `3/16` names.
+
+    Raises:
+        ShatterlabError: it is no such pair.
+    """
+    match = re.fullmatch(r"(\d+)/(\d+)", part or "1/1")
+    turn, parts = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not 1 <= turn <= parts:
+        raise ShatterlabError(f"--part must be two numbers such as 3/16, the first from 1 to the second, got {part!r}.")
+    return turn - 1, parts
 
 
 def own_of(model: str | None) -> "Own | None":
@@ -264,6 +286,12 @@ def _engine(
     if name == "local":
         yield lambda missing, store: _announce(missing, store, device, workers, data_dir), do
         return
+    if name == "slurm":
+        from ..engines import slurm
+
+        slurm.check()
+        yield lambda missing, store: _announce_on_slurm(missing, store, device, workers, data_dir), slurm.do
+        return
     from ..engines import ray as cluster
 
     with cluster.connected(address) as ray:
@@ -300,6 +328,37 @@ def _announce_on_cluster(
     )
     units += [[job] for job in computations]
     return slots, units, expected
+
+
+def _announce_on_slurm(
+    missing: "Sequence[Job]", store: Store, device: str, workers: int | None, data_dir: Path | None
+) -> "tuple[int, list[list[Job]], dict[str, float]]":
+    """As `_announce`; how much is done at a time is up to Slurm, so that only the work in all can be told.
+
+    Each training is alone, so that all can go at a time; stacks are planned where the user says how many shall.
+    """
+    import torch
+
+    from ..engines.estimate import estimate, seconds_of, stacks
+    from ..engines.slurm import AT_A_TIME
+    from ..jobs import Computation, Training
+    from .terminal import duration, say
+
+    trainings = [job for job in missing if isinstance(job, Training)]
+    computations = [job for job in missing if isinstance(job, Computation)]
+    stacked, expected = [[job] for job in trainings], seconds_of(computations, store)
+    if trainings and (device != "cuda" or torch.cuda.is_available()):  # what they run on there is here, too
+        timed: dict[str, Any] = {"threads": 1, "device": "cuda" if device == "cuda" else "cpu", "data_dir": data_dir}
+        if workers:
+            stacked = stacks(trainings, workers=workers, **timed)
+        expected |= estimate(stacked, **timed).each
+    units: list[list[Job]] = [[*stack] for stack in stacked]
+    units += [[job] for job in computations]
+    known = f"about {duration(sum(expected.values()))} of work as far as is known"
+    told = known if expected else "how long they take is not known yet"
+    tasks = f"{len(units):,} Slurm job{'s' * (len(units) > 1)}"
+    say(f"{_count(missing)} to do as {tasks}: {told}. Ctrl-C cancels what is left; the same command goes on.")
+    return workers or AT_A_TIME, units, expected
 
 
 def _announce(

@@ -1,4 +1,4 @@
-"""Engines do jobs and yield the outcome of each: on this machine (`local`), or on a Ray cluster (`ray`).
+"""Engines do jobs and yield the outcome of each: here (`local`), on a Ray cluster (`ray`), on Slurm (`slurm`).
 
 An engine is a function like `local.do`: it gets jobs, which travel as data and a reference to code, and lets some
 process call `jobs.do` on each unit of them, which is a group of jobs done at once.

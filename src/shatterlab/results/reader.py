@@ -25,9 +25,10 @@ class Reader(Store):
         super().__init__(path)
         self._memory: dict[Path, tuple[tuple[int, int] | None, object]] = {}
 
-    def rows(self, spec: Spec) -> list[Row]:
+    def rows(self, spec: Spec, *, after: int = 0) -> list[Row]:
         """The epochs recorded so far, see `Store.rows`."""
-        return self._once(self.folder(spec) / "rows.jsonl", lambda: super(Reader, self).rows(spec))
+        rows = self._once(self.folder(spec) / "rows.jsonl", lambda: super(Reader, self).rows(spec))
+        return rows[after:] if after else rows
 
     def examples(self, spec: Spec | Result) -> dict[str, Examples]:
         """What became of each example of a finished run, see `Store.examples`."""

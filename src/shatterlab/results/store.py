@@ -144,14 +144,14 @@ class Store:
                 write_whole(path, text)
         return rows
 
-    def rows(self, spec: Spec) -> list[Row]:
-        """The epochs recorded so far; a last line cut short by a crash is left out."""
+    def rows(self, spec: Spec, *, after: int = 0) -> list[Row]:
+        """The epochs recorded so far, or those after an epoch; a last line cut short by a crash is left out."""
         try:
             lines = (self.folder(spec) / "rows.jsonl").read_text(encoding="utf-8", errors="replace").splitlines()
         except FileNotFoundError:
             return []
         rows = []
-        for line in lines:
+        for line in lines[after:]:
             try:
                 rows.append(Row.model_validate_json(line))
             except ValidationError:
