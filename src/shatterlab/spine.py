@@ -19,11 +19,12 @@ from .models.own import OwnModel
 from .notebook import shown
 from .own import on_own
 from .preparation import model_for, pick_device, prepare, version_of
+from .ranks import agreed, rank, spread, started_rank
 from .results import Examples, Provenance, Result, Store, commit, versions
 from .row import Row
 from .spec import Spec
 from .training import OPTIMIZERS, learner_for, train_together
-from .training.checkpoint import packed, restore
+from .training.checkpoint import packed, restore, state_of
 from .training.learner import Learner
 from .training.loop import predict
 from .training.precision import check_precision
@@ -75,7 +76,7 @@ def run(
     """
     spec, network, given = on_own(spec, model, data, data_dir)
     kept = _opened(store)
-    if on_row is None and kept.result(spec):
+    if on_row is None and started_rank() == 0 and kept.result(spec):
         print(f"{spec.title} is already done, run {spec.id}", file=sys.stderr)
     told = on_row or shown(spec)
     (done,) = run_together(
@@ -130,16 +131,19 @@ def run_together(
             )
     errors: dict[str, ShatterlabError] = {}
     target = pick_device(device)
-    runs = [_Run(spec, model, given, data_dir, target) for spec in specs if store.result(spec) is None]
+    missing = agreed([store.result(spec) is None for spec in specs])
+    runs = [_Run(spec, model, given, data_dir, target) for spec, wanted in zip(specs, missing, strict=True) if wanted]
     with ExitStack() as claims:
-        for run in sorted(runs, key=lambda run: run.spec.id):  # in one order, or two processes might both wait
-            claims.enter_context(store.claim(run.spec))
-        runs = [run for run in runs if store.result(run.spec) is None]  # another process may have finished it
+        if rank() == 0:
+            for run in sorted(runs, key=lambda run: run.spec.id):  # in one order, or two processes might both wait
+                claims.enter_context(store.claim(run.spec))
+        done = agreed([store.result(run.spec) is not None for run in runs])
+        runs = [run for run, by_another in zip(runs, done, strict=True) if not by_another]
         for run in runs:
             run.take_up(store)
         for start in sorted({run.start for run in runs}):
             errors |= _train([run for run in runs if run.start == start], start, store, on_row)
-    return [end for spec in specs if (end := errors.get(spec.id) or store.result(spec))]
+    return agreed([end for spec in specs if (end := errors.get(spec.id) or store.result(spec))])
 
 
 class _Run:
@@ -176,11 +180,14 @@ class _Run:
         return {"run": self.spec.id} | {name: part.fingerprint() for name, part in parts.items()}
 
     def take_up(self, store: Store) -> None:
-        """Goes on from the last checkpoint, if there is one."""
-        checkpoint = store.checkpoint(self.spec)
-        if checkpoint.exists():
-            self.start = restore(checkpoint, self.model, self.optimizer, self.identity)
-        self.rows = store.rewind(self.spec, self.start)
+        """Goes on from the last checkpoint, if there is one; rank 0 reads it and hands it to the others."""
+        if rank() == 0:
+            checkpoint = store.checkpoint(self.spec)
+            if checkpoint.exists():
+                self.start = restore(checkpoint, self.model, self.optimizer, self.identity)
+            self.rows = store.rewind(self.spec, self.start)
+        self.start, self.rows = agreed((self.start, self.rows))
+        spread(state_of(self.model, self.optimizer).values())
 
     @property
     def ended(self) -> bool:
@@ -202,7 +209,11 @@ def _train(
     errors: dict[str, ShatterlabError] = {}
     going = [run for run in runs if not run.ended]
 
+    owns = rank() == 0
+
     def finish(ended: Sequence[tuple[_Run, Mapping[str, np.ndarray]]]) -> None:
+        if not owns:
+            return
         store.save({run.spec: run.checkpoint() for run, _ in ended})
         store.finish(
             [_result(run, started=started, resumed_from=start, together=max(len(going), 1)) for run, _ in ended],
@@ -224,14 +235,15 @@ def _train(
             if isinstance(end, ShatterlabError):
                 errors[run.spec.id] = end
                 continue
-            store.append(run.spec, end.row)
+            if owns:
+                store.append(run.spec, end.row)
             run.rows.append(end.row)
             on_row(run.spec, end.row)
             if end.predicted is None:
                 here.append(run)
             else:
                 ended.append((run, end.predicted))
-        due = monotonic() - saved > CHECKPOINT_SECONDS
+        due = owns and monotonic() - saved > CHECKPOINT_SECONDS
         if due or ended:
             stack.write_back()
         if ended:

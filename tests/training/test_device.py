@@ -173,14 +173,14 @@ class Replays:
 
     def capture(self, step: Step, batch: Batch) -> Step:
         self.captures.append(tuple(batch.labels.shape))
-        still = Batch(*(part.clone() for part in batch))
+        still = Batch(*(part.clone() for part in batch.tensors))
         with Log() as log:  # unlike a capture this takes the step, which the first replay then leaves out
             logits = step(still)
         taken = [True]
 
         @torch.no_grad()
         def replay(given: Batch) -> torch.Tensor:
-            for part, new in zip(still, given, strict=True):
+            for part, new in zip(still.tensors, given.tensors, strict=True):
                 part.copy_(new)
             if taken:
                 taken.clear()

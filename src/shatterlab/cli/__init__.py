@@ -3,12 +3,14 @@
 Only `run` and `train` import torch, and only once they start, so that everything else answers at once.
 """
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 
 import tyro
 
 from ..errors import ShatterlabError
+from ..ranks import started_rank
 from ..results.store import DEFAULT_STORE
 from ..spec import ALIASES
 from . import audit, data, explore, figures, listing, report, run, show, train, watch
@@ -52,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         print(f"shatterlab {__version__}")
         return
+    if started_rank() != 0:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # rank 0 speaks for all
     app = tyro.extras.SubcommandApp()
     for name, command in COMMANDS.items():
         app.command(name=name)(command)
@@ -65,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             config=(tyro.conf.FlagCreatePairsOff,),
         )
     except ShatterlabError as error:
-        print(f"shatterlab: {error}", file=sys.stderr)
+        print(f"shatterlab{f' (rank {started_rank()})' * (started_rank() > 0)}: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("\nshatterlab: stopped. Run the same command again to go on where it was left.", file=sys.stderr)

@@ -11,6 +11,7 @@ from rich.progress import Progress as RichProgress
 from rich.table import Column
 
 from ..jobs import Job, Training
+from ..ranks import started_rank
 from ..row import Row
 
 WIDE = 100
@@ -29,7 +30,7 @@ class Progress:
     def __init__(
         self, jobs: Sequence[Job], *, expected: Mapping[str, float] | None = None, quiet: bool = False
     ) -> None:
-        self.console = Console(stderr=True, quiet=quiet, highlight=False)
+        self.console = Console(stderr=True, quiet=quiet or started_rank() != 0, highlight=False)
         self.narrow = self.console.width < WIDE
         self.bars = RichProgress(
             # The title takes what the rest leaves, so that bar, state and times are there at any width.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from ..errors import ShatterlabError
+from ..ranks import processes, started_rank
 from ..results.store import DEFAULT_STORE, Asked, Store
 from .flags import DataDir, Device, StoreDir
 
@@ -99,7 +100,8 @@ def command(
         for name in studies:
             ids = _ids(so_far(name, most[name]))
             setting: dict[str, Any] = {"scale": scale, "data": data, "model": model, "precision": precision}
-            opened.ask(Asked(study=name, **setting, seeds=most[name], **ids))
+            if started_rank() == 0:
+                opened.ask(Asked(study=name, **setting, seeds=most[name], **ids))
         # A study that asks in rounds appends to its list, so that a job's turn stays the same whoever has done what.
         turns: dict[str, tuple[Job, int]] = {}
         for shift, name in enumerate(studies):
@@ -284,8 +286,11 @@ def _engine(
     from ..engines import do
 
     if name == "local":
-        yield lambda missing, store: _announce(missing, store, device, workers, data_dir), do
+        announce = _announce_in_step if processes() > 1 else _announce
+        yield lambda missing, store: announce(missing, store, device, workers, data_dir), do
         return
+    if processes() > 1:
+        raise ShatterlabError("torchrun and --engine both say where the work is done; leave one of them out.")
     if name == "slurm":
         from ..engines import slurm
 
@@ -359,6 +364,16 @@ def _announce_on_slurm(
     tasks = f"{len(units):,} Slurm job{'s' * (len(units) > 1)}"
     say(f"{_count(missing)} to do as {tasks}: {told}. Ctrl-C cancels what is left; the same command goes on.")
     return workers or AT_A_TIME, units, expected
+
+
+def _announce_in_step(
+    missing: "Sequence[Job]", store: Store, device: str, workers: int | None, data_dir: Path | None
+) -> "tuple[int, list[list[Job]], dict[str, float]]":
+    """As `_announce` where several processes share each training, which nobody has timed yet."""
+    from .terminal import say
+
+    say(f"{_count(missing)} to do, each by {processes()} processes. Ctrl-C stops; the same command goes on.")
+    return 1, [[job] for job in missing], {}
 
 
 def _announce(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import ShatterlabError
+from ..ranks import started_rank
 from .dataset import Data
 
 FORMS = ("npz:PATH", "csv:PATH?label=COLUMN", "parquet:PATH?label=COLUMN", "folder:PATH")
@@ -91,8 +92,8 @@ def read_only(data: Data) -> Data:
 
 
 def tell(data: Data) -> None:
-    """Says on stderr what was done to a user's data; a worker leaves that to the process that started it."""
-    if parent_process() is not None:
+    """Says on stderr what was done to a user's data; only one of the processes that work together does."""
+    if parent_process() is not None or started_rank() != 0:
         return
     for note in data.notes:
         print(f"{data.name}: {note}", file=sys.stderr)

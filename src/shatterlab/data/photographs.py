@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..errors import ShatterlabError
 from ..files import write_whole
+from ..ranks import first_of_node_first
 from .stored import Source, Stored
 
 ROOM = 1.2
@@ -119,11 +120,11 @@ def stored(folder: Path, listing: Listing, side: int, name: str) -> Stored:
     files = Files(folder, tuple(str(path.relative_to(folder)) for path, _ in listing), side)
     kept = _cache() / _key(folder, files)
     pixels, note = kept.with_suffix(".npy"), kept.with_suffix(".json")
-    if note.exists():
-        version = json.loads(note.read_text(encoding="utf-8"))["version"]
-    else:
-        version = _first_pass(files, pixels, name)
-        write_whole(note, json.dumps({"version": version, "folder": str(folder), "side": side}))
+    with first_of_node_first():
+        if not note.exists():
+            content = {"version": _first_pass(files, pixels, name), "folder": str(folder), "side": side}
+            write_whole(note, json.dumps(content))
+    version = json.loads(note.read_text(encoding="utf-8"))["version"]
     source: Source = MemoryMap(pixels, files.shape) if pixels.exists() else files
     return Stored(source, np.arange(len(listing)), version)
 

@@ -14,6 +14,7 @@ from ..errors import ShatterlabError
 from ..jobs import Computation, Job, Kept, Tell, Training, travelling
 from ..jobs import do as do_here
 from ..machine import cores
+from ..ranks import agreed, processes, rank
 from ..results import Store
 from ..row import Row
 
@@ -70,6 +71,9 @@ def do(
     """
     where = Where(store.path, device, data_dir)
     todo = unfinished(jobs, units, store)
+    if processes() > 1:
+        yield from _in_step(todo, jobs, where, tell)
+        return
     together = [unit for unit in todo if not _large(unit[0])]
     if workers == 1 or len(together) <= 1:
         yield from _one_by_one(todo, where, tell)
@@ -84,6 +88,22 @@ def unfinished(jobs: Sequence[Job], units: Sequence[Sequence[Job]] | None, store
     missing = {id for id, job in different.items() if job.kept(store) is None}
     alone = [[job] for job in different.values()]
     return [left for unit in units or alone if (left := [job for job in unit if job.id in missing])]
+
+
+def _in_step(todo: Sequence[Sequence[Job]], jobs: Sequence[Job], where: Where, tell: Tell) -> Iterator[Ended]:
+    """Does what is left of jobs with several processes, see `ranks`: each training in all of them, the rest in rank 0.
+
+    Any error ends the process, so that no other one waits for it for ever.
+    """
+    by_id = {job.id: job for job in jobs}
+    for id in agreed([job.id for unit in todo for job in unit]):
+        job = by_id[id]
+        if not isinstance(job, Training) and rank() != 0:
+            kept = None
+        else:
+            kept = do_here([job], Store(where.store), device=where.device, data_dir=where.data_dir, tell=tell)[0]
+        end = agreed(kept)
+        yield Ended(job, None, str(end)) if isinstance(end, ShatterlabError) else Ended(job, end)
 
 
 def _large(job: Job) -> bool:

@@ -17,11 +17,14 @@ class Dropout(nn.Module):
         probability: p, in (0, 1).
     """
 
+    first: int
+    """The place of the first input in its batch."""
     key: torch.Tensor
 
     def __init__(self, probability: float) -> None:
         super().__init__()
         self.probability = probability
+        self.first = 0
         self.register_buffer("key", torch.zeros((), dtype=torch.int64), persistent=False)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -29,6 +32,8 @@ class Dropout(nn.Module):
         if not self.training:
             return inputs
         places = torch.arange(inputs.numel(), dtype=torch.int32, device=inputs.device).view(inputs.shape)
+        if self.first:  # this is a later part of a batch that several processes share
+            places += self.first * inputs.shape[1:].numel()
         keeps = kept(places, self.key, self.probability)
         self.key += 1
         return inputs * (keeps / (1 - self.probability)).to(inputs.dtype)

@@ -42,8 +42,7 @@ class Alone(Learner):
 
     def step(self, batch: Batch) -> torch.Tensor:
         """See `Learner`."""
-        for i, dropout in enumerate(self.dropouts):
-            dropout.key.copy_(layer_key(batch.keys[0], i))
+        self._set_dropout(batch)
         loss, logits = training_loss(self._apply(batch.images), batch.labels[0], self.label_smoothing)
         self.optimizer.zero_grad()
         loss.backward()
@@ -62,6 +61,14 @@ class Alone(Learner):
     def _apply(self, images: torch.Tensor) -> torch.Tensor | WithAuxiliary:
         with rounding(images.device, self.bf16):
             predicted: torch.Tensor | WithAuxiliary = self.model(as_seen(images[0], own=self.own))
+        return self._in_float32(predicted)
+
+    def _set_dropout(self, batch: Batch) -> None:
+        for i, dropout in enumerate(self.dropouts):
+            dropout.key.copy_(layer_key(batch.keys[0], i))
+            dropout.first = batch.first
+
+    def _in_float32(self, predicted: torch.Tensor | WithAuxiliary) -> torch.Tensor | WithAuxiliary:
         if not self.bf16:
             return predicted
         return (

@@ -97,7 +97,8 @@ class CUDAGraphs:
 
     def capture(self, step: Step, batch: Batch) -> Step | None:
         """Returns a step that replays a CUDA graph, or None; see `Graphs`."""
-        still = Batch(*(part.clone() for part in batch))
+        images, labels, rates, keys = batch.tensors
+        still = Batch(images.clone(), labels.clone(), rates.clone(), keys.clone())
         captured = None if self.refused else self._captured(step, still)
         if captured is None:
             warnings.warn(f"this model is trained without CUDA graphs, as {self.refused}", stacklevel=2)
@@ -105,7 +106,7 @@ class CUDAGraphs:
         graph, logits = captured
 
         def replay(given: Batch) -> torch.Tensor:
-            for part, new in zip(still, given, strict=True):
+            for part, new in zip(still.tensors, given.tensors, strict=True):
                 part.copy_(new)
             graph.replay()
             return logits.clone()

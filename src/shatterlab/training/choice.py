@@ -5,6 +5,7 @@ from typing import cast
 
 from torch import nn
 
+from ..ranks import processes
 from .alone import Alone
 from .captured import Captured, CUDAGraphs
 from .learner import Learner
@@ -32,6 +33,12 @@ def learner_for(
     """
     learner: Learner
     plain = cast(Sequence[MomentumSGD], optimizers) if all(type(o) is MomentumSGD for o in optimizers) else None
+    if processes() > 1:
+        from .parallel import Parallel
+
+        if len(models) > 1:
+            raise ValueError("several processes train one model at a time.")
+        return Parallel(models[0], optimizers[0], bf16, label_smoothing, own)
     if plain and not own and not label_smoothing and all(map(is_perceptron, models)):
         learner = Perceptrons(models, plain, bf16)
     elif len(models) == 1:

@@ -18,6 +18,15 @@ class Batch(NamedTuple):
     """The learning rates are float32, (runs,)."""
     keys: torch.Tensor
     """The keys, int64, (runs,), determine what dropout zeroes in this step, see `models.dropout`."""
+    first: int = 0
+    """The place of these examples in the batch, which several processes may share, see `ranks`."""
+    whole: int | None = None
+    """The size of the whole batch; None where this is all of it."""
+
+    @property
+    def tensors(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The four that change from step to step."""
+        return self.images, self.labels, self.rates, self.keys
 
 
 class Learner(ABC):

@@ -12,6 +12,7 @@ import torch
 from ..data.dataset import Data
 from ..errors import ShatterlabError
 from ..models.generators import seeded
+from ..ranks import shares
 from ..row import FIT_LOSS, Row, part_ends
 from ..seeds import stream
 from ..spec import Spec
@@ -21,7 +22,7 @@ from .feed import Streamed
 from .learner import Batch, Learner
 from .marks import Gathering, Marks
 from .precision import arithmetic, check_precision, steady_shapes
-from .sets import Pool, Prepared, pool_of
+from .sets import Pool, Prepared, of_all, pool_of
 
 EVALUATION_SHARE = 0.1
 """Full evaluations may take this share of a run's arithmetic by default. A perceptron, whose first layer has no input
@@ -223,15 +224,17 @@ def _steps(specs: Sequence[Spec], sets: _Sets, stack: Learner, epoch: int, rates
         keys = torch.from_numpy(np.stack(draws, axis=1)).to(device)
     gathering = Gathering()
     spans = [slice(first, min(first + shared.batch_size, n)) for first in range(0, n, shared.batch_size)]
+    parts = shares(spans)
     with steady_shapes():
-        for step, (batch, images) in enumerate(zip(spans, pool.batches(places, spans), strict=True)):
+        for step, (span, batch, images) in enumerate(zip(spans, parts, pool.batches(places, parts), strict=True)):
             if shared.augments:
                 of_batch = {name: values[:, batch].flatten() for name, values in drawn.items()}
-                images = augment(images.flatten(0, 1), of_batch, shared).unflatten(0, (len(specs), -1))
+                images = augment(images.flatten(0, 1), of_batch, shared).unflatten(0, images.shape[:2])
             inputs = images.to(stack.dtype) if images.is_floating_point() else images  # token ids stay integers
-            logits = stack.step(Batch(inputs, labels[:, batch], rates[step], keys[step]))
+            first, whole = batch.start - span.start, span.stop - span.start
+            logits = stack.step(Batch(inputs, labels[:, batch], rates[step], keys[step], first, whole))
             gathering.add(logits, labels[:, batch])
-    return gathering.marks()
+    return of_all(gathering.marks(), parts, n)
 
 
 def _diverged(spec: Spec, epoch: int) -> ShatterlabError:

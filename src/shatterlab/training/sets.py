@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..data.dataset import Dataset
 from ..data.stored import Stored
+from ..ranks import processes, shares
 from ..spec import Spec
 from .feed import Streamed
 from .learner import Learner
@@ -33,6 +34,15 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+
+def of_all(marks: Marks, spans: Sequence[slice], n: int) -> Marks:
+    """The marks of all `n` examples, from those of the spans that this process has, see `ranks`."""
+    if processes() == 1:
+        return marks
+    from .parallel import whole_marks
+
+    return whole_marks(marks, [*spans], n)
 
 
 class Pool:
@@ -161,8 +171,8 @@ class Prepared:
         """How some runs do on the set; how many images are taken at a time changes losses by rounding only."""
         gathering, n = Gathering(), self.labels.shape[1]
         size = max(BATCH // len(chosen), LEAST)
-        spans = [slice(first, min(first + size, n)) for first in range(0, n, size)]
+        spans = shares([slice(first, min(first + size, n)) for first in range(0, n, size)])
         for span, inputs in zip(spans, self.pool.blocks(spans, chosen), strict=True):
             logits = stack.outputs(inputs.to(stack.dtype) if inputs.is_floating_point() else inputs, chosen)
             gathering.add(logits, self.labels[chosen, span])
-        return gathering.marks()
+        return of_all(gathering.marks(), spans, n)

@@ -1,0 +1,74 @@
+"""Training with several processes: the numbers of one process, scores without repeats, and nothing lost in a kill."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shatterlab import Store, make_spec, run
+from shatterlab.cli import main
+from shatterlab.ranks import agreed, processes, rank, shares
+
+SCRIPT = Path(__file__).parent / "in_ranks.py"
+DIALS = {"model": "inception", "n": 101, "n_test": 33, "epochs": 4, "batch_size": 32, "learning_rate": 0.001,
+         "evaluate_every": 1, "flip": 0.5, "dropout": 0.2}  # fmt: skip
+
+
+def torchrun(*arguments: str, ranks: int = 2) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
+    return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False, timeout=300)
+
+
+def test_without_torchrun_there_is_one_process_that_has_everything() -> None:
+    assert (processes(), rank(), agreed("mine")) == (1, 0, "mine")
+    assert shares([slice(3, 9)]) == [slice(3, 9)]
+
+
+def test_several_processes_do_as_one_does_with_the_whole() -> None:
+    """Gradients, batch normalization, dropout, unreached weights and parts without an example: see `in_ranks`."""
+    done = torchrun(str(SCRIPT), "numbers")
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_a_run_of_two_processes_is_killed_and_taken_up_by_one_with_the_numbers_of_one(tmp_path: Path) -> None:
+    spec = make_spec(data="digits", **DIALS)
+    alone = run(spec, tmp_path / "alone", on_row=lambda row: None)
+    killed = torchrun(str(SCRIPT), "train", str(tmp_path / "shared"), json.dumps(DIALS | {"kill": 3}))
+    assert killed.returncode != 0
+    shared = Store(tmp_path / "shared")
+    assert shared.result(spec) is None
+    assert len(shared.rows(spec)) >= 2
+    assert shared.checkpoint(spec).exists()
+    taken_up = run(spec, shared, on_row=lambda row: None)
+    assert taken_up.provenance.resumed_from >= 2
+    rows, expected = shared.rows(spec), Store(tmp_path / "alone").rows(spec)
+    assert [row.epoch for row in rows] == [1, 2, 3, 4]
+    for ours, theirs in zip(rows, expected, strict=True):
+        assert ours.online_loss == pytest.approx(theirs.online_loss, rel=2e-3)
+        assert ours.test_loss == pytest.approx(theirs.test_loss, rel=2e-2)
+    assert taken_up.parameters == alone.parameters
+
+
+def test_the_command_line_runs_a_study_in_step_and_speaks_once(tmp_path: Path) -> None:
+    done = torchrun(
+        "-m", "--", "shatterlab", "run", "table1", "--data", "digits", "--only", "mlp-1x512 true-labels seed",
+        "--store", str(tmp_path / "store"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("each by 2 processes") == 1
+    assert done.stdout.count("table1  ") == 1
+    store = Store(tmp_path / "store")
+    assert store.results()
+
+
+def test_only_rank_0_speaks_and_another_names_itself_in_an_error(monkeypatch, capsys) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    monkeypatch.setenv("RANK", "1")
+    with pytest.raises(SystemExit) as end:
+        main(["show", "nothing", "--store", "absent"])
+    captured = capsys.readouterr()
+    assert end.value.code == 2
+    assert captured.out == ""
+    assert captured.err.startswith("shatterlab (rank 1): ")
