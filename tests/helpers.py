@@ -86,10 +86,14 @@ def train_all(specs: list[Spec], path: Path, **options) -> list[str]:
     return [ended.error for ended in do(jobs, Store(path), device="cpu", **options) if ended.error]
 
 
+HOUSE = {name: study for name, study in STUDIES.items() if study.data is None}
+"""The studies that run on whatever data are named, which `shatterlab run all` does."""
+
+
 def every_study_small(path: Path) -> Store:
     """Every study at a size that takes seconds, on the digits, two seeds, two processes."""
     store = Store(path)
-    for name, study in STUDIES.items():
+    for name, study in HOUSE.items():
         dials = {"model": "mlp-1x16"} if name in ("learning-curves", "label-noise") else {}
         jobs = [small(job, **dials) for job in jobs_so_far(study, "demo", "digits", 2)]
         for ended in do(jobs, store, device="cpu", workers=2 if name == "label-noise" else 1):

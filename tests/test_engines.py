@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers import computations, count, noise_data, square, train_all
+from helpers import HOUSE, computations, count, noise_data, square, train_all
 
 from shatterlab import ShatterlabError, Store, make_spec
 from shatterlab.engines import do, typical
@@ -154,7 +154,7 @@ def test_a_fresh_store_goes_by_what_computations_took_elsewhere_and_how_fast_thi
     assert seconds_of([job], Store(tmp_path)) == {job.id: pytest.approx(3 * elsewhere)}
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", HOUSE)
 def test_what_every_computation_of_a_demo_takes_is_known(name: str) -> None:
     jobs = computations(STUDIES[name], "demo", "cifar10", 1)
     assert [job.title for job in jobs if typical.typical_seconds(job) is None] == []

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from helpers import computations, small, train_all, trainings
+from helpers import HOUSE, computations, small, train_all, trainings
 
 from shatterlab import Store, make_spec
 from shatterlab.cli import main
@@ -58,7 +58,7 @@ def test_a_bisection_asks_in_rounds_and_goes_on_where_it_was_left(capsys, tmp_pa
     assert f"bisection (demo, cifar10)\n  The threshold is {THRESHOLD}." in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", [name for name, study in STUDIES.items() if trainings(study, "cpu", "cifar10", 1)])
+@pytest.mark.parametrize("name", [name for name, study in HOUSE.items() if trainings(study, "cpu", "cifar10", 1)])
 @pytest.mark.parametrize("scale", ["demo", "cpu", "paper"])
 def test_a_users_network_meets_every_setting_of_a_study_once(name: str, scale) -> None:
     jobs = jobs_so_far(STUDIES[name], scale, "cifar10", 2)
@@ -106,7 +106,7 @@ def named(text: str) -> str:
     return text.replace("MLP ", "mlp-")
 
 
-TRAINING_STUDIES = [name for name, study in STUDIES.items() if trainings(study, "demo", "digits", 1)]
+TRAINING_STUDIES = [name for name, study in HOUSE.items() if trainings(study, "demo", "digits", 1)]
 
 
 @pytest.mark.parametrize("name", TRAINING_STUDIES)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import found, train_all
+from helpers import HOUSE, found, train_all
 
 from shatterlab import ShatterlabError, Store, make_spec, run
 from shatterlab.assumptions import ASSUMPTIONS
@@ -36,10 +36,10 @@ def test_the_page_is_whole_and_asks_the_network_for_nothing(small_store: Store, 
     page = write(small_store, results, tmp_path / "deep" / "page.html").read_text()
     outside_scripts = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
     assert not re.search(r"""(src|href)\s*=\s*["'](?!#|data:)|url\(|@import""", outside_scripts)
-    for name in STUDIES:
+    for name in HOUSE:
         assert f"shatterlab run {name} --scale demo --data digits --seeds 2" in page
     charts = charts_of(page)
-    assert len(charts) == sum(len(study.draw(found(small_store, name))) for name, study in STUDIES.items())
+    assert len(charts) == sum(len(study.draw(found(small_store, name))) for name, study in HOUSE.items())
     assert all(f'id="{id}"' in page for id in charts)
     assert "fails to converge" in page
     assert "DenseNet-BC-190 (k = 40)" in page

@@ -7,7 +7,7 @@ from typing import get_args
 
 import polars as pl
 import pytest
-from helpers import computations, found, trainings
+from helpers import HOUSE, computations, found, trainings
 
 from shatterlab import ShatterlabError, Store, make_spec
 from shatterlab.paper import TARGETS, targets_for
@@ -19,7 +19,7 @@ from shatterlab.studies.sentences import mean_of, percent
 from shatterlab.studies.study import overfit
 
 SCALES = get_args(Scale)
-every_study = pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
+every_study = pytest.mark.parametrize("study", HOUSE.values(), ids=HOUSE)
 
 
 @every_study
@@ -34,7 +34,7 @@ def test_every_scale_is_a_list_of_different_runs(study: Study, scale, data: str)
 
 
 def test_paper_scale_is_the_papers_size() -> None:
-    for study in STUDIES.values():
+    for study in HOUSE.values():
         assert all(spec.n is None and spec.n_test is None for spec in trainings(study, "paper", "cifar10", 1))
 
 
@@ -170,7 +170,7 @@ def test_a_misspelt_study_suggests_the_nearest() -> None:
         chosen("label-nose")
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", HOUSE)
 def test_every_study_draws_and_judges_its_runs(small_store: Store, name: str) -> None:
     result = found(small_store, name)
     verdicts = STUDIES[name].verdict(result)
@@ -185,7 +185,7 @@ def test_every_study_draws_and_judges_its_runs(small_store: Store, name: str) ->
         assert len({tuple(line) for line in STUDIES[name].table(result)}) == 1
 
 
-@pytest.mark.parametrize("name", [name for name, study in STUDIES.items() if computations(study, "demo", "digits", 1)])
+@pytest.mark.parametrize("name", [name for name, study in HOUSE.items() if computations(study, "demo", "digits", 1)])
 def test_a_study_with_any_one_measurement_is_judged_too(small_store: Store, name: str) -> None:
     asked = next(asked for asked in small_store.asked() if asked.study == name)
     for id in asked.measurement_ids:
@@ -198,12 +198,12 @@ def test_a_study_with_any_one_measurement_is_judged_too(small_store: Store, name
 
 def test_computations_of_all_scales_have_different_ids_and_json_settings() -> None:
     for scale in SCALES:
-        jobs = [job for study in STUDIES.values() for job in computations(study, scale, "cifar10", 2)]
+        jobs = [job for study in HOUSE.values() for job in computations(study, scale, "cifar10", 2)]
         assert len({job.id for job in jobs}) == len(jobs)
         assert all(json.loads(json.dumps(job.settings)) == job.settings for job in jobs)
 
 
-@pytest.mark.parametrize("name", [name for name, study in STUDIES.items() if trainings(study, "demo", "digits", 1)])
+@pytest.mark.parametrize("name", [name for name, study in HOUSE.items() if trainings(study, "demo", "digits", 1)])
 def test_a_study_with_any_one_run_is_judged_too(small_store: Store, name: str) -> None:
     whole = found(small_store, name)
     for run in whole.runs["run_id"]:

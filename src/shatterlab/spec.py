@@ -293,8 +293,8 @@ class Spec(BaseModel):
     @property
     def regularizers(self) -> str:
         """The explicit regularizers that are on, in words, or `none`."""
-        named = ["random crop"] if self.random_crop else []
-        named += [f"of area {self.crop_area:g} to 1"] if self.crop_area < 1 else []
+        area = f" of area {self.crop_area:g} to 1" if self.crop_area < 1 else ""
+        named = [f"random crop{area}"] if self.random_crop else []
         named += [f"{name} {getattr(self, name):g}" for name in AUGMENTATIONS if getattr(self, name) > 0]
         named += [
             f"{name.replace('_', ' ')} {getattr(self, name):g}"

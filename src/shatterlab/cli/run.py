@@ -42,6 +42,7 @@ def command(
     precision: Literal["float32", "tf32", "bf16"] | None = None,
     only: str | None = None,
     part: str | None = None,
+    dry_run: bool = False,
     engine: Literal["local", "ray", "slurm"] = "local",
     address: str | None = None,
     data_dir: DataDir = None,
@@ -53,13 +54,15 @@ def command(
     Args:
         study: A study, see `shatterlab list studies`, or all.
         scale: demo takes minutes, cpu hours on a workstation, paper is the paper's own size.
-        data: Data set. Default: cifar10; at scale demo the bundled digits where cifar10 cannot be had.
+        data: Data set. Default: cifar10; at scale demo the bundled digits where cifar10 cannot be had; for imagenet
+            two bundled photographs.
         model: A network in place of the study's own: a name, file.py:name or package.module:name.
         device: auto is CUDA where there is one.
         seeds: Seeds of each run, from 0.
         precision: Precision of every training of the study. Default: float32. The study precision has its own.
         only: Do only what has this word in its title, such as alexnet or "random crop"; the rest can follow later.
         part: 3/16 does every 16th run, beginning with the third, so that 16 commands share the work.
+        dry_run: Build every network, take one step on a few examples, and keep nothing. Pictures may be absent then.
         engine: Where the work is done: local on this machine, ray on a Ray cluster, slurm on Slurm (extras ray, slurm).
         address: Of the Ray cluster: auto for the one of this machine. Default: $RAY_ADDRESS, else this machine alone.
         jobs: Runs at a time. Default: one a core on the CPU as memory allows, one on CUDA; 256 on Slurm.
@@ -68,6 +71,7 @@ def command(
     from ..jobs import Training
     from ..report import chart_library
     from ..studies import chosen, jobs_so_far
+    from ..studies.adapt import for_own
 
     if address and engine != "ray":
         raise ShatterlabError("--address is that of a Ray cluster; write --engine ray beside it.")
@@ -76,13 +80,22 @@ def command(
     if seeds < 1 or (jobs is not None and jobs < 1):
         raise ShatterlabError("--seeds and --jobs must be at least 1.")
     turn, parts = _part(part)
-    opened, own, data = Store(store), own_of(model), data and absolute(data)
+
+    def fits(job: "Job") -> bool:
+        return not only or only.lower() in job.title.lower()
+
+    data = absolute(data) if data else next((each.data for each in chosen(study).values() if each.data), None)
+    opened, own = Store(store), own_of(model)
     first = {name: jobs_so_far(each, scale, data or "cifar10", 1) for name, each in chosen(study).items()}
     trains = {name for name, asked in first.items() if any(isinstance(job, Training) for job in asked)}
     if model and not trains:
         raise ShatterlabError(f"{study} trains no network, so --model has no place in it; leave it out.")
     studies = {name: each for name, each in chosen(study).items() if name in trains or not model}
     needed = any(job.needs for name in studies for job in first[name])
+    if dry_run:
+        asked = [job for each in studies.values() for job in jobs_so_far(each, scale, data or "cifar10", seeds)]
+        _rehearse([job for job in (for_own(asked, own) if own else asked) if fits(job)], device, data_dir, data)
+        return
     data = data or (available_data(scale, data_dir) if needed else "cifar10")
     adapted = _adapted(own, data, bool(trains), data_dir, precision)
     # Fewer seeds than last time are a part of the same study, whose other runs still belong to it.
@@ -105,7 +118,7 @@ def command(
         # A study that asks in rounds appends to its list, so that a job's turn stays the same whoever has done what.
         turns: dict[str, tuple[Job, int]] = {}
         for shift, name in enumerate(studies):
-            of_study = [job for job in so_far(name, seeds) if not only or only.lower() in job.title.lower()]
+            of_study = [job for job in so_far(name, seeds) if fits(job)]
             for place, job in enumerate(of_study, shift):
                 turns.setdefault(job.id, (job, place % parts))
         return [job for job, place in turns.values() if place == turn]
@@ -125,6 +138,24 @@ def command(
     chart_library()  # kept for `shatterlab report`, which then answers at once
     if errors := [error for error in failures.values() if error]:
         raise ShatterlabError(errors[0] + (f" ({len(errors) - 1} more failed.)" if len(errors) > 1 else ""))
+
+
+def _rehearse(jobs: "Sequence[Job]", device: str, data_dir: Path | None, data: str | None) -> None:
+    """Builds each network and takes a step with it, and says what came of it."""
+    from ..engines.rehearsal import rehearse
+    from ..jobs import Training
+    from .terminal import duration, say
+
+    trainings = [job for job in jobs if isinstance(job, Training)]
+    side = re.search(r"\?side=(\d+)$", data or "")
+    found = rehearse(trainings, device, data_dir, int(side[1]) if side else None)
+    for job, one in zip(trainings, found, strict=True):
+        stand_in = ", on noise, as the data are not here" * one.noise
+        say(
+            f"{job.title}: {one.parameters:,} parameters, up to {job.spec.epochs} epochs in batches of "
+            f"{job.spec.batch_size}; a step from loss {one.loss:.2f} in {duration(one.seconds)}{stand_in}"
+        )
+    say(f"{_count(trainings)} can be trained; nothing was kept.")
 
 
 def _part(part: str | None) -> tuple[int, int]:

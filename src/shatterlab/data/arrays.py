@@ -38,7 +38,9 @@ def checked(name: str, inputs: Any, labels: np.ndarray, classes: int) -> Dataset
     return Dataset(inputs, labels.astype(np.int64), classes)
 
 
-def assembled(name: str, x: Sequence[Any], y: Sequence[Any], notes: tuple[str, ...] = ()) -> Data:
+def assembled(
+    name: str, x: Sequence[Any], y: Sequence[Any], notes: tuple[str, ...] = (), *, are_classes: bool = False
+) -> Data:
     """A user's arrays as data: labels of any kind are mapped, and a missing test set is split off.
 
     Args:
@@ -46,12 +48,13 @@ def assembled(name: str, x: Sequence[Any], y: Sequence[Any], notes: tuple[str, .
         x: the inputs of the training set, and those of the test set if there is one, see `checked_inputs`.
         y: the labels of each, see `labels.map_labels`.
         notes: sentences on what was done to the arrays before.
+        are_classes: see `labels.map_labels`.
     """
     inputs = []
     for what, given, labels in zip(("x_train", "x_test"), x, y, strict=False):
         inputs.append(checked_inputs(f"{name}: {what}", given))
         _one_label_each(f"{name}: {what}", inputs[-1], labels)
-    mapped = map_labels(name, *y)
+    mapped = map_labels(name, *y, are_classes=are_classes)
     train, *test = (Dataset(part, labels, mapped.classes) for part, labels in zip(inputs, mapped.labels, strict=True))
     notes += mapped.notes
     if train.are_tokens:

@@ -17,12 +17,13 @@ class Mapped(NamedTuple):
     notes: tuple[str, ...]
 
 
-def map_labels(name: str, *sets: Any) -> Mapped:
+def map_labels(name: str, *sets: Any, are_classes: bool = False) -> Mapped:
     """Maps the labels of a training set, and those of a test set, together, in the order of their values.
 
     Args:
         name: the name of the data, for messages.
         sets: (n,) or (n, 1) integers, booleans, texts or whole floats, or one-hot rows (n, classes).
+        are_classes: whether they are classes for sure, however many there are, as the names of folders are.
 
     Raises:
         ShatterlabError: labels are missing, are fractions, all the same, or nearly as many as there are examples.
@@ -39,7 +40,7 @@ def map_labels(name: str, *sets: Any) -> Mapped:
             f"{name} has the label {ordered[0]!r} at every example; a classifier has nothing to tell apart, give it at "
             "least two classes."
         )
-    if len(ordered) > max(2, len(given[0]) // 2):
+    if not are_classes and len(ordered) > max(2, len(given[0]) // 2):
         raise ShatterlabError(
             f"{name} has {len(ordered):,} classes in {len(given[0]):,} training examples, as if each had its own; "
             "are these numbers to be predicted, or names of the examples?"

@@ -36,12 +36,11 @@ def read(path: Path, name: str, side: str | None) -> Data:
                 "name of the folder, so that they can be read one batch at a time."
             )
         whole = photographs.stored(path, listing, pixels, name)
-        first = np.arange(len(files[0]))
-        return assembled(
-            name, [whole.take(first), whole.take(np.arange(len(first), len(listing)))][: len(files)], labels
-        )
-    pictures = _read_all([file for file, _ in listing], pixels)
-    return assembled(name, np.split(pictures, [len(files[0])])[: len(files)], labels)
+        places = np.split(np.arange(len(listing)), [len(files[0])])
+        inputs = [whole.take(part) for part in places[: len(files)]]
+    else:
+        inputs = np.split(_read_all([file for file, _ in listing], pixels), [len(files[0])])[: len(files)]
+    return assembled(name, inputs, labels, are_classes=True)
 
 
 def _side(file: Path) -> float:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import unknown
-from . import cifar10, digits, mnist
+from . import cifar10, digits, mnist, two_photographs
 from .addresses import FORMS
 from .dataset import Data
 from .download import Download
@@ -48,6 +48,12 @@ DATASETS = {
         "1,437 + 360 handwritten digits, 8 x 8, 10 classes; bundled with scikit-learn",
         lambda folder: Path("(bundled)"),
         lambda place: digits.load(),
+    ),
+    "photographs": Source(
+        "64 + 16 tiles, 75 x 75, of two photographs; bundled with scikit-learn",
+        lambda folder: Path("(bundled)"),
+        lambda place: two_photographs.load(),
+        names=two_photographs.NAMES,
     ),
 }
 

@@ -10,6 +10,7 @@ from . import (
     double_descent,
     expressivity,
     gradient_descent,
+    imagenet,
     implicit,
     kernels,
     label_noise,
@@ -75,6 +76,7 @@ STUDIES: dict[str, Study] = {
     "expressivity": expressivity.STUDY,
     "lemma": lemma.STUDY,
     "table1": table1.STUDY,
+    "imagenet": imagenet.STUDY,
     "random-labels-regularized": random_labels_regularized.STUDY,
     "regularizers": regularizers.STUDY,
     "implicit": implicit.STUDY,
@@ -94,13 +96,13 @@ STUDIES: dict[str, Study] = {
 
 
 def chosen(name: str) -> dict[str, Study]:
-    """The study called `name`, or all of them for `all`.
+    """The study called `name`, or for `all` those that have no data of their own.
 
     Raises:
         ShatterlabError: there is no such study; the message names the nearest one.
     """
     if name == "all":
-        return STUDIES
+        return {name: study for name, study in STUDIES.items() if study.data is None}
     if name not in STUDIES:
         raise unknown("study", name, [*STUDIES, "all"])
     return {name: STUDIES[name]}

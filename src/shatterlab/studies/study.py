@@ -121,6 +121,8 @@ class Study:
         claims: the claims that the finished runs confirm or contradict.
         assumptions: keys of `ASSUMPTIONS` on which its runs rest.
         chapter: the chapter of the report, a key of `CHAPTERS`.
+        data: the data set on which it runs where none is named, in place of the paper's CIFAR-10; such a study is no
+            part of `shatterlab run all`, whose studies share their data.
     """
 
     question: str
@@ -132,6 +134,7 @@ class Study:
     claims: tuple[Claim, ...] = ()
     assumptions: tuple[str, ...] = ()
     chapter: str = "Further studies"
+    data: str | None = None
 
     def _repr_html_(self) -> str:
         from ..faces import study_face
