@@ -12,7 +12,7 @@ from shatterlab.training.marks import Gathering, marks_of
 def test_marks_do_not_depend_on_how_many_logits_are_reduced_at_a_time(most: int, monkeypatch) -> None:
     monkeypatch.setattr(marks, "MOST_LOGITS", most)
     logits, labels = torch.randn(2, 23, 30), torch.randint(30, (2, 23))
-    gathering = Gathering()
+    gathering = Gathering(23)
     for first in range(0, 23, 5):
         gathering.add(logits[:, first : first + 5], labels[:, first : first + 5])
     for found, wanted in zip(gathering.marks(), marks_of(logits, labels), strict=True):
@@ -21,10 +21,11 @@ def test_marks_do_not_depend_on_how_many_logits_are_reduced_at_a_time(most: int,
 
 def test_no_more_logits_wait_than_are_reduced_at_a_time(monkeypatch) -> None:
     monkeypatch.setattr(marks, "MOST_LOGITS", 200)
-    gathering = Gathering()
+    gathering = Gathering(250)
     for _ in range(50):
         gathering.add(torch.randn(1, 5, 30), torch.zeros(1, 5, dtype=torch.int64))
-        assert gathering.numbers < 200
+        assert gathering.logits.numel() <= 200
+    assert gathering.marks().losses.shape == (1, 250)
 
 
 def test_losses_accuracies_and_the_five_likeliest_are_counted_as_by_hand() -> None:

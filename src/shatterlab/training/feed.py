@@ -1,14 +1,24 @@
 """The feed of data that stay on disk: batches are read in threads, ahead of the steps that take them."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 
 import numpy as np
 import torch
 
 from ..data.stored import Stored
+from ..machine import cores
+
+
+@cache
+def _readers() -> ThreadPoolExecutor:
+    """The threads that read, the same ones for all data: each new thread would get a heap of its own from the system,
+    which keeps what is freed there.
+    """
+    return ThreadPoolExecutor(cores(), thread_name_prefix="reader")
+
 
 AHEAD = 2
 """So many batches more than there are reading threads are read before they are needed."""
@@ -49,20 +59,18 @@ class Streamed:
         yield from self._ahead([(members, np.arange(span.start, span.stop)[None]) for span in spans])
 
     def _ahead(self, wanted: Sequence[tuple[Sequence[int], np.ndarray]]) -> Iterator[torch.Tensor]:
-        readers = os.cpu_count() or 1
-        with ThreadPoolExecutor(readers) as threads:
-            reading: deque[Future[np.ndarray]] = deque()
-            left = iter(wanted)
-            try:
-                for members, rows in left:
-                    reading.append(threads.submit(self._read, members, rows))
-                    if len(reading) == readers + AHEAD:
-                        yield self._put(reading.popleft().result())
-                while reading:
+        ahead = cores() + AHEAD
+        reading: deque[Future[np.ndarray]] = deque()
+        try:
+            for members, rows in wanted:
+                reading.append(_readers().submit(self._read, members, rows))
+                if len(reading) == ahead:
                     yield self._put(reading.popleft().result())
-            finally:  # an epoch may end in an error
-                for future in reading:
-                    future.cancel()
+            while reading:
+                yield self._put(reading.popleft().result())
+        finally:  # an epoch may end in an error
+            for future in reading:
+                future.cancel()
 
     def _read(self, members: Sequence[int], rows: np.ndarray) -> np.ndarray:
         of_members = np.broadcast_to(rows, (len(members), rows.shape[1]))

@@ -222,9 +222,9 @@ def _steps(specs: Sequence[Spec], sets: _Sets, stack: Learner, epoch: int, rates
     if shared.dropout:
         draws = [stream(spec.seed_of_training, "dropout", epoch).integers(2**63, size=len(rates)) for spec in specs]
         keys = torch.from_numpy(np.stack(draws, axis=1)).to(device)
-    gathering = Gathering()
     spans = [slice(first, min(first + shared.batch_size, n)) for first in range(0, n, shared.batch_size)]
     parts = shares(spans)
+    gathering = Gathering(sum(part.stop - part.start for part in parts))
     with steady_shapes():
         for step, (span, batch, images) in enumerate(zip(spans, parts, pool.batches(places, parts), strict=True)):
             if shared.augments:

@@ -50,29 +50,43 @@ def marks_of(logits: torch.Tensor, labels: torch.Tensor) -> Marks:
 
 
 class Gathering:
-    """Gathers the logits of one batch after the other and reduces them to marks, `MOST_LOGITS` at a time."""
+    """Gathers the logits of one batch after the other and reduces them to marks, about `MOST_LOGITS` at a time.
 
-    def __init__(self) -> None:
-        self.waiting: list[tuple[torch.Tensor, torch.Tensor]] = []
+    They are copied into one block of memory: small tensors that outlive a step would lie scattered between the large
+    ones of that step, whose memory could then not be used for the larger ones of the next.
+
+    Args:
+        n: the number of examples of each run that will come.
+    """
+
+    def __init__(self, n: int) -> None:
+        self.left = n
+        self.logits = self.labels = torch.empty(0)
+        self.room = self.filled = 0
         self.done: list[Marks] = []
-        self.numbers = 0
 
     def add(self, logits: torch.Tensor, labels: torch.Tensor) -> None:
         """Takes the logits (runs, batch, classes) of the next examples and their labels (runs, batch)."""
-        self.waiting.append((logits, labels))
-        self.numbers += logits.numel()
-        if self.numbers >= MOST_LOGITS:
+        runs, batch, classes = logits.shape
+        if not self.room or self.filled + batch > self.room:
             self._reduce()
+            self.room = max(batch, 1, min(self.left, MOST_LOGITS // (runs * classes)))
+            self.logits, self.labels = logits.new_empty(runs, self.room, classes), labels.new_empty(runs, self.room)
+        self.logits[:, self.filled : self.filled + batch] = logits
+        self.labels[:, self.filled : self.filled + batch] = labels
+        self.filled += batch
+        self.left -= batch
 
     def _reduce(self) -> None:
-        logits, labels = (torch.cat(parts, dim=1) for parts in zip(*self.waiting, strict=True))
-        self.done.append(marks_of(logits, labels))
-        self.waiting, self.numbers = [], 0
+        if self.filled:
+            self.done.append(marks_of(self.logits[:, : self.filled], self.labels[:, : self.filled]))
+        self.filled = 0
 
     def marks(self) -> Marks:
-        """The marks of all examples, in the order in which they came."""
-        if self.waiting:
-            self._reduce()
+        """The marks of all examples, in the order in which they came; some of several processes may have none."""
+        if not self.done and not self.filled:
+            return marks_of(self.logits[:, :0], self.labels[:, :0])
+        self._reduce()
         if len(self.done) == 1:
             return self.done[0]
         losses, predicted, right, among_five = zip(*self.done, strict=True)

@@ -169,9 +169,10 @@ class Prepared:
 
     def _marks(self, stack: Learner, chosen: list[int]) -> Marks:
         """How some runs do on the set; how many images are taken at a time changes losses by rounding only."""
-        gathering, n = Gathering(), self.labels.shape[1]
+        n = self.labels.shape[1]
         size = max(BATCH // len(chosen), LEAST)
         spans = shares([slice(first, min(first + size, n)) for first in range(0, n, size)])
+        gathering = Gathering(sum(span.stop - span.start for span in spans))
         for span, inputs in zip(spans, self.pool.blocks(spans, chosen), strict=True):
             logits = stack.outputs(inputs.to(stack.dtype) if inputs.is_floating_point() else inputs, chosen)
             gathering.add(logits, self.labels[chosen, span])
