@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 DISPLAY_NAMES = {
     "inception": "Inception",
     "inception-no-bn": "Inception without BN",
+    "inception-v3": "Inception V3",
     "alexnet": "AlexNet",
     "cifar10": "CIFAR-10",
     "mnist": "MNIST",
