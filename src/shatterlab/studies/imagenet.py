@@ -103,7 +103,7 @@ def table(tables: Tables) -> list[Cells]:
             "train %": points(runs["train_accuracy"]),
             "train top-5 %": _top5(runs["train_top5_accuracy"]),
             "test %": points(runs["test_accuracy"]),
-            "best test % (epoch chosen on the test set)": points(runs["best_test_accuracy"]),
+            "best test % (on the test set)": points(runs["best_test_accuracy"]),
             "test top-5 %": _top5(runs["test_top5_accuracy"]),
             "paper: train, top-5": f"{row.train:.2f}, {row.train_top5:.2f}{_mark(row, 'train_top5')}",
             "paper: test (best), top-5": f"{row.test:.2f}{_mark(row, 'test')}"
