@@ -13,14 +13,13 @@ from typing import Any
 import pytest
 from helpers import noise_data, square
 
-from shatterlab import ShatterlabError, Store, audit, make_spec
+from shatterlab import ShatterlabError, Store, make_spec
 from shatterlab.cli import main
 from shatterlab.engines import do as do_here
 from shatterlab.engines import ray as engine
 from shatterlab.engines.local import Where
 from shatterlab.engines.ray import Capacity
 from shatterlab.jobs import Computation, Job, Training
-from shatterlab.learners import given_learner
 from shatterlab.models.own import own_model
 
 SHORT = [make_spec(data="digits", model="mlp-1x16", n=60, n_test=30, epochs=3, seed=seed) for seed in range(3)]
@@ -212,33 +211,6 @@ def test_an_address_without_the_engine_and_a_missing_ray_say_what_to_do(tmp_path
     monkeypatch.setattr(builtins, "__import__", without_ray)
     with pytest.raises(ShatterlabError, match=r"shatterlab\[ray\]"), engine.connected(None):
         pass
-
-
-def test_an_audit_is_done_on_the_cluster_and_the_learners_code_travels(cluster, tmp_path: Path) -> None:
-    file = tmp_path / "nearest.py"
-    file.write_text(
-        "import os\n"
-        "from sklearn.neighbors import KNeighborsClassifier\n"
-        "class Nearest(KNeighborsClassifier):\n"
-        "    def __init__(self, n_neighbors=1):\n"
-        "        super().__init__(n_neighbors=n_neighbors)\n"
-        "    def fit(self, X, y):\n"
-        "        with open(FOLDER + f'/{os.getpid()}', 'w'):\n"
-        "            return super().fit(X, y)\n"
-        f"FOLDER = {str(tmp_path / 'seen')!r}\n"
-    )
-    (tmp_path / "seen").mkdir()
-    learner = given_learner(f"{file}:Nearest")
-    file.unlink()  # another machine does not have it
-    found = audit(learner, "digits", "10s", store=tmp_path / "store", engine="ray", n=60, quiet=True)
-    assert found.answer == "memorizes"
-    assert found.table().filter(part="Randomization tests", quantity="random-labels: training error")["value"][0] == 0
-    assert {int(path.name) for path in (tmp_path / "seen").iterdir()} - {os.getpid()}
-
-
-def test_an_address_without_the_engine_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(ShatterlabError, match="an address is that of a Ray cluster; ask for the engine ray, too"):
-        audit("sklearn.neighbors:KNeighborsClassifier", "digits", "10s", store=tmp_path, address="auto")
 
 
 def test_a_study_on_this_machine_imports_no_ray(tmp_path: Path) -> None:

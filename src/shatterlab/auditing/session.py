@@ -5,19 +5,18 @@ import io
 import json
 import pickle
 import sys
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from ..data import DATASETS, Data
 from ..data.splitting import standardized
 from ..engines import local
-from ..errors import ShatterlabError, unknown
+from ..errors import ShatterlabError
 from ..files import write_all, write_whole
 from ..jobs import Computation
 from ..learners import Given, fit_of, given_learner, version_of
@@ -39,8 +38,6 @@ def audit(
     store: Store | Path | str | None = None,
     seed: int = 0,
     jobs: int = 1,
-    engine: Literal["local", "ray"] = "local",
-    address: str | None = None,
     n: int | None = None,
     unlabelled: Any = None,
     surrogate: str | None = None,
@@ -67,9 +64,6 @@ def audit(
         store: where fits are kept, a folder or a `Store`; by default `shatterlab-runs`.
         seed: seed of everything that is drawn.
         jobs: processes at a time; 1 stays in this one.
-        engine: where fits are done: `local` on this machine, or `ray` on a Ray cluster, which does as many at a time as
-            it has room for.
-        address: that of the cluster, see `engines.ray.connected`.
         n: number of training examples to audit; by default as many as the budget allows, drawn at random. It is kept
             for later budgets.
         unlabelled: inputs without labels, as those of the data, for a certificate that needs none.
@@ -116,14 +110,13 @@ def audit(
     if unlabelled is not None:
         subject = _with_unlabelled(subject, unlabelled)
     say = _Said(quiet, purse)
+    session = _Session(kept, purse, jobs, say)
     plan = kept.path / "audits" / f"{subject.version}-{pool.version}-{seed}.plan.json"
     try:
-        with _engine(engine, address, jobs, device if given.kind == "network" else "cpu") as (do, slots):
-            session = _Session(kept, purse, slots, say, do)
-            sized = _sized(session, subject, purse, seed, epochs, n, plan, say)
-            subject = _cut(subject, sized, seed)
-            driver = Driver(subject, purse, seed, sized.costs, say, slots)
-            findings = session.follow(driver.run())
+        sized = _sized(session, subject, purse, seed, epochs, n, plan, say)
+        subject = _cut(subject, sized, seed)
+        driver = Driver(subject, purse, seed, sized.costs, say, min(jobs, cores()))
+        findings = session.follow(driver.run())
     except Failed as failure:
         remedy = "give it a larger budget or a smaller n" if "given up" in str(failure) else "mend that first"
         raise ShatterlabError(
@@ -134,24 +127,6 @@ def audit(
     taken = f"; {session.found:,} fits were found in {kept.path}" if session.found else ""
     say(f"done after {told(purse.spent)}{taken}")
     return done
-
-
-@contextlib.contextmanager
-def _engine(name: str, address: str | None, jobs: int, device: str) -> Iterator[tuple[Callable[..., Any], int]]:
-    """Hands out what does the fits, and how many at a time; a connection to a cluster lasts for the whole audit."""
-    if name == "local":
-        if address:
-            raise ShatterlabError("an address is that of a Ray cluster; ask for the engine ray, too.")
-        yield local.do, min(jobs, cores())
-        return
-    if name != "ray":
-        raise unknown("engine", name, ("local", "ray"))
-    if jobs != 1:
-        raise ShatterlabError("jobs is for this machine; leave it out, as a Ray cluster does what it has room for.")
-    from ..engines import ray as cluster
-
-    with cluster.connected(address) as ray:
-        yield partial(cluster.do, device=device), cluster.capacity(ray).slots(device)
 
 
 def _found_in(data: Any, data_dir: Path | str | None) -> Any:
@@ -267,8 +242,8 @@ class _Said:
 class _Session:
     """Does the computations that a generator asks for, and sends it what came of them."""
 
-    def __init__(self, store: Store, purse: Purse, jobs: int, say: _Said, do: Callable[..., Any]) -> None:
-        self.store, self.purse, self.jobs, self.say, self.do = store, purse, jobs, say, do
+    def __init__(self, store: Store, purse: Purse, jobs: int, say: _Said) -> None:
+        self.store, self.purse, self.jobs, self.say = store, purse, jobs, say
         self.found = 0
         self.recent: dict[str, float] = {}  # what the last fit of each kind took
 
@@ -291,7 +266,7 @@ class _Session:
                 self.purse.kept += float(kept.records[0]["seconds"]) / (self.jobs if len(wanted) > 1 else 1)
         missing = [job for job in wanted if job.id not in records]
         if missing:
-            for ended in self.do(missing, self.store, workers=self._workers(missing), units=self._units(missing)):
+            for ended in local.do(missing, self.store, workers=self._workers(missing), units=self._units(missing)):
                 record: Mapping[str, Any] = (
                     {"failed": ended.error, "seconds": 0.0} if ended.kept is None else self._record(ended.kept)
                 )
@@ -332,7 +307,7 @@ class _Session:
                 f"the learner cannot be sent to another process ({type(error).__name__}); put it into a file and name "
                 "it 'file.py:name', or leave jobs at 1."
             ) from None
-        return min(self.jobs, len(missing))
+        return min(self.jobs, cores(), len(missing))
 
 
 def _keep(store: Store, done: Audit, subject: Subject, seed: int, plan: Path) -> None:

@@ -21,8 +21,6 @@ def command(
     n: int | None = None,
     seed: int = 0,
     jobs: int = 1,
-    engine: Literal["local", "ray"] = "local",
-    address: str | None = None,
     unlabelled: str | None = None,
     surrogate: Literal["kernel"] | None = None,
     epochs: int | None = None,
@@ -50,8 +48,6 @@ def command(
         n: Training examples to audit. Default: as many as the budget allows.
         seed: Seed of everything that is drawn.
         jobs: Processes at a time.
-        engine: Where fits are done: local on this machine, ray on a Ray cluster (extra ray).
-        address: Of the Ray cluster: auto for the one of this machine. Default: $RAY_ADDRESS, else this machine alone.
         unlabelled: An .npy file of inputs without labels, for a certificate that needs none.
         surrogate: kernel ranks the labels of images by a kernel, too, which is not the learner.
         epochs: Passes of a network over the examples. Default: as the budget allows.
@@ -77,12 +73,9 @@ def command(
             without = np.load(unlabelled, allow_pickle=False)
         except (OSError, ValueError) as error:
             raise ShatterlabError(f"{unlabelled} cannot be read as an .npy file ({error}); name another.") from None
-    if address and engine == "local":
-        raise ShatterlabError("--address is that of a Ray cluster; write --engine ray beside it.")
     dials = {name: value for name, value in given.items() if value is not None}
     found = audit(
-        learner, data, budget, store=store, seed=seed, jobs=jobs, engine=engine, address=address, n=n,
-        unlabelled=without, surrogate=surrogate,
+        learner, data, budget, store=store, seed=seed, jobs=jobs, n=n, unlabelled=without, surrogate=surrogate,
         data_dir=data_dir, device=device, **dials,
     )  # fmt: skip
     name = re.sub(r"[^A-Za-z0-9]+", "-", f"audit {found.record['learner']} {found.record['data']}").strip("-")

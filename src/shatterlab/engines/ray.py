@@ -5,7 +5,6 @@ checkpoint, as a process of the local engine does; a task whose worker or node i
 """
 
 import logging
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,7 +17,6 @@ from ..data import Data, load
 from ..data.addresses import parse
 from ..errors import ShatterlabError
 from ..jobs import Job, Tell, Training, travelling
-from ..models.content import LIBRARIES
 from ..results import Store
 from ..row import Row
 from .estimate import estimate, stacks
@@ -311,7 +309,6 @@ class _Packing:
         if thing is None:
             return None
         if id(thing) not in self.there:
-            _travel_by_value(self.ray)
             self.there[id(thing)] = (self.ray.put(thing), thing)  # kept, so that nothing else gets its identity
         return self.there[id(thing)][0]
 
@@ -325,14 +322,6 @@ class _Packing:
         if path not in self.files:
             self.files[path] = _files_beside(path)
         return replace(job, model=None), (job.model.name, path.name, name, self.files[path])
-
-
-def _travel_by_value(ray: Any) -> None:
-    """Lets objects of a user's own modules take their code along, as other machines need not have these modules."""
-    for name, module in [*sys.modules.items()]:
-        file = getattr(module, "__file__", None) or ""
-        if file.endswith(".py") and name != "__main__" and not str(Path(file).resolve()).startswith(LIBRARIES):
-            ray.cloudpickle.register_pickle_by_value(module)
 
 
 def _files_beside(path: Path) -> Files:
