@@ -91,6 +91,7 @@ class Computation:
         together: does several computations with the same objects at once, for instance as one stack of networks: takes
             a list of their settings and the objects, and returns the records of each. None where each is done alone.
         memory: the bytes that it takes at its peak, about, where that is more than one expects of a process.
+        trains: whether it trains networks, for which a cluster gives it a graphics card where there are any.
     """
 
     study: str
@@ -101,6 +102,7 @@ class Computation:
     objects: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
     together: Callable[..., list[list[dict[str, Any]]]] | None = field(default=None, compare=False, repr=False)
     memory: float = field(default=0.0, compare=False)
+    trains: bool = field(default=False, compare=False)
 
     @property
     def id(self) -> str:

@@ -42,6 +42,8 @@ PATIENCE, HOPELESS = 5.0, 50
 """A fit is given up after these seconds, or after so many times what it is expected to take where that is more."""
 WORTH_PROCESSES = 20.0
 """Fits are spread over processes where they are expected to take so many seconds together; a start takes four."""
+WORTH_A_ROUND = 0.5
+"""A cluster's processes stay, so that it is given fits of so many seconds at once, about as long as it then waits."""
 SEARCHED = ("true-labels", "random-labels", "gaussian-pixels")
 """After a fit under one of these conditions critical samples are looked for."""
 CONDITIONS: tuple[tuple[str, float | None], ...] = (
@@ -92,6 +94,7 @@ class Driver:
         costs: what fits of this learner have cost so far.
         tell: called with a sentence when a part begins or is left out.
         processes: how many fits are done at a time.
+        worth: the seconds of fits that have to be asked for at once, as the start of processes takes some, too.
     """
 
     def __init__(
@@ -102,9 +105,10 @@ class Driver:
         costs: Costs,
         tell: Callable[[str], None] = lambda text: None,
         processes: int = 1,
+        worth: float = WORTH_PROCESSES,
     ) -> None:
         self.subject, self.purse, self.seed, self.costs, self.tell = subject, purse, seed, costs, tell
-        self.processes = processes
+        self.processes, self.worth = processes, worth
         self.found = Findings()
         self.n = len(subject.pool)
 
@@ -301,10 +305,12 @@ class Driver:
     def _batch(self) -> int:
         """How many subsets are asked for at once."""
         if stackable(Asked("subset", {"index": 0}), self.subject):
-            return 64
+            return 64 * self.processes
+        if self.processes == 1:
+            return 8
         # Processes take seconds to start, so that they are given more to do at once.
-        worth = WORTH_PROCESSES / self.costs.of(round(memorization.SHARE * self.n), random=False)
-        return max(8, ceil(worth)) if self.processes > 1 else 8
+        worth = self.worth / self.costs.of(round(memorization.SHARE * self.n), random=False)
+        return max(8, 4 * self.processes, ceil(worth))
 
 
 def _outcome(record: Record) -> Outcome:

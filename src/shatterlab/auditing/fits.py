@@ -89,6 +89,7 @@ def computation(asked: Asked, subject: Subject, seed: int, limit: float) -> Comp
         compute,
         objects={"subject": subject, "limit": limit},
         together=compute_together if stackable(asked, subject) else None,
+        trains=subject.networks is not None,
     )
 
 

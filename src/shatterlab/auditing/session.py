@@ -5,18 +5,18 @@ import io
 import json
 import pickle
 import sys
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..data import DATASETS, Data
 from ..data.splitting import standardized
-from ..engines import local
-from ..errors import ShatterlabError
+from ..engines import Ended, local
+from ..errors import ShatterlabError, unknown
 from ..files import write_all, write_whole
 from ..jobs import Computation
 from ..learners import Given, fit_of, given_learner, version_of
@@ -25,9 +25,14 @@ from ..results import Measurement, Store
 from ..spec import make_spec
 from .audit import Audit, assemble
 from .budget import Purse, seconds_of, told
-from .driver import WORTH_PROCESSES, Driver, Failed, Sized, choose
+from .driver import WORTH_A_ROUND, WORTH_PROCESSES, Driver, Failed, Sized, choose
 from .fits import Subject
 from .pool import Pool, pool_of
+
+if TYPE_CHECKING:
+    from ..engines.ray import Cluster
+
+ENGINES = ("local", "ray")
 
 
 def audit(
@@ -43,6 +48,8 @@ def audit(
     surrogate: str | None = None,
     data_dir: Path | str | None = None,
     device: str = "auto",
+    engine: str = "local",
+    address: str | None = None,
     quiet: bool = False,
     clock: Callable[[], float] = monotonic,
     **dials: Any,
@@ -63,13 +70,17 @@ def audit(
         budget: seconds, or `"90s"`, `"5m"`, `"2h"`; at least ten seconds.
         store: where fits are kept, a folder or a `Store`; by default `shatterlab-runs`.
         seed: seed of everything that is drawn.
-        jobs: processes at a time; 1 stays in this one.
+        jobs: processes at a time; 1 stays in this one. A Ray cluster does as much at a time as it has room for.
         n: number of training examples to audit; by default as many as the budget allows, drawn at random. It is kept
             for later budgets.
         unlabelled: inputs without labels, as those of the data, for a certificate that needs none.
         surrogate: `"kernel"` ranks labels by a kernel on random filters, too, which is not the learner; images only.
         data_dir: the folder in which data are looked for first.
         device: where networks are trained: `auto`, `cpu` or `cuda`.
+        engine: where fits are done: `local` on this machine, `ray` on a Ray cluster, whose start is not counted in the
+            budget. The store is then a folder that all nodes see; the learner and the data travel.
+        address: of the Ray cluster: `auto` for the one that this machine belongs to, `ray://host:port`, or None, which
+            takes $RAY_ADDRESS and else starts a cluster of this machine alone.
         quiet: whether nothing is said on stderr.
         clock: seconds now; for tests.
         dials: dials of a network's training, as in `make_spec`: `batch_size=32`, `learning_rate=0.05`, `epochs=50`.
@@ -78,7 +89,8 @@ def audit(
         The audit: `verdict`, `table()`, `scores()`, `figure()`, `to_html()`.
 
     Raises:
-        ShatterlabError: the learner or the data are not accepted, or the learner cannot be fitted to them.
+        ShatterlabError: the learner or the data are not accepted, the learner cannot be fitted to them, or there is no
+            such cluster.
 
     >>> import tempfile
     >>> from sklearn.datasets import load_iris
@@ -88,7 +100,12 @@ def audit(
     'memorizes'
     """
     seconds = seconds_of(budget)
-    purse = Purse(seconds, clock)
+    if engine not in ENGINES:
+        raise unknown("engine", engine, ENGINES)
+    if address and engine == "local":
+        raise ShatterlabError("address is that of a Ray cluster; write engine='ray' beside it.")
+    if jobs != 1 and engine == "ray":
+        raise ShatterlabError("jobs is for this machine; leave it out, as a Ray cluster does what it has room for.")
     if jobs < 1 or (n is not None and n < 4) or surrogate not in (None, "kernel"):
         raise ShatterlabError("jobs is at least 1, n at least 4, and surrogate is 'kernel' or left out.")
     kept = store if isinstance(store, Store) else Store() if store is None else Store(store)
@@ -98,24 +115,48 @@ def audit(
             f"{next(iter(dials))} is a dial of a network's training, and {given.name} is none; set it on "
             "the learner itself."
         )
+    with _cluster(engine, address) as cluster:
+        purse = Purse(seconds, clock)
+        say = _Said(quiet, purse)
+        session = _Session(kept, purse, jobs, say, cluster, device if given.kind == "network" else "cpu")
+        return _audited(session, given, data, data_dir, seed, n, unlabelled, surrogate, device, dials)
+
+
+@contextlib.contextmanager
+def _cluster(engine: str, address: str | None) -> Iterator["Cluster | None"]:
+    """The Ray cluster on which fits are done, connected for a block; None for this machine."""
+    if engine == "local":
+        yield None
+        return
+    from ..engines.ray import opened
+
+    with opened(address) as cluster:
+        yield cluster
+
+
+def _audited(
+    session: "_Session", given: Given, data: Any, data_dir: Path | str | None, seed: int, n: int | None,
+    unlabelled: Any, surrogate: str | None, device: str, dials: dict[str, Any],
+) -> Audit:  # fmt: skip
+    """The audit, once it is known where its fits are done; see `audit`."""
+    kept, purse, say = session.store, session.purse, session.say
     epochs = dials.pop("epochs", None)
-    with contextlib.redirect_stderr(io.StringIO()) if quiet else contextlib.nullcontext():
+    with contextlib.redirect_stderr(io.StringIO()) if say.quiet else contextlib.nullcontext():
         pool, found = pool_of(_found_in(data, data_dir), given)
     if pool.classes > 2 and len(pool) < 2 * pool.classes:
         raise ShatterlabError(
             f"{pool.name} has {pool.classes:,} classes and {len(pool):,} training examples; if the labels are "
             "measurements, put them into classes first."
         )
-    subject = _subject(given, pool, found, dials, clock, device)
+    subject = _subject(given, pool, found, dials, purse.clock, device)
     if unlabelled is not None:
         subject = _with_unlabelled(subject, unlabelled)
-    say = _Said(quiet, purse)
-    session = _Session(kept, purse, jobs, say)
     plan = kept.path / "audits" / f"{subject.version}-{pool.version}-{seed}.plan.json"
     try:
         sized = _sized(session, subject, purse, seed, epochs, n, plan, say)
         subject = _cut(subject, sized, seed)
-        driver = Driver(subject, purse, seed, sized.costs, say, min(jobs, cores()))
+        worth = WORTH_PROCESSES if session.cluster is None else WORTH_A_ROUND
+        driver = Driver(subject, purse, seed, sized.costs, say, session.at_a_time, worth)
         findings = session.follow(driver.run())
     except Failed as failure:
         remedy = "give it a larger budget or a smaller n" if "given up" in str(failure) else "mend that first"
@@ -240,10 +281,26 @@ class _Said:
 
 
 class _Session:
-    """Does the computations that a generator asks for, and sends it what came of them."""
+    """Does the computations that a generator asks for, and sends it what came of them.
 
-    def __init__(self, store: Store, purse: Purse, jobs: int, say: _Said) -> None:
+    Args:
+        store: where they are kept.
+        purse: the budget.
+        jobs: processes at a time on this machine.
+        say: called with what is told on stderr.
+        cluster: does them in place of this machine.
+        device: where the cluster does them, see `engines.ray.Capacity.slots`.
+    """
+
+    def __init__(
+        self, store: Store, purse: Purse, jobs: int, say: _Said, cluster: "Cluster | None" = None, device: str = "cpu"
+    ) -> None:
         self.store, self.purse, self.jobs, self.say = store, purse, jobs, say
+        self.cluster, self.device = cluster, device
+        self.at_a_time = min(jobs, cores())
+        if cluster is not None:
+            self.jobs = self.at_a_time = cluster.offers.slots(device)
+            say(f"fits are done on a Ray cluster with {cluster.offers.told(device)}")
         self.found = 0
         self.recent: dict[str, float] = {}  # what the last fit of each kind took
 
@@ -266,13 +323,19 @@ class _Session:
                 self.purse.kept += float(kept.records[0]["seconds"]) / (self.jobs if len(wanted) > 1 else 1)
         missing = [job for job in wanted if job.id not in records]
         if missing:
-            for ended in local.do(missing, self.store, workers=self._workers(missing), units=self._units(missing)):
+            for ended in self._ended(missing):
                 record: Mapping[str, Any] = (
                     {"failed": ended.error, "seconds": 0.0} if ended.kept is None else self._record(ended.kept)
                 )
                 records[ended.job.id] = record
                 self.recent[wanted[0].settings["kind"]] = float(record["seconds"])
         return [records[job.id] for job in wanted]
+
+    def _ended(self, missing: Sequence[Computation]) -> Iterator[Ended]:
+        units = self._units(missing)
+        if self.cluster is not None:
+            return self.cluster.do(missing, self.store, device=self.device, units=units)
+        return local.do(missing, self.store, workers=self._workers(missing), units=units)
 
     def _record(self, kept: Any) -> Mapping[str, Any]:
         assert isinstance(kept, Measurement)
@@ -282,18 +345,22 @@ class _Session:
         return record
 
     def _units(self, missing: Sequence[Computation]) -> list[list[Computation]]:
-        """Fits that are done at once: networks that are faster as a stack, with equally many examples."""
+        """Fits that are done at once: networks that are faster as a stack, with equally many examples.
+
+        On a cluster the stacks are as many as it does at a time, if there are enough fits.
+        """
         groups: dict[Any, list[Computation]] = {}
         for job in missing:
             key = (job.settings["kind"], job.settings.get("size")) if job.together else job.id
             groups.setdefault(key, []).append(job)
         from ..learners.networks import LARGEST_STACK
 
-        return [
-            group[start : start + LARGEST_STACK]
-            for group in groups.values()
-            for start in range(0, len(group), LARGEST_STACK)
-        ]
+        stacks: list[list[Computation]] = []
+        for group in groups.values():
+            share = len(group) if self.cluster is None else -(-len(group) // self.at_a_time)
+            size = min(LARGEST_STACK, share)
+            stacks += [group[start : start + size] for start in range(0, len(group), size)]
+        return stacks
 
     def _workers(self, missing: Sequence[Computation]) -> int:
         together = len(missing) * self.recent.get(missing[0].settings["kind"], 0.0)

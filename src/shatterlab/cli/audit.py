@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from ..results.store import DEFAULT_STORE
-from .flags import DataDir, Device, Json, StoreDir, print_json
+from .flags import Address, DataDir, Device, Engine, Json, StoreDir, check_engine, print_json
 
 
 def command(
@@ -20,7 +20,7 @@ def command(
     scores: Path | None = None,
     n: int | None = None,
     seed: int = 0,
-    jobs: int = 1,
+    jobs: int | None = None,
     unlabelled: str | None = None,
     surrogate: Literal["kernel"] | None = None,
     epochs: int | None = None,
@@ -28,6 +28,8 @@ def command(
     learning_rate: float | None = None,
     optimizer: Literal["sgd", "adam", "adamw", "rmsprop"] | None = None,
     device: Device = "auto",
+    engine: Engine = "local",
+    address: Address = None,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
@@ -47,7 +49,7 @@ def command(
         scores: A CSV file for the score of each example.
         n: Training examples to audit. Default: as many as the budget allows.
         seed: Seed of everything that is drawn.
-        jobs: Processes at a time.
+        jobs: Processes at a time. Default: 1.
         unlabelled: An .npy file of inputs without labels, for a certificate that needs none.
         surrogate: kernel ranks the labels of images by a kernel, too, which is not the learner.
         epochs: Passes of a network over the examples. Default: as the budget allows.
@@ -59,6 +61,7 @@ def command(
     from ..auditing import audit
     from ..errors import ShatterlabError
 
+    check_engine(engine, address, jobs)
     given: dict[str, Any] = {
         "epochs": epochs,
         "batch_size": batch_size,
@@ -75,8 +78,8 @@ def command(
             raise ShatterlabError(f"{unlabelled} cannot be read as an .npy file ({error}); name another.") from None
     dials = {name: value for name, value in given.items() if value is not None}
     found = audit(
-        learner, data, budget, store=store, seed=seed, jobs=jobs, n=n, unlabelled=without, surrogate=surrogate,
-        data_dir=data_dir, device=device, **dials,
+        learner, data, budget, store=store, seed=seed, jobs=1 if jobs is None else jobs, n=n, unlabelled=without,
+        surrogate=surrogate, data_dir=data_dir, device=device, engine=engine, address=address, **dials,
     )  # fmt: skip
     name = re.sub(r"[^A-Za-z0-9]+", "-", f"audit {found.record['learner']} {found.record['data']}").strip("-")
     page = found.to_html(out or store / f"{name}.html")

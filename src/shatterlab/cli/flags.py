@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from ..errors import ShatterlabError
 from ..results.store import Store
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -15,7 +16,29 @@ DataDir = Annotated[
     Path | None, tyro.conf.arg(help="Folder looked in first for data; then $SHATTERLAB_DATA and the cache.")
 ]
 Json = Annotated[bool, tyro.conf.arg(help="Print JSON instead of text.")]
+Engine = Annotated[
+    Literal["local", "ray"],
+    tyro.conf.arg(help="Where the work is done: local on this machine, ray on a Ray cluster (extra ray)."),
+]
+Address = Annotated[
+    str | None,
+    tyro.conf.arg(
+        help="Of the Ray cluster: auto for the one of this machine. Default: $RAY_ADDRESS, else this machine alone."
+    ),
+]
 StudyName = Annotated[str | None, tyro.conf.Positional]
+
+
+def check_engine(engine: str, address: str | None, jobs: int | None) -> None:
+    """Refuses flags that do not go with the engine.
+
+    Raises:
+        ShatterlabError: there is an address without a cluster, or a number of jobs with one.
+    """
+    if address and engine != "ray":
+        raise ShatterlabError("--address is that of a Ray cluster; write --engine ray beside it.")
+    if jobs is not None and engine == "ray":
+        raise ShatterlabError("--jobs is for this machine; leave it out, as a Ray cluster does what it has room for.")
 
 
 def unfinished(store: Store, study_ids: Collection[str] | None = None) -> str:

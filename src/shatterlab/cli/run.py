@@ -14,7 +14,7 @@ import tyro
 from ..errors import ShatterlabError
 from ..ranks import processes, started_rank
 from ..results.store import DEFAULT_STORE, Asked, Store
-from .flags import DataDir, Device, StoreDir
+from .flags import Address, DataDir, Device, StoreDir, check_engine
 
 if TYPE_CHECKING:
     from ..engines import Ended
@@ -44,7 +44,7 @@ def command(
     part: str | None = None,
     dry_run: bool = False,
     engine: Literal["local", "ray", "slurm"] = "local",
-    address: str | None = None,
+    address: Address = None,
     data_dir: DataDir = None,
 ) -> None:
     """Do all missing runs of a study, then say what came out. Ctrl-C loses at most ten seconds or an epoch.
@@ -64,7 +64,6 @@ def command(
         part: 3/16 does every 16th run, beginning with the third, so that 16 commands share the work.
         dry_run: Build every network, take one step on a few examples, and keep nothing. Pictures may be absent then.
         engine: Where the work is done: local on this machine, ray on a Ray cluster, slurm on Slurm (extras ray, slurm).
-        address: Of the Ray cluster: auto for the one of this machine. Default: $RAY_ADDRESS, else this machine alone.
         jobs: Runs at a time. Default: one a core on the CPU as memory allows, one on CUDA; 256 on Slurm.
     """
     from ..data.addresses import absolute
@@ -73,10 +72,7 @@ def command(
     from ..studies import chosen, jobs_so_far
     from ..studies.adapt import for_own
 
-    if address and engine != "ray":
-        raise ShatterlabError("--address is that of a Ray cluster; write --engine ray beside it.")
-    if jobs is not None and engine == "ray":
-        raise ShatterlabError("--jobs is for this machine; leave it out, as a Ray cluster does what it has room for.")
+    check_engine(engine, address, jobs)
     if seeds < 1 or (jobs is not None and jobs < 1):
         raise ShatterlabError("--seeds and --jobs must be at least 1.")
     turn, parts = _part(part)
@@ -348,7 +344,6 @@ def _announce_on_cluster(
 
     offers = cluster.capacity(ray)
     slots = offers.slots(device)
-    what = "graphics card" if offers.on_gpu(device) else "core"
     trainings = [job for job in missing if isinstance(job, Training)]
     computations = [job for job in missing if isinstance(job, Computation)]
     units: list[list[Job]] = []
@@ -359,7 +354,7 @@ def _announce_on_cluster(
         expected |= each
     told = f"about {duration(sum(expected.values()) / slots)} as far as is known"
     say(
-        f"{_count(missing)} to do on a Ray cluster with {slots} {what}{'s' * (slots > 1)}: {told}. Ctrl-C stops; the "
+        f"{_count(missing)} to do on a Ray cluster with {offers.told(device)}: {told}. Ctrl-C stops; the "
         "same command goes on."
     )
     units += [[job] for job in computations]

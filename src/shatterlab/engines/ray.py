@@ -4,19 +4,26 @@ The store is a folder that all nodes see. A task takes the lock of each of its j
 checkpoint, as a process of the local engine does; a task whose worker or node is lost is done again by Ray on another.
 """
 
+import io
 import logging
+import pickle
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import FunctionType, ModuleType
 from typing import Any
 
 from ..data import Data, load
 from ..data.addresses import parse
 from ..errors import ShatterlabError
-from ..jobs import Job, Tell, Training, travelling
+from ..jobs import Job, Tell, Training
+from ..models.content import is_library
+from ..models.own import OwnModel, module_at
 from ..results import Store
 from ..row import Row
 from .estimate import estimate, stacks
@@ -27,7 +34,7 @@ RETRIES = 5
 PAUSE = 0.2
 """Rows are fetched from the cluster after so many seconds."""
 MOST_CODE = 5_000_000
-"""The files beside a user's network travel with it if they are together no larger than so many bytes."""
+"""The files beside a user's file travel with it if they are together no larger than so many bytes."""
 
 
 @contextmanager
@@ -78,6 +85,11 @@ class Capacity:
     def slots(self, device: str) -> int:
         """The number of units that are done at a time."""
         return max(1, self.gpus if self.on_gpu(device) else self.cores)
+
+    def told(self, device: str) -> str:
+        """`slots` for people: `2 cores`."""
+        slots = self.slots(device)
+        return f"{slots:,} {'graphics card' if self.on_gpu(device) else 'core'}{'s' * (slots > 1)}"
 
     def on_gpu(self, device: str) -> bool:
         """Whether trainings run on graphics cards, of which each then has one of its own.
@@ -147,43 +159,76 @@ def do(
     Raises:
         ShatterlabError: there is no such cluster, or a job cannot be sent to it.
     """
-    if todo := unfinished(jobs, units, store):
-        with connected(address) as ray:
-            yield from _on(ray, todo, store, device, data_dir, tell)
+    if unfinished(jobs, units, store):
+        with opened(address) as cluster:
+            yield from cluster.do(jobs, store, device=device, data_dir=data_dir, units=units, tell=tell)
 
 
-def _on(
-    ray: Any, todo: Sequence[Sequence[Job]], store: Store, device: str, data_dir: Path | None, tell: Tell
-) -> Iterator[Ended]:
-    offers = capacity(ray)
-    where = Where(store.path.resolve(), _device(offers, device), data_dir and data_dir.resolve())
-    events = ray.remote(_Events).options(num_cpus=0, max_restarts=RETRIES).remote()
-    task = ray.remote(_do_unit)
-    packing = _Packing(ray)
-    going: dict[Any, list[Job]] = {}
-    for unit in todo:
-        options = _options(unit[0], offers, device) | {"max_retries": RETRIES}
-        going[task.options(**options).remote(packing.pack(unit), where, events)] = [*unit]
-    jobs = {job.id: job for unit in going.values() for job in unit}
-    try:
-        while going:
-            ready, _ = ray.wait([*going], timeout=PAUSE)
-            for id, row in _news(ray, events):
-                tell(jobs[id], row)
-            for done in ready:
-                unit = going.pop(done)
-                try:
-                    errors = dict(ray.get(done))
-                except ray.exceptions.RayError as error:
-                    errors = {job.id: _lost(job, error) for job in unit}
-                for job in unit:
-                    error = errors.get(job.id, "")
-                    yield Ended(job, None, error) if error else Ended(job, job.kept(store))
-    finally:
-        # After Ctrl-C nothing goes on unseen; a job may be stopped at any moment.
-        for left in going:
-            ray.cancel(left, force=True)
-        ray.kill(events)
+@contextmanager
+def opened(address: str | None) -> Iterator["Cluster"]:
+    """A connected cluster for a block, in which it may be given work many times; see `connected`."""
+    with connected(address) as ray:
+        cluster = Cluster(ray)
+        try:
+            yield cluster
+        finally:
+            ray.kill(cluster.events)
+
+
+class Cluster:
+    """A connected cluster. What several calls of `do` share, such as a user's learner and data, travels there once.
+
+    Args:
+        ray: the module, connected.
+    """
+
+    def __init__(self, ray: Any) -> None:
+        self.ray = ray
+        self.offers = capacity(ray)
+        self.packing = _Packing(ray)
+        self.events = ray.remote(_Events).options(num_cpus=0, max_restarts=RETRIES).remote()
+
+    def do(
+        self,
+        jobs: Sequence[Job],
+        store: Store,
+        *,
+        device: str = "auto",
+        data_dir: Path | None = None,
+        units: Sequence[Sequence[Job]] | None = None,
+        tell: Tell = lambda job, row: None,
+    ) -> Iterator[Ended]:
+        """Does every job that the store does not hold yet; see the function `do`."""
+        ray, offers = self.ray, self.offers
+        where = Where(store.path.resolve(), _device(offers, device), data_dir and data_dir.resolve())
+        task = ray.remote(_do_unit)
+        going: dict[Any, list[Job]] = {}
+        known: dict[str, Job] = {}
+        try:
+            for unit in unfinished(jobs, units, store):
+                options = _options(unit[0], offers, device) | {"max_retries": RETRIES}
+                going[task.options(**options).remote(self.packing.pack(unit), where, self.events)] = unit
+                known |= {job.id: job for job in unit}
+            while going:
+                ready, _ = ray.wait([*going], timeout=PAUSE)
+                for id, row in _news(ray, self.events):
+                    if id in known:  # a job of an earlier call that was stopped may have told something since
+                        tell(known[id], row)
+                for done in ready:
+                    unit = going.pop(done)
+                    try:
+                        errors = dict(ray.get(done))
+                    except ray.exceptions.RayTaskError as error:
+                        errors = {job.id: _not_begun(job, error.cause) for job in unit}
+                    except ray.exceptions.RayError as error:
+                        errors = {job.id: _lost(job, error) for job in unit}
+                    for job in unit:
+                        error = errors.get(job.id, "")
+                        yield Ended(job, None, error) if error else Ended(job, job.kept(store))
+        finally:
+            # After Ctrl-C nothing goes on unseen; a job may be stopped at any moment.
+            for left in going:
+                ray.cancel(left, force=True)
 
 
 def _news(ray: Any, events: Any) -> list[tuple[str, Row | None]]:
@@ -192,6 +237,13 @@ def _news(ray: Any, events: Any) -> list[tuple[str, Row | None]]:
     except ray.exceptions.RayActorError:  # its node was lost; the rows are in the store
         return []
     return news
+
+
+def _not_begun(job: Job, error: Exception) -> str:
+    return (
+        f"{job.title} could not be begun on a node of the Ray cluster ({type(error).__name__}: "
+        f"{str(error).rstrip('.')}); install there what it needs."
+    )
 
 
 def _lost(job: Job, error: Exception) -> str:
@@ -207,7 +259,7 @@ def _device(offers: Capacity, device: str) -> str:
 
 def _options(job: Job, offers: Capacity, device: str) -> dict[str, Any]:
     """What a unit asks of a node: a processor, and a graphics card of its own where trainings run on these."""
-    card = isinstance(job, Training) and offers.on_gpu(device)
+    card = (isinstance(job, Training) or job.trains) and offers.on_gpu(device)
     # What no node has would be waited for in vain; the largest node then has this task alone.
     memory = min(getattr(job, "memory", 0.0), offers.memory)
     return {"num_cpus": 1, "num_gpus": int(card)} | ({"memory": int(memory)} if memory > UNEXPECTED else {})
@@ -233,6 +285,7 @@ def _do_unit(sent: "_Sent", where: Where, events: Any) -> list[tuple[str, str]]:
     import torch
     from threadpoolctl import threadpool_limits
 
+    jobs = sent.jobs()  # with the libraries that they need, whose threads are limited
     threadpool_limits(1)
     torch.set_num_threads(1)
     last: list[Any] = []
@@ -240,13 +293,15 @@ def _do_unit(sent: "_Sent", where: Where, events: Any) -> list[tuple[str, str]]:
     def tell(job: Job, row: Row | None) -> None:
         last[:] = [events.put.remote(job.id, row)]
 
-    ended = ended_unit(sent.jobs(), where, tell)
+    ended = ended_unit(jobs, where, tell)
     ray.get(last)  # what was told is there before the unit counts as done
     return [(one.job.id, one.error) for one in ended]
 
 
 Files = tuple[tuple[str, bytes], ...]
 """The names and contents of the files of a folder."""
+Pickled = tuple[bytes, list[pickle.PickleBuffer]]
+"""An object as bytes, and the memory of its arrays, which is not copied."""
 
 
 @dataclass(frozen=True)
@@ -254,23 +309,23 @@ class _Sent:
     """Jobs on their way to another machine.
 
     Args:
-        bare: the jobs without what follows.
-        own: for each job its data and its objects, or references to them in the cluster's memory.
-        code: for each job whose network stands in a user's file: the name of the network, that of its file and that in
-            the file, and the files of the folder; None for others.
+        bare: the jobs without their data and objects.
+        own: for each job its data and its objects by name; references to them where they lie in the cluster's memory.
     """
 
-    bare: Sequence[Job]
+    bare: Sequence[Pickled]
     own: Sequence[tuple[Any, Any]]
-    code: Sequence[tuple[str, str, str, Files] | None]
 
     def jobs(self) -> list[Job]:
         """The jobs, in the process in which this is called."""
-        jobs: list[Job] = []
-        for job, (data, objects), code in zip(self.bare, self.own, self.code, strict=True):
-            job = with_own(job, _fetched(data), _fetched(objects))
-            jobs.append(replace(job, model=_network(*code)) if code and isinstance(job, Training) else job)
-        return jobs
+        return [
+            with_own(
+                _unpickled(job),
+                _fetched(data),
+                objects and {name: _fetched(thing) for name, thing in objects.items()},
+            )
+            for job, (data, objects) in zip(self.bare, self.own, strict=True)
+        ]
 
 
 class _Packing:
@@ -290,38 +345,77 @@ class _Packing:
         """The jobs with all that another machine need not have.
 
         Raises:
-            ShatterlabError: a job has a network that lives in this process only.
+            ShatterlabError: a job holds something that belongs to this process alone.
         """
-        bare, own, code = [], [], []
+        bare, own = [], []
         for job in jobs:
             data, objects = own_of(job)
             if isinstance(data, str) and parse(data) is not None:
                 if data not in self.read:
                     self.read[data] = load(data)
                 data = self.read[data]
-            own.append((self._put(data), self._put(objects)))
-            job, packed = self._without_code(with_own(job, None, None))
-            bare.append(travelling(job))
-            code.append(packed)
-        return _Sent(bare, own, code)
+            try:
+                put = objects and {name: self._put(thing) for name, thing in objects.items()}
+                own.append((self._put(data), put))
+                bare.append(self._pickled(with_own(job, None, None)))
+            except (pickle.PicklingError, AttributeError, TypeError) as error:
+                raise ShatterlabError(
+                    f"{job.title} cannot be sent to the Ray cluster ({str(error).rstrip('.')}); let the learner or job "
+                    "hold nothing that belongs to one process, such as an open file or a lock, or leave the engine out."
+                ) from None
+        return _Sent(bare, own)
 
     def _put(self, thing: Any) -> Any:
-        if thing is None:
-            return None
+        if thing is None or isinstance(thing, int | float | str):
+            return thing
         if id(thing) not in self.there:
-            self.there[id(thing)] = (self.ray.put(thing), thing)  # kept, so that nothing else gets its identity
+            # The thing is kept, so that nothing else gets its identity.
+            self.there[id(thing)] = (self.ray.put(self._pickled(thing)), thing)
         return self.there[id(thing)][0]
 
-    def _without_code(self, job: Job) -> tuple[Job, tuple[str, str, str, Files] | None]:
-        if not isinstance(job, Training) or job.model is None:
-            return job, None
-        where, _, name = (job.model.reference or "").rpartition(":")
-        if not where.endswith(".py"):
-            return job, None  # a network of a package is installed there as well
-        path = Path(where).expanduser().resolve()
+    def _pickled(self, thing: Any) -> Pickled:
+        abroad = self._abroad
+
+        class Pickler(self.ray.cloudpickle.Pickler):  # type: ignore[name-defined]
+            """A pickler that sends the files of a user's code along."""
+
+            def reducer_override(self, thing: Any) -> Any:
+                return abroad(thing) or super().reducer_override(thing)
+
+        stream, buffers = io.BytesIO(), list[pickle.PickleBuffer]()
+        Pickler(stream, protocol=5, buffer_callback=buffers.append).dump(thing)
+        return stream.getvalue(), buffers
+
+    def _abroad(self, thing: Any) -> tuple[Any, tuple[Any, ...]] | None:
+        """How another machine makes what rests on a user's file: a call and its arguments; None for all else."""
+        if isinstance(thing, OwnModel):
+            # A network of a package is looked up there; the code of any other one travels, as that of a learner does.
+            file = thing.reference is None or thing.reference.rpartition(":")[0].endswith(".py")
+            return (OwnModel, (thing.name, thing.make, thing.reference)) if file else None
+        if not isinstance(thing, type | FunctionType | ModuleType) or (found := _place(thing)) is None:
+            return None
+        path, name = found
         if path not in self.files:
             self.files[path] = _files_beside(path)
-        return replace(job, model=None), (job.model.name, path.name, name, self.files[path])
+        return _named, (self.files[path], path.name, name)
+
+
+def _place(thing: Any) -> tuple[Path, str] | None:
+    """The user's file in which a module, class or function stands, and its name there, empty for the module itself.
+
+    None for what stands in a package, in the main script or inside a function: packages are there already, and Ray
+    sends the rest as it is.
+    """
+    module = thing if isinstance(thing, ModuleType) else sys.modules.get(thing.__module__)
+    if module is None or module.__name__ == "__main__" or module.__package__ or is_library(module):
+        return None
+    path, name = Path(module.__file__ or "").resolve(), "" if thing is module else thing.__qualname__
+    if path.suffix != ".py" or not path.is_file():
+        return None
+    try:
+        return (path, name) if not name or attrgetter(name)(module) is thing else None
+    except AttributeError:
+        return None
 
 
 def _files_beside(path: Path) -> Files:
@@ -331,18 +425,21 @@ def _files_beside(path: Path) -> Files:
     return tuple((file.name, file.read_bytes()) for file in (path, *(others if small else ())))
 
 
+def _named(files: Files, file: str, name: str) -> Any:
+    """A user's class or function in another process, or the module if the name is empty."""
+    module = module_at(Path(_unpacked(files).name, file))
+    return attrgetter(name)(module) if name else module
+
+
+def _unpickled(sent: Pickled) -> Any:
+    return pickle.loads(sent[0], buffers=sent[1])  # noqa: S301  the command that the worker belongs to packed it
+
+
 def _fetched(thing: Any) -> Any:
     """What a reference into the cluster's memory leads to; other things are handed back as they are."""
     import ray
 
-    return ray.get(thing) if isinstance(thing, ray.ObjectRef) else thing
-
-
-def _network(name: str, file: str, what: str, files: Files) -> Any:
-    """The user's network in another process, from the files that travelled with it."""
-    from ..models.own import own_model
-
-    return replace(own_model(f"{Path(_unpacked(files).name, file)}:{what}"), name=name)
+    return _unpickled(ray.get(thing)) if isinstance(thing, ray.ObjectRef) else thing
 
 
 @cache

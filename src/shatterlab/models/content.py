@@ -90,8 +90,8 @@ class _Content:
         elif isinstance(thing, torch.Tensor | np.ndarray | np.generic):
             self._array(thing)
         elif isinstance(thing, types.ModuleType):
-            self.word("module", thing.__name__ if _is_library(thing) else "")
-            if not _is_library(thing):  # it is used as a whole, so that all that it defines may count
+            self.word("module", thing.__name__ if is_library(thing) else "")
+            if not is_library(thing):  # it is used as a whole, so that all that it defines may count
                 self.add({name: value for name, value in sorted(vars(thing).items()) if not name.startswith("__")})
         elif isinstance(thing, logging.Logger):
             self.word("logger", thing.name)
@@ -127,7 +127,7 @@ class _Content:
             self.update(whole.tobytes() if whole.dtype != object else repr(whole.tolist()).encode())
 
     def _function(self, function: types.FunctionType) -> None:
-        if _is_library(function):
+        if is_library(function):
             self.word("library", function.__module__, function.__qualname__)
             return
         self.word("function")
@@ -173,7 +173,7 @@ class _Content:
                 self.add(value)
 
     def _class(self, thing: type) -> None:
-        if _is_library(thing):
+        if is_library(thing):
             self.word("library", thing.__module__, thing.__qualname__)
             return
         self.word("class")
@@ -222,7 +222,7 @@ def _imported(name: str, recent: list[Any], names: dict[str, Any]) -> Any:
     return sys.modules.get(name, module)
 
 
-def _is_library(thing: Any) -> bool:
+def is_library(thing: Any) -> bool:
     """Whether a function, class or module comes with Python or from an installed package, by the file it stands in."""
     if isinstance(thing, types.FunctionType):
         file: str | None = thing.__code__.co_filename

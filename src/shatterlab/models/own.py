@@ -155,7 +155,7 @@ def referred(reference: str) -> Callable[..., Any]:
         ShatterlabError: there is no such file, module or name, or it cannot be called.
     """
     where, _, name = reference.rpartition(":")
-    module = _from_file(*_file(where)) if where.endswith(".py") else _from_package(where)
+    module = module_at(where) if where.endswith(".py") else _from_package(where)
     named: Any = module
     for part in name.split("."):
         if not hasattr(named, part):
@@ -164,6 +164,15 @@ def referred(reference: str) -> Callable[..., Any]:
     if not callable(named):
         raise ShatterlabError(f"{reference} is of type {type(named).__name__}; {ACCEPTED}.")
     return named
+
+
+def module_at(path: Path | str) -> ModuleType:
+    """The module that a user's file makes; it is run once for each state of the file.
+
+    Raises:
+        ShatterlabError: there is no such file, or its code fails.
+    """
+    return _from_file(*_file(str(path)))
 
 
 def _file(name: str) -> tuple[Path, int]:
