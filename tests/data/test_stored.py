@@ -62,6 +62,20 @@ def test_pictures_beyond_the_limit_stay_on_disk_and_are_those_that_would_lie_in_
     assert large.names == small.names
 
 
+def test_every_one_of_many_pictures_is_at_its_place_and_in_the_hash(tmp_path: Path, limit) -> None:
+    for place in range(300):
+        path = tmp_path / "many" / f"class{place % 3}" / f"{place:03}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (place % 256, place // 256, 7)).save(path)
+    data = on_disk(tmp_path / "many", side=8)
+    source = data.train.on_disk.source
+    names = sorted((tmp_path / "many").rglob("*.png"))
+    colours = [source.read(np.array([place]))[0, 0, 0].tolist() for place in range(300)]
+    assert colours == [[int(path.stem) % 256, int(path.stem) // 256, 7] for path in names]
+    Image.new("RGB", (8, 8), (9, 9, 9)).save(names[-1])
+    assert on_disk(tmp_path / "many", side=8).version != data.version
+
+
 @pytest.mark.parametrize("dials", [{}, {"random_crop": True, "crop": 12, "flip": 0.5}, {"corruption": "random-labels"}])
 def test_training_from_disk_gives_the_numbers_of_training_in_memory(folder, tmp_path, monkeypatch, dials) -> None:
     spec = make_spec(model="alexnet", epochs=3, batch_size=8, evaluate_every=1, **dials)

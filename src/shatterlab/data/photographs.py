@@ -5,13 +5,11 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from io import BytesIO
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +17,15 @@ from numpy.typing import NDArray
 from ..errors import ShatterlabError
 from ..files import write_whole
 from ..ranks import first_of_node_first
+from .ahead import ahead
 from .stored import Source, Stored
+
+FORMAT = 2
+"""A copy of pixels under another number is made anew: the first one lacked every second picture after the 64th."""
 
 ROOM = 1.2
 """A copy of the pixels is made if the disk has room for so many times its size."""
 
-T = TypeVar("T")
 Listing = Sequence[tuple[Path, str]]
 """Pictures and their classes."""
 
@@ -139,7 +140,7 @@ def _cache() -> Path:
 
 def _key(folder: Path, files: Files) -> str:
     """A hash of what tells that no file has changed: names, sizes and times."""
-    content = hashlib.sha256(f"{folder}\n{files.side}\n".encode())
+    content = hashlib.sha256(f"{FORMAT}\n{folder}\n{files.side}\n".encode())
     for name in files.names:
         status = (folder / name).stat()
         content.update(f"{name}\n{status.st_size} {status.st_mtime_ns}\n".encode())
@@ -156,9 +157,7 @@ def _first_pass(files: Files, pixels: Path, name: str) -> str:
     part = pixels.with_suffix(f".{os.getpid()}.part")
     target = np.lib.format.open_memmap(part, "w+", np.uint8, files.shape) if room else None
     try:
-        for place, (digest, picture) in enumerate(
-            _in_order(partial(_read, files, decode=room), range(len(files.names)))
-        ):
+        for place, (digest, picture) in enumerate(ahead(partial(_read, files, decode=room), range(len(files.names)))):
             content.update(f"{files.names[place]}\n".encode() + digest)
             if target is not None and picture is not None:
                 target[place] = picture
@@ -175,13 +174,3 @@ def _read(files: Files, place: int, *, decode: bool) -> tuple[bytes, NDArray[np.
     path = files.folder / files.names[place]
     content = path.read_bytes()
     return hashlib.sha256(content).digest(), decoded(path, content, files.side) if decode else None
-
-
-def _in_order(do: Callable[[int], T], places: Iterable[int]) -> Iterator[T]:
-    """Does something for each place in threads, a bounded number ahead of what has been taken."""
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        places = iter(places)
-        waiting = [threads.submit(do, place) for place, _ in zip(places, range(64), strict=False)]
-        while waiting:
-            yield waiting.pop(0).result()
-            waiting += [threads.submit(do, place) for place, _ in zip(places, range(1), strict=False)]

@@ -1,34 +1,16 @@
 """The feed of data that stay on disk: batches are read in threads, ahead of the steps that take them."""
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache
 
 import numpy as np
 import torch
 
+from ..data.ahead import ahead
 from ..data.stored import Stored
-from ..machine import cores
-
-
-@cache
-def _readers() -> ThreadPoolExecutor:
-    """The threads that read, the same ones for all data: each new thread would get a heap of its own from the system,
-    which keeps what is freed there.
-    """
-    return ThreadPoolExecutor(cores(), thread_name_prefix="reader")
-
-
-AHEAD = 2
-"""So many batches more than there are reading threads are read before they are needed."""
 
 
 class Streamed:
     """Images on disk in the place of a `Pool`: with the same methods, but read when they are needed.
-
-    Decoding and resizing leave Python's lock to others, so that threads do as well as processes and nothing has to be
-    sent between these (bench/feed.py).
 
     Args:
         images: the images of each run.
@@ -52,27 +34,15 @@ class Streamed:
     def batches(self, places: torch.Tensor, spans: Sequence[slice]) -> Iterator[torch.Tensor]:
         """Yields for each span the images at the places (runs, any number) in it, see `Pool.take`."""
         host = places.cpu().numpy()
-        yield from self._ahead([(range(len(host)), host[:, span]) for span in spans])
+        yield from map(self._put, ahead(self._read, [(range(len(host)), host[:, span]) for span in spans]))
 
     def blocks(self, spans: Sequence[slice], members: Sequence[int]) -> Iterator[torch.Tensor]:
         """Yields spans of the images of some runs, (runs, span, height, width, channels)."""
-        yield from self._ahead([(members, np.arange(span.start, span.stop)[None]) for span in spans])
+        wanted = [(members, np.arange(span.start, span.stop)[None]) for span in spans]
+        yield from map(self._put, ahead(self._read, wanted))
 
-    def _ahead(self, wanted: Sequence[tuple[Sequence[int], np.ndarray]]) -> Iterator[torch.Tensor]:
-        ahead = cores() + AHEAD
-        reading: deque[Future[np.ndarray]] = deque()
-        try:
-            for members, rows in wanted:
-                reading.append(_readers().submit(self._read, members, rows))
-                if len(reading) == ahead:
-                    yield self._put(reading.popleft().result())
-            while reading:
-                yield self._put(reading.popleft().result())
-        finally:  # an epoch may end in an error
-            for future in reading:
-                future.cancel()
-
-    def _read(self, members: Sequence[int], rows: np.ndarray) -> np.ndarray:
+    def _read(self, wanted: tuple[Sequence[int], np.ndarray]) -> np.ndarray:
+        members, rows = wanted
         of_members = np.broadcast_to(rows, (len(members), rows.shape[1]))
         return np.stack([self.of_runs[run][mine] for run, mine in zip(members, of_members, strict=True)])
 
