@@ -23,7 +23,7 @@ from .ranks import agreed, rank, spread, started_rank
 from .results import Examples, Provenance, Result, Store, commit, versions
 from .row import Row
 from .spec import Spec
-from .training import OPTIMIZERS, learner_for, train_together
+from .training import OPTIMIZERS, learner_of, train_together
 from .training.checkpoint import packed, restore, state_of
 from .training.learner import Learner
 from .training.loop import predict
@@ -256,13 +256,8 @@ def _train(
 
 def _learner(runs: Sequence[_Run]) -> Learner:
     first = runs[0]
-    return learner_for(
-        [run.model for run in runs],
-        [run.optimizer for run in runs],
-        bf16=first.spec.precision == "bf16",
-        label_smoothing=first.spec.label_smoothing,
-        own=first.network is not None,
-    )
+    models, optimizers = [run.model for run in runs], [run.optimizer for run in runs]
+    return learner_of(first.spec, models, optimizers, own=first.network is not None)
 
 
 def _examples(data: Data, predicted: Mapping[str, np.ndarray]) -> dict[str, Examples]:

@@ -155,3 +155,14 @@ def test_other_dials_are_another_learner() -> None:
     one, two = (subject_of(Small, blobs(), learning_rate=rate) for rate in (0.01, 0.02))
     assert one.version != two.version
     assert make_spec(learning_rate=0.01).learning_rate == 0.01
+
+
+@pytest.mark.parametrize("learner", [Small, sequence, "mlp-1x16"])
+def test_label_smoothing_makes_an_audited_network_less_sure(learner: Any) -> None:
+    sure = {}
+    for smoothing in (0.0, 0.4):
+        dials = {"batch_size": 16, "learning_rate": 0.05, "label_smoothing": smoothing}
+        subject = subject_of(learner, blobs(), **dials)
+        fit = subject.networks.fit(subject.pool.X, subject.pool.y, 0)
+        sure[smoothing] = fit.probabilities(subject.pool.X).max(1).mean()
+    assert sure[0.4] < sure[0.0] - 0.1

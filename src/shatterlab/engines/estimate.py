@@ -18,7 +18,7 @@ from ..jobs import Computation, Training
 from ..preparation import model_for, pick_device, shape_for
 from ..results import Store
 from ..spec import AUGMENTATIONS, Spec
-from ..training import OPTIMIZERS, Batch, evaluation_interval, learner_for, stack_key
+from ..training import OPTIMIZERS, Batch, evaluation_interval, learner_of, stack_key
 from ..training.allocator import keep_freed_memory
 from ..training.augment import augment, check, draw
 from ..training.captured import WARM_UP
@@ -265,9 +265,7 @@ def _time(job: Training, runs: int, data: Data, device: torch.device) -> Timed:
     if not own:
         models = [model.to(memory_format=torch.channels_last) for model in models]  # type: ignore[call-overload]
     optimizers = [OPTIMIZERS[spec.optimizer](model.parameters(), spec) for model in models]
-    stack = learner_for(
-        models, optimizers, bf16=spec.precision == "bf16", label_smoothing=spec.label_smoothing, own=own
-    )
+    stack = learner_of(spec, models, optimizers, own=own)
     wanted = runs * spec.batch_size
     examples = np.resize(data.train.inputs[:wanted], (wanted, *data.train.shape))
     images = preprocess(examples, spec.crop, spec.preprocessing, device).unflatten(0, (runs, spec.batch_size))

@@ -12,7 +12,7 @@ from ..data.dataset import Dataset
 from ..errors import ShatterlabError
 from ..jobs import Training
 from ..preparation import model_for, pick_device, prepare
-from ..training import OPTIMIZERS, learner_for, train_together
+from ..training import OPTIMIZERS, learner_of, train_together
 from ..training.loop import Epoch
 
 EXAMPLES, CLASSES = 4, 1_000
@@ -57,10 +57,7 @@ def rehearse(
         data = prepare(spec, data=whole)
         model = model_for(spec, data, job.model).to(target)
         optimizer = OPTIMIZERS[spec.optimizer](model.parameters(), spec)
-        learner = learner_for(
-            [model], [optimizer], bf16=spec.precision == "bf16", label_smoothing=spec.label_smoothing,
-            own=job.model is not None,
-        )  # fmt: skip
+        learner = learner_of(spec, [model], [optimizer], own=job.model is not None)
         (ends,) = train_together([spec], [data], learner)
         end = ends[0]
         if not isinstance(end, Epoch):

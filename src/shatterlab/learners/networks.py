@@ -19,7 +19,7 @@ from ..models.own import OwnModel
 from ..preparation import model_for, pick_device
 from ..row import Row
 from ..spec import Spec
-from ..training import OPTIMIZERS, learner_for, train_together
+from ..training import OPTIMIZERS, learner_of, train_together
 from ..training.alone import as_seen
 from ..training.augment import augment, draw
 from ..training.learner import Learner
@@ -78,7 +78,7 @@ class Networks:
     @cached_property
     def stacks(self) -> bool:
         """Whether fits are faster together: true of perceptrons, whereas stacks of small convolutions are slower."""
-        plain = self.spec.optimizer == "sgd" and not self.spec.augments
+        plain = self.spec.optimizer == "sgd" and not self.spec.augments and not self.spec.label_smoothing
         return plain and (is_perceptron(model := self.build(0)) or is_sequence(model))
 
     def fit(self, X: NDArray[Any], y: NDArray[np.int64], seed: int) -> "Trained":
@@ -123,11 +123,10 @@ class Networks:
             )
             for task in tasks
         ]
-        bf16 = self.spec.precision == "bf16"
         stack: Learner = (
-            Perceptrons(models, optimizers, bf16)  # type: ignore[arg-type]
+            Perceptrons(models, optimizers, self.spec.precision == "bf16")  # type: ignore[arg-type]
             if flat
-            else learner_for(models, optimizers, bf16=bf16, own=self.network is not None)
+            else learner_of(self.spec, models, optimizers, own=self.network is not None)
         )
         fits: list[Trained | ShatterlabError] = [Trained(self, model, []) for model in models]
         for ends in train_together(specs, data, stack):

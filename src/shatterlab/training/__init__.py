@@ -1,6 +1,6 @@
 """Training: the paper's recipe as a generator of what each epoch leaves. Everything here needs torch."""
 
-from .choice import learner_for
+from .choice import learner_for, learner_of
 from .learner import Batch
 from .loop import Epoch, evaluation_interval, stack_key, train_together
 from .optimizer import OPTIMIZERS, MomentumSGD
@@ -12,6 +12,7 @@ __all__ = [
     "MomentumSGD",
     "evaluation_interval",
     "learner_for",
+    "learner_of",
     "stack_key",
     "train_together",
 ]

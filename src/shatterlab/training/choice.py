@@ -6,12 +6,19 @@ from typing import cast
 from torch import nn
 
 from ..ranks import processes
+from ..spec import Spec
 from .alone import Alone
 from .captured import Captured, CUDAGraphs
 from .learner import Learner
 from .optimizer import MomentumSGD, Optimizer
 from .perceptrons import Perceptrons, is_perceptron
 from .stacked import Vmapped
+
+
+def learner_of(spec: Spec, models: Sequence[nn.Module], optimizers: Sequence[Optimizer], *, own: bool) -> Learner:
+    """Returns `learner_for` with the dials of a spec, so that no caller can forget one."""
+    bf16 = spec.precision == "bf16"
+    return learner_for(models, optimizers, bf16=bf16, label_smoothing=spec.label_smoothing, own=own)
 
 
 def learner_for(
