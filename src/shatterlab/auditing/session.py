@@ -384,3 +384,4 @@ def _keep(store: Store, done: Audit, subject: Subject, seed: int, plan: Path) ->
     path = folder / f"{subject.version}-{subject.pool.version}-{seed}.json"
     sized = json.loads(plan.read_text(encoding="utf-8")) | {"answer": done.answer}
     write_all({path: json.dumps(done.record), plan: json.dumps(sized)})
+    store.upload(plan, path)

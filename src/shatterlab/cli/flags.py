@@ -11,7 +11,7 @@ from ..errors import ShatterlabError
 from ..results.store import Store
 
 Device = Literal["auto", "cpu", "cuda"]
-StoreDir = Annotated[Path, tyro.conf.arg(help="Folder of the runs.")]
+StoreDir = Annotated[Path, tyro.conf.arg(help="Folder of the runs, or s3://bucket/folder (extra cloud).")]
 DataDir = Annotated[
     Path | None, tyro.conf.arg(help="Folder looked in first for data; then $SHATTERLAB_DATA and the cache.")
 ]

@@ -12,7 +12,7 @@ def command(store: StoreDir = DEFAULT_STORE, out: Path | None = None, open: bool
     Examples: shatterlab report --open; shatterlab report --out page.html
 
     Args:
-        out: The file. Default: report.html in the store.
+        out: The file. Default: report.html in the store, or here if that is object storage.
         open: Open it in the browser.
     """
     from ..report import write_report

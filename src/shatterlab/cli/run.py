@@ -289,7 +289,7 @@ def _do_all(
         unfinished = [job for job in jobs if job.kept(store) is None]
         missing = [job for job in unfinished if job.id not in failures]
         if missing or not turn:
-            say(f"{title}: {_count(jobs)}, {len(jobs) - len(unfinished)} already in {store.path}.")
+            say(f"{title}: {_count(jobs)}, {len(jobs) - len(unfinished)} already in {store.address}.")
         left_out = _left_out(missing, scale, data_dir)
         failures |= left_out
         if not (missing := [job for job in missing if job.id not in left_out]):
@@ -479,7 +479,7 @@ def _print_end(states: Sequence[str], store: Store) -> None:
     from ..studies import STATES
 
     tally = ", ".join(f"{states.count(state)} {state}" for state in STATES if state in states)
-    place = "" if store.path == DEFAULT_STORE else f" --store {shlex.quote(str(store.path))}"
+    place = "" if store.path == DEFAULT_STORE else f" --store {shlex.quote(store.address)}"
     print(f"\n{len(states)} claims: {tally or 'none judged'}.\nNext: shatterlab report{place} --open")
 
 

@@ -200,7 +200,7 @@ class Cluster:
     ) -> Iterator[Ended]:
         """Does every job that the store does not hold yet; see the function `do`."""
         ray, offers = self.ray, self.offers
-        where = Where(store.path.resolve(), _device(offers, device), data_dir and data_dir.resolve())
+        where = Where(store.shared_folder(), _device(offers, device), data_dir and data_dir.resolve())
         task = ray.remote(_do_unit)
         going: dict[Any, list[Job]] = {}
         known: dict[str, Job] = {}

@@ -89,7 +89,7 @@ def do(
         return
     if cluster == "slurm":
         check()
-    where = Where(store.path.resolve(), "cuda" if device == "cuda" else "cpu", data_dir and data_dir.resolve())
+    where = Where(store.shared_folder(), "cuda" if device == "cuda" else "cpu", data_dir and data_dir.resolve())
     watched = _Watched(store, [job for unit in todo for job in unit], tell)
     tasks: list[_Task] = []
     try:

@@ -32,7 +32,7 @@ def write_report(store: Store | Path | str, out: Path | str | None = None) -> Pa
 
     Args:
         store: a `Store` or its folder.
-        out: the file; by default `report.html` in the store.
+        out: the file; by default `report.html` in the store, or here where that is object storage.
 
     Raises:
         ShatterlabError: there is nothing to report, a result is damaged, or the file cannot be written; all that can be
@@ -42,7 +42,8 @@ def write_report(store: Store | Path | str, out: Path | str | None = None) -> Pa
     results, errors = opened.results()
     if errors and not results:
         raise errors[0]
-    path = write(opened, results, Path(out or opened.path / "report.html").expanduser())
+    place = Path() if opened.remote else opened.path
+    path = write(opened, results, Path(out or place / "report.html").expanduser())
     if errors:
         raise errors[0]
     return path

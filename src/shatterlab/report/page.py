@@ -46,7 +46,7 @@ def write(store: Store, results: Sequence[Result], out: Path) -> Path:
     """
     if not results and not audits_of(store) and not any(found_of(store, asked, [])[1] for asked in asked_of(store)):
         raise ShatterlabError(
-            f"the store {store.path} holds no finished runs; start with 'shatterlab run learning-curves'."
+            f"the store {store.address} holds no finished runs; start with 'shatterlab run learning-curves'."
         )
     html = page(sections(Reader(store.path), results))
     try:

@@ -14,7 +14,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from html import escape
 from pathlib import Path
 from time import time
@@ -29,6 +29,7 @@ from ..row import Row
 from ..spec import Spec
 from .examples import Examples, packed, unpacked
 from .measurement import Measurement
+from .remote import address_of, mirror_of, remote_of
 from .result import Result, html_table
 
 if TYPE_CHECKING:
@@ -63,16 +64,42 @@ class Asked(BaseModel):
 
 
 class Store:
-    """A folder of runs.
+    """A folder of runs, or object storage mirrored in one.
 
     Args:
-        path: the folder, which is made when the first run is written.
+        path: the folder, which is made when the first run is written; or an address such as `s3://bucket/runs`, whose
+            runs are fetched here first, see `remote`.
+
+    Raises:
+        ShatterlabError: the object storage cannot be reached, or the extra `cloud` is missing.
     """
 
     def __init__(self, path: Path | str = DEFAULT_STORE) -> None:
         if not str(path):
             raise ShatterlabError("the path of the store is empty; name a folder, such as 'runs'.")
-        self.path = Path(path).expanduser()
+        address = address_of(path)
+        self.path = mirror_of(address) if address else Path(path).expanduser()
+        self.remote = remote_of(self.path)
+        if address and self.remote:
+            self.remote.synchronize()
+
+    @property
+    def address(self) -> str:
+        """What the user calls the store: its folder, or its address in object storage."""
+        return self.remote.address if self.remote else str(self.path)
+
+    def shared_folder(self) -> Path:
+        """The store's absolute path, for the nodes of a cluster, which all see it.
+
+        Raises:
+            ShatterlabError: the store is object storage.
+        """
+        if self.remote:
+            raise ShatterlabError(
+                f"a cluster's engine works in a folder that all nodes see; with {self.address} give each machine the "
+                "same command without --engine: they share the work by themselves."
+            )
+        return self.path.resolve()
 
     def folder(self, spec: Spec) -> Path:
         """The folder of the run."""
@@ -105,12 +132,15 @@ class Store:
                 print(f"waiting for another process that is doing {what}", file=sys.stderr)
             lock.acquire()
         try:
-            yield
+            with self.remote.claimed(path, what) if self.remote else nullcontext():
+                yield
         finally:
             lock.release()
 
     def busy(self, path: Path) -> bool:
-        """Whether some process holds this lock right now."""
+        """Whether some process holds this lock right now, on this machine or, with object storage, on another."""
+        if self.remote and self.remote.holder(path):
+            return True
         if not path.exists():
             return False
         with self.writing():
@@ -163,6 +193,7 @@ class Store:
         rows = [self.folder(spec) / name for spec in checkpoints for name in ("spec.json", "rows.jsonl")]
         with self.writing():
             write_all({self.checkpoint(spec): content for spec, content in checkpoints.items()}, also=rows)
+        self.upload(*rows, *map(self.checkpoint, checkpoints))
 
     def finish(self, results: Sequence[Result], examples: Sequence[Mapping[str, Examples]]) -> None:
         """Writes the predictions of each example, then `result.json`; from then on these runs count as complete."""
@@ -173,6 +204,13 @@ class Store:
                 also=[folder / "rows.jsonl" for folder in folders],
             )
             write_all({self.folder(r.spec) / "result.json": r.model_dump_json(indent=1) for r in results})
+        for folder in folders:
+            self.upload(*(folder / name for name in ("spec.json", "rows.jsonl", "examples.npz", "result.json")))
+
+    def upload(self, *paths: Path) -> None:
+        """Copies files of the store to its object storage, in this order; nothing to do where it is a folder."""
+        if self.remote:
+            self.remote.try_push(paths)
 
     def result(self, spec: Spec) -> Result | None:
         """The finished run, or None.
@@ -303,6 +341,7 @@ class Store:
         with self.writing():
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, record.model_dump_json(indent=1))
+        self.upload(path)
 
     def asked(self) -> list[Asked]:
         """What studies have asked for, in the order of the file names."""
