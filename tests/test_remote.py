@@ -63,6 +63,7 @@ def machines(monkeypatch: pytest.MonkeyPatch, address: str, folder: Path, count:
 
 
 SPEC = make_spec(model="mlp-1x16", data="digits", n=60, n_test=20, batch_size=16, epochs=4, learning_rate=0.05)
+TIMES = {"seconds", "evaluation_seconds"}
 
 
 def test_a_path_keeps_its_address_and_a_folder_has_none() -> None:
@@ -75,7 +76,7 @@ def test_a_run_in_object_storage_is_that_of_a_folder_and_another_machine_finds_i
 ) -> None:
     local = sl.run(SPEC, tmp_path / "local", on_row=lambda row: None)
     there = sl.run(SPEC, bucket, on_row=lambda row: None)
-    assert there.last.model_dump(exclude={"seconds"}) == local.last.model_dump(exclude={"seconds"})
+    assert there.last.model_dump(exclude=TIMES) == local.last.model_dump(exclude=TIMES)
     on_machine(monkeypatch, tmp_path / "second")
     other = Store(bucket)
     assert other.result(SPEC) == there
@@ -108,7 +109,7 @@ def test_a_run_that_another_machine_began_goes_on_bit_for_bit(
     seen: list[int] = []
     other = sl.run(SPEC, bucket, on_row=lambda row: seen.append(row.epoch))
     assert seen == [3, 4]
-    assert other.last.model_dump(exclude={"seconds"}) == whole.last.model_dump(exclude={"seconds"})
+    assert other.last.model_dump(exclude=TIMES) == whole.last.model_dump(exclude=TIMES)
     local, there = tmp_path / "local" / SPEC.id, Store(bucket).folder(SPEC)
     assert (there / "checkpoint.safetensors").read_bytes() == (local / "checkpoint.safetensors").read_bytes()
 
