@@ -1,6 +1,7 @@
 """Object storage as a store, against moto's S3 server on this machine."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -182,6 +183,19 @@ def test_a_job_of_another_machine_is_left_for_last(
     (other,) = machines(monkeypatch, bucket, tmp_path, 1)
     assert other._take(f"{SPEC.id}/lock.claim", "another")
     assert store.busy(lock)
+
+
+def test_rows_that_are_being_written_are_not_replaced_by_fewer(bucket: str) -> None:
+    store = Store(bucket)
+    rows = store.folder(SPEC) / "rows.jsonl"
+    rows.parent.mkdir()
+    rows.write_text("one\n")
+    assert store.remote is not None
+    store.remote.push([rows])
+    rows.write_text("one\ntwo\n")
+    os.utime(rows, (0, 0))  # as if the clock of the storage were ahead
+    Store(bucket)
+    assert rows.read_text() == "one\ntwo\n"
 
 
 def test_without_a_connection_a_run_goes_on_and_is_uploaded_later(

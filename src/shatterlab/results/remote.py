@@ -119,7 +119,7 @@ class Remote:
     def synchronize(self) -> None:
         """Fetches what the mirror lacks but checkpoints, and uploads what the storage lacks.
 
-        Of requests, specs and rows, which change, the one written last counts.
+        Of requests and specs, which change, the one written last counts, and of rows, which only grow, the longer file.
 
         Raises:
             ShatterlabError: the storage cannot be reached; the message says what to do.
@@ -140,7 +140,10 @@ class Remote:
             elif name not in there:
                 pushed.append(name)
             elif _changes(name) and there[name]["size"] != here[name].st_size:
-                newer = there[name]["last_modified"].timestamp() > here[name].st_mtime
+                if name.endswith("rows.jsonl"):  # may be growing here right now, and clocks may differ
+                    newer = there[name]["size"] > here[name].st_size
+                else:
+                    newer = there[name]["last_modified"].timestamp() > here[name].st_mtime
                 (fetched if newer else pushed).append(name)
         self.fetch(sorted(fetched, key=_rank))
         self.push(self.mirror / name for name in sorted(pushed, key=_rank))
@@ -240,8 +243,8 @@ class Remote:
                     return _version(store.put(name, content, mode="create"))
                 if self._free(found[0]):
                     return _version(store.put(name, content, mode=found[1]))
-            except (AlreadyExistsError, PreconditionError):
-                pass  # another was faster
+            except (AlreadyExistsError, PreconditionError, FileNotFoundError):
+                pass  # another was faster, to take it or to give it back
         return None
 
     def _renew(self, name: str, owner: str, tag: dict[str, Any], done: Event) -> None:
@@ -253,7 +256,7 @@ class Remote:
                 tag = _version(_opened(self.address).put(name, self._content(owner), mode=tag))
             except PreconditionError:
                 return  # the job is done twice then, and the first result stands
-            except BaseError:
+            except (BaseError, OSError):
                 continue  # the connection may come back before the lease has run out
 
     def _give_back(self, name: str, owner: str) -> None:
