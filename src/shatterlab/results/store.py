@@ -205,7 +205,7 @@ class Store:
             )
             write_all({self.folder(r.spec) / "result.json": r.model_dump_json(indent=1) for r in results})
         for folder in folders:
-            self.upload(*(folder / name for name in ("spec.json", "rows.jsonl", "examples.npz", "result.json")))
+            self.upload(folder / "examples.npz", folder / "result.json")  # `save` has uploaded the spec and the rows
 
     def upload(self, *paths: Path) -> None:
         """Copies files of the store to its object storage, in this order; nothing to do where it is a folder."""
