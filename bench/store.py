@@ -18,7 +18,7 @@ ASK = {
     "table": TABLE + "n = len(s.table()); print(time.perf_counter() - t)",
     "epochs": TABLE + "n = len(s.epochs()); print(time.perf_counter() - t)",
     "report": TABLE.replace("import polars", "from shatterlab.report import write; from pathlib import Path")
-    + "out = write(s, s.results()[0], Path(s.path) / 'report.html'); "
+    + "out = write(s, s.results(), Path(s.path) / 'report.html'); "
     + "print(time.perf_counter() - t, out.stat().st_size / 1e6)",
 }
 

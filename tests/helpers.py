@@ -105,8 +105,8 @@ def every_study_small(path: Path) -> Store:
 
 def found(store: Store, name: str) -> Tables:
     """What a store holds of a study."""
-    results, errors = store.results()
-    assert not errors
+    results = store.results()
+    assert not store.unreadable
     asked = next(asked for asked in asked_of(store) if asked.study == name)
     return tables(store, *found_of(store, asked, results))
 

@@ -54,7 +54,7 @@ def test_a_study_shows_its_question_and_its_size() -> None:
 
 
 def test_a_result_prints_as_three_lines(small_store: Store) -> None:
-    result = next(r for r in small_store.results()[0] if r.spec.corruption == "random-labels")
+    result = next(r for r in small_store.results() if r.spec.corruption == "random-labels")
     said = str(result)
     assert len(said.splitlines()) == 3
     assert "corrupted examples fitted" in said

@@ -29,15 +29,15 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_every_result_keeps_its_id(store: Store) -> None:
-    results, errors = store.results()
-    assert not errors
+    results = store.results()
+    assert not store.unreadable
     assert {result.id for result in results} == {path.parent.name for path in FIXTURE.glob("*/result.json")}
     for path in FIXTURE.glob("measured/*.json"):
         assert Measurement.model_validate_json(path.read_text()).id == path.stem
 
 
 def test_everything_asked_for_is_there_and_judged(store: Store) -> None:
-    results, _ = store.results()
+    results = store.results()
     assert {asked.study for asked in store.asked()} == {"label-noise", "bias-variance", "expressivity"}
     for asked in store.asked():
         runs, measured = found_of(store, asked, results)
@@ -48,8 +48,8 @@ def test_everything_asked_for_is_there_and_judged(store: Store) -> None:
 def test_show_and_report_read_it(store: Store, capsys: pytest.CaptureFixture) -> None:
     main(["show", "--store", str(store.path)])
     said = capsys.readouterr().out
-    page = write(store, store.results()[0], store.path / "page.html").read_text()
-    for result in store.results()[0]:
+    page = write(store, store.results(), store.path / "page.html").read_text()
+    for result in store.results():
         assert result.id in said
         assert result.id in page
     assert "bias-variance (demo, digits)" in said

@@ -109,7 +109,7 @@ def test_a_small_study_of_photographs_is_judged_and_cannot_tell(tmp_path: Path) 
     few = [Training(job.spec.on(n=None, n_test=None, epochs=1, batch_size=4)).pinned() for job in asked]
     assert not [end.error for end in do(few, store, device="cpu") if end.error]
     setting = Asked(study="imagenet", scale="demo", data=data, seeds=1, run_ids=[job.id for job in few])
-    results, _ = store.results()
+    results = store.results()
     found = tables(store, *found_of(store, setting, results))
     assert len(STUDY.verdict(found)) == 3
     assert {line["row"] for line in STUDY.table(found)} == {

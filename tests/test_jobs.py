@@ -115,7 +115,7 @@ def test_every_study_draws_and_judges_a_network_that_the_paper_does_not_have(nam
     own = for_own(jobs_so_far(STUDIES[name], "demo", "digits", 1), Own("mlp-2x8"))
     specs = list({job.id: small(job).spec for job in own if isinstance(job, Training)}.values())
     assert not train_all(specs, tmp_path)
-    whole = tables(store, store.results()[0])
+    whole = tables(store, store.results())
     sentences = STUDIES[name].verdict(whole)
     assert "mlp-2x8" in named(" ".join(sentences))
     assert "nan" not in " ".join(sentences)

@@ -23,7 +23,7 @@ OUTLINE = (
 
 @pytest.fixture(scope="module")
 def deck(browser: Any, small_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    path = write(small_store, small_store.results()[0], tmp_path_factory.mktemp("lecture") / "page.html")
+    path = write(small_store, small_store.results(), tmp_path_factory.mktemp("lecture") / "page.html")
     page = browser.new_page(viewport=PROJECTOR)
     page.said = []
     page.on("console", lambda message: page.said.append(message.text))

@@ -97,7 +97,7 @@ def test_dropout_is_tried_on_random_labels_at_the_strength_that_validation_prefe
     asked = STUDIES["regularizers"].jobs("demo", "digits", 2)
     first = next(asked)  # type: ignore[arg-type]
     specs = [job.spec for job in first if isinstance(job, Training)]
-    done = small_store.results()[0][0]
+    done = small_store.results()[0]
 
     def result(spec) -> Result:
         score = {0.25: 0.5, 0.5: 0.7, 0.75: 0.6}.get(spec.dropout, 0.9)

@@ -386,7 +386,7 @@ def test_the_command_line_takes_files_and_names_the_labels(tmp_path: Path) -> No
     )
     assert done.returncode == 0, done.stderr
     assert "labels 'no', 'yes' became 0, 1" in done.stderr
-    (result,) = Store(tmp_path / "runs").results()[0]
+    (result,) = Store(tmp_path / "runs").results()
     assert result.names == ("no", "yes")
     assert result.spec.model == "Net"
     assert result.spec.data == "csv:patients.csv"

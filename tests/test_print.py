@@ -16,7 +16,7 @@ MOST_PAGES = 26
 def pages(browser: Any, small_store: Store, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The text of each page, printed from the dark theme."""
     pdf = pytest.importorskip("pypdfium2")
-    path = write(small_store, small_store.results()[0], tmp_path_factory.mktemp("print") / "page.html")
+    path = write(small_store, small_store.results(), tmp_path_factory.mktemp("print") / "page.html")
     page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="dark")
     page.goto(path.as_uri())
     page.evaluate("ready")

@@ -20,7 +20,7 @@ MM = 72 / 25.4
 
 
 def written(store: Store, out: Path, format, study: str | None = None, **options) -> dict[str, Path]:
-    return {path.name: path for path in write_figures(store, store.results()[0], out, format, study, **options)}
+    return {path.name: path for path in write_figures(store, store.results(), out, format, study, **options)}
 
 
 @pytest.mark.parametrize(

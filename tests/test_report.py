@@ -32,7 +32,7 @@ def charts_of(page: str) -> dict[str, Any]:
 
 
 def test_the_page_is_whole_and_asks_the_network_for_nothing(small_store: Store, tmp_path: Path) -> None:
-    results, _ = small_store.results()
+    results = small_store.results()
     page = write(small_store, results, tmp_path / "deep" / "page.html").read_text()
     outside_scripts = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
     assert not re.search(r"""(src|href)\s*=\s*["'](?!#|data:)|url\(|@import""", outside_scripts)
@@ -55,7 +55,7 @@ def test_what_has_not_been_run_is_said_with_its_command(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     spec = make_spec(model="mlp-1x4", data="digits", epochs=1, n=20, n_test=10)
     train_all([spec], store.path)
-    page = write(store, store.results()[0], tmp_path / "page.html").read_text()
+    page = write(store, store.results(), tmp_path / "page.html").read_text()
     assert page.partition('<section id="lecture"')[0].count("not yet run here</span>") == 1 + len(TAKEAWAYS) + sum(
         len(study.claims) for study in STUDIES.values()
     )
@@ -78,10 +78,9 @@ def test_every_study_has_a_chapter_claims_and_known_assumptions() -> None:
 def test_a_claim_is_not_confirmed_while_runs_are_missing(small_store: Store, tmp_path: Path) -> None:
     shutil.copytree(small_store.path, tmp_path / "store")
     store = Store(tmp_path / "store")
-    results, _ = store.results()
+    results = store.results()
     board = sections(store, results)[0].html
-    for file in store.path.glob("studies/*.json"):
-        asked = Asked.model_validate_json(file.read_text())
+    for asked in store.asked():
         store.ask(asked.model_copy(update={"run_ids": [*asked.run_ids, "0" * 12]}))
     unfinished = sections(store, results)[0].html
     assert '<span class="state confirmed">confirmed</span>' in board
@@ -139,7 +138,7 @@ def test_the_command_of_a_section_can_be_pasted_into_a_shell(small_store: Store,
     store = Store(tmp_path / "store")
     (asked,) = [one for one in store.asked() if one.study == "learning-curves"]
     store.ask(asked.model_copy(update={"data": "npz:my data;rm.npz"}))
-    page = "".join(part.html for part in sections(store, store.results()[0]))
+    page = "".join(part.html for part in sections(store, store.results()))
     assert "--data &#39;npz:my data;rm.npz&#39;" in page
 
 
@@ -156,7 +155,7 @@ def test_the_pictures_are_the_training_images_under_each_condition(small_store: 
 
 @pytest.mark.parametrize(("format", "magic"), [("svg", b"<svg"), ("png", b"\x89PNG"), ("pdf", b"%PDF")])
 def test_print_versions_of_a_studys_charts(small_store: Store, tmp_path: Path, format, magic: bytes) -> None:
-    results, _ = small_store.results()
+    results = small_store.results()
     *files, captions = write_figures(small_store, results, tmp_path / "out", format, "learning-curves")
     assert captions.name == "captions.txt"
     assert {file.name for file in files} == {
@@ -187,7 +186,7 @@ def hostile_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 def test_names_from_users_are_escaped(hostile_store: Store, tmp_path: Path) -> None:
-    results, _ = hostile_store.results()
+    results = hostile_store.results()
     page = write(hostile_store, results, tmp_path / "page.html").read_text()
     for html in (page, hostile_store._repr_html_(), results[0]._repr_html_()):
         assert "<script>alert" not in html
@@ -203,7 +202,7 @@ def test_an_empty_store_says_how_to_start(tmp_path: Path) -> None:
 @pytest.fixture
 def opened(browser: Any, small_store: Store, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Opens the page of every study; what the console says and what is asked of the network is kept beside it."""
-    results, _ = small_store.results()
+    results = small_store.results()
     path = write(small_store, results, tmp_path / "page.html")
     contexts = []
 
@@ -279,7 +278,7 @@ def test_the_keyboard_reaches_every_chart_and_the_dark_mode(opened) -> None:
 
 
 def test_a_planted_script_never_runs(browser: Any, hostile_store: Store, tmp_path: Path) -> None:
-    path = write(hostile_store, hostile_store.results()[0], tmp_path / "page.html")
+    path = write(hostile_store, hostile_store.results(), tmp_path / "page.html")
     page, alerts = browser.new_page(), []
     page.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
     page.goto(path.as_uri())

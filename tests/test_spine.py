@@ -13,6 +13,7 @@ import torch
 
 from shatterlab import ShatterlabError, Spec, Store, make_spec, run
 from shatterlab.preparation import model_for, prepare
+from shatterlab.row import Row
 from shatterlab.training import MomentumSGD
 from shatterlab.training.checkpoint import packed, restore
 
@@ -129,28 +130,33 @@ def test_half_a_line_of_rows_is_dropped_and_done_again(tmp_path: Path, monkeypat
     assert numbers(store, spec) == expected
 
 
-def test_a_result_cut_short_says_what_to_delete_and_the_run_goes_on(tmp_path: Path) -> None:
+def test_a_result_cut_short_is_moved_aside_and_written_again_without_training(tmp_path: Path, capsys) -> None:
     spec, store = make_spec(**SMALL, epochs=2), Store(tmp_path)
-    run(spec, store)
+    first = run(spec, store)
     path = store.folder(spec) / "result.json"
-    path.write_text(path.read_text()[:100])
-    with pytest.raises(
-        ShatterlabError, match=r"result\.json is cut short, damaged or of another version; delete that file and run"
-    ):
-        run(spec, store)
-    path.unlink()
+    cut = path.read_text()[:100]
+    path.write_text(cut)
     rows: list = []
-    run(spec, store, on_row=rows.append)
+    again = run(spec, store, on_row=rows.append)
     assert not rows  # nothing was trained again
+    assert again.last == first.last
+    assert (path.parent / "result.json.aside").read_text() == cut
+    assert "result.json is damaged; moved aside to result.json.aside" in capsys.readouterr().err
 
 
-def test_a_damaged_checkpoint_says_how_to_go_on(tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_moved_aside_and_the_run_starts_anew(tmp_path: Path) -> None:
     spec, store = make_spec(**SMALL, epochs=2), Store(tmp_path)
-    run(spec, store)
+    first = run(spec, store)
     (store.folder(spec) / "result.json").unlink()
     store.checkpoint(spec).write_bytes(b"x" * 50)
-    with pytest.raises(ShatterlabError, match="is damaged; move it out of the store and run the same command again"):
-        run(spec, store)
+    again = run(spec, store)
+    assert without_times(again.last) == without_times(first.last)
+    kept = sorted(path.name for path in store.folder(spec).glob("*.aside"))
+    assert kept == ["checkpoint.safetensors.aside", "examples.npz.aside", "rows.jsonl.aside"]
+
+
+def without_times(row: Row) -> dict:
+    return row.model_dump(exclude={"seconds", "evaluation_seconds"})
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

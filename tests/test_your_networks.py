@@ -94,7 +94,7 @@ def test_a_store_of_single_runs_opens_with_your_networks_and_says_what_is_missin
     dials = {"model": "mlp-1x4", "data": "digits", "n": 30, "n_test": 20, "epochs": 5, "learning_rate": 0.02}
     for corruption in ("true-labels", "random-labels"):
         run(make_spec(corruption=corruption, **dials), store)
-    chapter, group, board = sections(store, store.results()[0])[:3]
+    chapter, group, board = sections(store, store.results())[:3]
     assert [chapter.id, board.id] == ["your-networks", "scoreboard"]
     assert "mlp-1x4 on digits, n = 30" in group.html
     assert "learning rate 0.02" in group.html
@@ -123,7 +123,7 @@ def test_versions_of_a_network_have_titles_of_their_own_and_no_chart_of_memory_w
     store, dials = Store(tmp_path), {"data": "digits", "n": 30, "n_test": 20, "epochs": 2}
     run(make_spec(**dials), store, model=first)
     run(make_spec(**dials, corruption="random-pixels"), store, model=edited)
-    parts = sections(store, store.results()[0])
+    parts = sections(store, store.results())
     groups = [part for part in parts if part.id.startswith("your-networks-")]
     titles = [re.search(r"<h3[^>]*>(.*?)</h3>", group.html)[1] for group in groups]  # type: ignore[index]
     assert len({*titles}) == 2
@@ -133,11 +133,11 @@ def test_versions_of_a_network_have_titles_of_their_own_and_no_chart_of_memory_w
 
 
 def test_runs_of_a_study_are_not_your_networks(small_store: Store) -> None:
-    assert sections(small_store, small_store.results()[0])[0].id == "scoreboard"
+    assert sections(small_store, small_store.results())[0].id == "scoreboard"
 
 
 def test_a_network_of_ones_own_goes_by_its_content_even_where_a_study_asked_for_it(small_store: Store) -> None:
-    results, _ = small_store.results()
+    results = small_store.results()
     first = next(result for result in results if result.spec.corruption == "true-labels")
 
     def under(**changes: Any) -> Any:

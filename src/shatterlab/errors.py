@@ -1,11 +1,59 @@
 """The one exception that users meet: a sentence that says what is wrong and what to do."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 
 
 class ShatterlabError(Exception):
     """A mistake the user can mend. The command line prints the sentence and exits with code 2."""
+
+
+class UnreadableError(ShatterlabError):
+    """A file of the store cannot be read; everything else in the store can.
+
+    Args:
+        path: the file.
+        sentence: what is wrong and what to do.
+    """
+
+    def __init__(self, path: Path, sentence: str) -> None:
+        super().__init__(sentence)
+        self.path = path
+
+    def __reduce__(self) -> tuple[type, tuple[Path, str]]:  # a worker process sends it to its parent
+        return type(self), (self.path, str(self))
+
+
+class DamagedError(UnreadableError):
+    """A file does not hold what was written to it; the command that made it moves it aside and makes it again."""
+
+
+class NewerError(UnreadableError):
+    """A later version wrote the file, which is intact and is left alone."""
+
+
+class DivergedError(ShatterlabError):
+    """A training ended because its loss was no longer a finite number.
+
+    Args:
+        sentence: which training it was and what to do.
+        epoch: the epoch in which the loss became infinite, from 1.
+    """
+
+    def __init__(self, sentence: str, epoch: int) -> None:
+        super().__init__(sentence)
+        self.epoch = epoch
+
+    def __reduce__(self) -> tuple[type, tuple[str, int]]:
+        return type(self), (str(self), self.epoch)
+
+
+def listed(errors: Sequence[ShatterlabError], most: int = 5) -> str:
+    """Several sentences as one text, a line for each; of many the first ones and how many there are."""
+    lines = [str(error) for error in errors[:most]]
+    more = len(errors) - len(lines)
+    return "\n".join([*lines, *([f"... and {more:,} more files ({len(errors):,} in all)."] if more else [])])
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> ShatterlabError:

@@ -15,18 +15,20 @@ MANY = 4
 """From this many files on, one call that settles the whole file system is faster than one for each file."""
 
 
-def write_whole(path: Path, content: str | bytes) -> None:
+def write_whole(path: Path, content: str | bytes, *, settled: bool = True) -> None:
     """Writes one file; see `write_all`."""
-    write_all({path: content})
+    write_all({path: content}, settled=settled)
 
 
-def write_all(contents: Mapping[Path, str | bytes], also: Iterable[Path] = ()) -> None:
+def write_all(contents: Mapping[Path, str | bytes], also: Iterable[Path] = (), *, settled: bool = True) -> None:
     """Writes files so that each is replaced by its new content as a whole, and is on the disk when this returns.
 
     Args:
         contents: path to its content; text is written as UTF-8.
         also: files written earlier, by appending say, that have to be on the disk before any of `contents` is; one
             that is missing is passed over.
+        settled: whether to wait until the content is on the disk. What can be made again need not be: readers find the
+            old content or the new one all the same, but a power cut may leave an empty file.
 
     Raises:
         OSError: the disk is full or a folder closed; every file has its old content or its new one.
@@ -36,10 +38,12 @@ def write_all(contents: Mapping[Path, str | bytes], also: Iterable[Path] = ()) -
     try:
         for path, content in contents.items():
             temporaries[path].write_bytes(content.encode() if isinstance(content, str) else content)
-        settle([*(path for path in also if path.exists()), *temporaries.values()])
+        if settled:
+            settle([*(path for path in also if path.exists()), *temporaries.values()])
         for path, temporary in temporaries.items():
             temporary.replace(path)
-        settle(sorted({path.parent for path in contents}))
+        if settled:
+            settle(sorted({path.parent for path in contents}))
     finally:
         for temporary in temporaries.values():
             temporary.unlink(missing_ok=True)

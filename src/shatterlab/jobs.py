@@ -57,8 +57,8 @@ class Training:
         return self.spec.data if self.data is None and self.spec.data in DATASETS else None
 
     def kept(self, store: Store) -> Result | None:
-        """Returns what the store holds of the job, None while it is unfinished."""
-        return store.result(self.spec)
+        """Returns what the store holds of the job, None while it is unfinished or where that cannot be read."""
+        return store.readable(lambda: store.checked_result(self.spec))
 
     def lock(self, store: Store) -> Path:
         """Returns the file whose lock is held while the job is done."""
@@ -116,8 +116,8 @@ class Computation:
         return name if self.data is None and name in DATASETS else None
 
     def kept(self, store: Store) -> Measurement | None:
-        """Returns what the store holds of the job, None while it is unfinished."""
-        return store.measured(self.id)
+        """Returns what the store holds of the job, None while it is unfinished or where that cannot be read."""
+        return store.readable(lambda: store.measured(self.id))
 
     def lock(self, store: Store) -> Path:
         """Returns the file whose lock is held while the job is done."""
@@ -192,6 +192,7 @@ def do(
 
 def _compute(job: Computation, store: Store, data_dir: Path | None) -> Measurement:
     with store.hold(job.lock(store), job.title):
+        store.mend_measured(job.id)
         if kept := job.kept(store):
             return kept  # another process has done it in the meantime
         arguments = {name: value for name, value in job.settings.items() if name != "data_version"}
@@ -215,6 +216,7 @@ def _compute_together(jobs: Sequence[Computation], store: Store) -> list[Measure
     with ExitStack() as claims:
         for job in sorted(jobs, key=lambda job: job.id):  # in one order, or two processes might both wait
             claims.enter_context(store.hold(job.lock(store), job.title))
+            store.mend_measured(job.id)
         missing = [job for job in jobs if job.kept(store) is None]  # another process may have done some
         if missing:
             started, start = datetime.now(UTC).isoformat(timespec="seconds"), monotonic()

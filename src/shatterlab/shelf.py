@@ -41,7 +41,7 @@ class Store(Kept):
         from .studies import STUDIES, asked_of, chosen, found_of, tables
 
         names = STUDIES if study is None else chosen(study)
-        results, _ = self.results()
+        results = self._readable()
         found = Charts()
         for asked in asked_of(self):
             runs, measured = found_of(self, asked, results)

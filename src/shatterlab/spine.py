@@ -13,14 +13,14 @@ import numpy as np
 import torch
 
 from .data import Data, as_data
-from .errors import ShatterlabError
+from .errors import DamagedError, DivergedError, ShatterlabError
 from .machine import processor
 from .models.own import OwnModel
 from .notebook import shown
 from .own import on_own
 from .preparation import model_for, pick_device, prepare, version_of
 from .ranks import agreed, rank, spread, started_rank
-from .results import Examples, Provenance, Result, Store, commit, versions
+from .results import Diverged, Examples, Provenance, Result, Store, commit, versions
 from .row import Row
 from .spec import Spec
 from .training import OPTIMIZERS, learner_of, train_together
@@ -76,7 +76,7 @@ def run(
     """
     spec, network, given = on_own(spec, model, data, data_dir)
     kept = _opened(store)
-    if on_row is None and started_rank() == 0 and kept.result(spec):
+    if on_row is None and started_rank() == 0 and kept.readable(lambda: kept.checked_result(spec)) is not None:
         print(f"{spec.title} is already done, run {spec.id}", file=sys.stderr)
     told = on_row or shown(spec)
     (done,) = run_together(
@@ -131,7 +131,12 @@ def run_together(
             )
     errors: dict[str, ShatterlabError] = {}
     target = pick_device(device)
-    missing = agreed([store.result(spec) is None for spec in specs])
+    for spec in specs:
+        if diverged := store.readable(lambda: store.diverged(spec)):  # noqa: B023
+            errors[spec.id] = DivergedError(str(diverged), diverged.epoch)
+    missing = agreed(
+        [spec.id not in errors and store.readable(lambda: store.checked_result(spec)) is None for spec in specs]  # noqa: B023
+    )
     runs = [_Run(spec, model, given, data_dir, target) for spec, wanted in zip(specs, missing, strict=True) if wanted]
     with ExitStack() as claims:
         if rank() == 0:
@@ -164,12 +169,17 @@ class _Run:
             raise ShatterlabError(
                 f"the code of {spec.model} is not what it was when {spec.title} was asked for; ask for the run anew."
             )
-        self.model = model_for(spec, self.data, network).to(device)
-        if network is None:
-            self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        else:
+        if network is not None:
             preflight(model_for(spec, self.data, network).to(device), spec, self.data.train)
-        self.optimizer = OPTIMIZERS[spec.optimizer](self.model.parameters(), spec)
+        self.device = device
+        self.begin()
+
+    def begin(self) -> None:
+        """Puts the model, the optimizer and the record of epochs to where a training begins."""
+        self.model = model_for(self.spec, self.data, self.network).to(self.device)
+        if self.network is None:
+            self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimizer = OPTIMIZERS[self.spec.optimizer](self.model.parameters(), self.spec)
         self.start = 0
         self.rows: list[Row] = []
 
@@ -180,12 +190,19 @@ class _Run:
         return {"run": self.spec.id} | {name: part.fingerprint() for name, part in parts.items()}
 
     def take_up(self, store: Store) -> None:
-        """Goes on from the last checkpoint, if there is one; rank 0 reads it and hands it to the others."""
+        """Goes on from the last checkpoint, if there is one; rank 0 reads it and hands it to the others.
+
+        Where the checkpoint or the rows before it are damaged, they are moved aside and the training begins anew.
+        """
         if rank() == 0:
             checkpoint = store.checkpoint(self.spec)
-            if checkpoint.exists():
-                self.start = restore(checkpoint, self.model, self.optimizer, self.identity)
-            self.rows = store.rewind(self.spec, self.start)
+            try:
+                if checkpoint.exists():
+                    self.start = restore(checkpoint, self.model, self.optimizer, self.identity)
+                self.rows = store.rewind(self.spec, self.start)
+            except DamagedError as error:
+                store.start_anew(error, self.spec)
+                self.begin()
         self.start, self.rows = agreed((self.start, self.rows))
         spread(state_of(self.model, self.optimizer).values())
 
@@ -234,6 +251,9 @@ def _train(
             run = going[i]
             if isinstance(end, ShatterlabError):
                 errors[run.spec.id] = end
+                if owns and isinstance(end, DivergedError):
+                    circumstances = _provenance(run, started=started, resumed_from=start, together=len(going))
+                    store.diverge(Diverged(spec=run.spec, epoch=end.epoch, provenance=circumstances))
                 continue
             if owns:
                 store.append(run.spec, end.row)
@@ -271,7 +291,6 @@ def _examples(data: Data, predicted: Mapping[str, np.ndarray]) -> dict[str, Exam
 
 def _result(run: _Run, *, started: datetime, resumed_from: int, together: int) -> Result:
     spec, data, model, rows = run.spec, run.data, run.model, run.rows
-    device = next(model.parameters()).device.type
     tested = [row for row in rows if row.test_accuracy is not None]
     best = max(tested, key=lambda row: row.test_accuracy or 0.0)
     validated = [row for row in tested if row.validation_accuracy is not None]
@@ -293,18 +312,22 @@ def _result(run: _Run, *, started: datetime, resumed_from: int, together: int) -
         fit_step=next((row.step for row in rows if row.fitted), None),
         seconds=sum(row.seconds + row.evaluation_seconds for row in rows),
         evaluation_seconds=sum(row.evaluation_seconds for row in rows),
-        provenance=Provenance(
-            commit=commit(),
-            versions=versions(),
-            device=device,
-            hardware=torch.cuda.get_device_name() if device == "cuda" else processor(),
-            threads=torch.get_num_threads(),
-            train_fingerprint=run.identity["training data"],
-            test_fingerprint=run.identity["test data"],
-            started=started.isoformat(timespec="seconds"),
-            resumed_from=resumed_from,
-            model_reference=run.network and run.network.reference,
-            data_address=data.address,
-            together=together,
-        ),
+        provenance=_provenance(run, started=started, resumed_from=resumed_from, together=together),
+    )
+
+
+def _provenance(run: _Run, *, started: datetime, resumed_from: int, together: int) -> Provenance:
+    return Provenance(
+        commit=commit(),
+        versions=versions(),
+        device=run.device.type,
+        hardware=torch.cuda.get_device_name() if run.device.type == "cuda" else processor(),
+        threads=torch.get_num_threads(),
+        train_fingerprint=run.identity["training data"],
+        test_fingerprint=run.identity["test data"],
+        started=started.isoformat(timespec="seconds"),
+        resumed_from=resumed_from,
+        model_reference=run.network and run.network.reference,
+        data_address=run.data.address,
+        together=together,
     )

@@ -36,7 +36,8 @@ class Watched:
     def look(self) -> tuple[str, list[Section]]:
         """A version that changes when the parts do, and the parts."""
         with self._lock:
-            results, _ = self.store.results()
+            self.store.forget_unreadable()
+            results = self.store.results()
             parts = [live_section(self.store, results), *sections(self.store, results, self._kept)]
             if parts != self._parts:
                 self._parts = parts

@@ -12,6 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic_core import to_json
 
 from ..data import DATASETS, Data
 from ..data.splitting import standardized
@@ -22,6 +23,7 @@ from ..jobs import Computation
 from ..learners import Given, fit_of, given_learner, version_of
 from ..machine import cores
 from ..results import Measurement, Store
+from ..results.records import text_of
 from ..spec import make_spec
 from .audit import Audit, assemble
 from .budget import Purse, seconds_of, told
@@ -383,5 +385,5 @@ def _keep(store: Store, done: Audit, subject: Subject, seed: int, plan: Path) ->
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{subject.version}-{subject.pool.version}-{seed}.json"
     sized = json.loads(plan.read_text(encoding="utf-8")) | {"answer": done.answer}
-    write_all({path: json.dumps(done.record), plan: json.dumps(sized)})
+    write_all({path: text_of(json.loads(to_json(done.record))), plan: json.dumps(sized)})
     store.upload(plan, path)

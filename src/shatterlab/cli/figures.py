@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..results.store import DEFAULT_STORE, Store
-from .flags import StoreDir, StudyName
+from .flags import StoreDir, StudyName, refuse_unreadable
 
 
 def command(
@@ -35,10 +35,8 @@ def command(
     if study is not None:
         chosen(study)
     opened = Store(store)
-    results, errors = opened.results()
     for path in write_figures(
-        opened, results, out, format, study, width=width, font_size=font_size, title=not no_title
+        opened, opened.results(), out, format, study, width=width, font_size=font_size, title=not no_title
     ):
         print(path)
-    if errors:
-        raise errors[0]
+    refuse_unreadable(opened)

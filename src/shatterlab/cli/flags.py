@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from ..errors import ShatterlabError
+from ..errors import ShatterlabError, listed
 from ..results.store import Store
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -43,10 +43,27 @@ def check_engine(engine: str, address: str | None, jobs: int | None) -> None:
 
 def unfinished(store: Store, study_ids: Collection[str] | None = None) -> str:
     """A sentence on the runs that have begun and not ended, of those with these ids or of all; empty without any."""
+    store.unfinished()  # which notes those whose specs cannot be read
     ids = {path.parent.name for path in store.begun()}
     count = len(ids if study_ids is None else ids & {*study_ids})
     runs, them = ("run is", "it") if count == 1 else ("runs are", "them")
     return f"{count:,} {runs} unfinished; the command that began {them} goes on with {them}." if count else ""
+
+
+def refuse_unreadable(store: Store) -> None:
+    """Ends a command whose output lacks what could not be read.
+
+    Raises:
+        ShatterlabError: there are such files; it lists them.
+    """
+    if store.unreadable:
+        raise ShatterlabError(listed(store.unreadable))
+
+
+def diverged(store: Store, study_ids: Collection[str] | None = None) -> list[str]:
+    """A sentence on each run that has diverged, of those with these ids or of all; they count in no mean."""
+    found = [one for one in store.diverged_runs() if study_ids is None or one.spec.id in study_ids]
+    return [f"run {one.spec.id} is left out: {one}" for one in found]
 
 
 def print_json(value: Any) -> None:

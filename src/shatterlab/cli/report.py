@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from ..results.store import DEFAULT_STORE, Store
-from .flags import StoreDir, unfinished
+from ..results.store import DEFAULT_STORE
+from .flags import StoreDir, diverged, refuse_unreadable, unfinished
 
 
 def command(store: StoreDir = DEFAULT_STORE, out: Path | None = None, open: bool = False) -> None:
@@ -16,12 +16,16 @@ def command(store: StoreDir = DEFAULT_STORE, out: Path | None = None, open: bool
         open: Open it in the browser.
     """
     from ..report import write_report
+    from ..results import Reader
 
-    page = write_report(store, out).resolve()
+    opened = Reader(store)
+    page = write_report(opened, out).resolve()
     print(f"Report: {page}")
     if open:
         import webbrowser
 
         webbrowser.open(page.as_uri())
-    if left := unfinished(Store(store)):
-        print(left)
+    for line in (*diverged(opened), unfinished(opened)):
+        if line:
+            print(line)
+    refuse_unreadable(opened)

@@ -14,7 +14,7 @@ import tyro
 from ..errors import ShatterlabError
 from ..ranks import processes, started_rank
 from ..results.store import DEFAULT_STORE, Asked, Store
-from .flags import Address, DataDir, Device, StoreDir, check_engine
+from .flags import Address, DataDir, Device, StoreDir, check_engine, diverged
 
 if TYPE_CHECKING:
     from ..engines import Ended
@@ -69,6 +69,7 @@ def command(
     from ..data.addresses import absolute
     from ..jobs import Training
     from ..report import chart_library
+    from ..results import Reader
     from ..studies import chosen, jobs_so_far
     from ..studies.adapt import for_own
 
@@ -81,7 +82,7 @@ def command(
         return not only or only.lower() in job.title.lower()
 
     data = absolute(data) if data else next((each.data for each in chosen(study).values() if each.data), None)
-    opened, own = Store(store), own_of(model)
+    opened, own = Reader(store), own_of(model)
     first = {name: jobs_so_far(each, scale, data or "cifar10", 1) for name, each in chosen(study).items()}
     trains = {name for name, asked in first.items() if any(isinstance(job, Training) for job in asked)}
     if model and not trains:
@@ -94,23 +95,23 @@ def command(
         return
     data = data or (available_data(scale, data_dir) if needed else "cifar10")
     adapted = _adapted(own, data, bool(trains), data_dir, precision)
-    # Fewer seeds than last time are a part of the same study, whose other runs still belong to it.
-    same = [
-        asked
-        for asked in opened.asked()
-        if (asked.scale, asked.data, asked.model, asked.precision) == (scale, data, model, precision)
-    ]
-    most = {name: max([seeds, *(asked.seeds for asked in same if asked.study == name)]) for name in studies}
+    setting: dict[str, Any] = {"scale": scale, "data": data, "model": model, "precision": precision}
 
     def so_far(name: str, seeds: int) -> "list[Job]":
         return jobs_so_far(studies[name], scale, data, seeds, lambda job: job.kept(opened), adapted)
 
+    def ask(name: str) -> None:
+        """Notes what belongs to the study. Fewer seeds than last time are a part of it; the others belong to it yet."""
+        with opened.asking():  # two commands with different seeds may do this at once
+            file = opened.request_name(Asked(study=name, **setting, seeds=seeds, run_ids=[]))
+            before = [asked.seeds for asked in opened.asked() if opened.request_name(asked) == file]
+            most = max([seeds, *before])
+            opened.ask(Asked(study=name, **setting, seeds=most, **_ids(so_far(name, most))))
+
     def wanted() -> "list[Job]":
-        for name in studies:
-            ids = _ids(so_far(name, most[name]))
-            setting: dict[str, Any] = {"scale": scale, "data": data, "model": model, "precision": precision}
-            if started_rank() == 0:
-                opened.ask(Asked(study=name, **setting, seeds=most[name], **ids))
+        if started_rank() == 0:
+            for name in studies:
+                ask(name)
         # A study that asks in rounds appends to its list, so that a job's turn stays the same whoever has done what.
         turns: dict[str, tuple[Job, int]] = {}
         for shift, name in enumerate(studies):
@@ -122,17 +123,17 @@ def command(
     title = f"{study} at scale {scale} on {data}" + (f", part {part}" if part else "")
     with _engine(engine, address, device, jobs, data_dir) as (announce, do):
         failures = _do_all(wanted, title, opened, scale, device, data_dir, announce, do)
+    opened.forget_unreadable()  # most of it has been done again
     states: list[str] = []
     for name, each in studies.items():
         of_study = so_far(name, seeds)
-        asked = Asked(
-            study=name, scale=scale, data=data, model=model, precision=precision, seeds=seeds, **_ids(of_study)
-        )
+        asked = Asked(study=name, **setting, seeds=seeds, **_ids(of_study))
         states += _print_outcome(each, opened, asked, of_study)
     if len(studies) > 1:
         _print_end(states, opened)
     chart_library()  # kept for `shatterlab report`, which then answers at once
-    if errors := [error for error in failures.values() if error]:
+    errors = list(dict.fromkeys(filter(None, [*failures.values(), *map(str, opened.unreadable)])))
+    if errors:
         raise ShatterlabError(errors[0] + (f" ({len(errors) - 1} more failed.)" if len(errors) > 1 else ""))
 
 
@@ -486,7 +487,6 @@ def _print_end(states: Sequence[str], store: Store) -> None:
 def _print_outcome(study: "Study", store: Store, asked: Asked, jobs: "Sequence[Job]") -> list[str]:
     """Prints what came out, and returns the states of the claims."""
     from ..results import Measurement, Result
-    from ..studies import tables
     from .terminal import print_study, say
 
     kept = [outcome for job in jobs if (outcome := job.kept(store))]
@@ -497,4 +497,6 @@ def _print_outcome(study: "Study", store: Store, asked: Asked, jobs: "Sequence[J
         return []
     runs = [outcome for outcome in kept if isinstance(outcome, Result)]
     measured = [outcome for outcome in kept if isinstance(outcome, Measurement)]
-    return print_study(study, asked, tables(store, runs, measured), len(jobs) - len(kept))
+    for line in diverged(store, asked.run_ids):
+        say(line, 2)
+    return print_study(study, store, asked, runs, measured)

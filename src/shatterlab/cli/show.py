@@ -8,7 +8,7 @@ import tyro
 
 from ..errors import ShatterlabError
 from ..results.store import DEFAULT_STORE, Store
-from .flags import Json, StoreDir, StudyName, print_json, unfinished
+from .flags import Json, StoreDir, StudyName, diverged, print_json, refuse_unreadable, unfinished
 
 if TYPE_CHECKING:
     import polars as pl
@@ -37,15 +37,15 @@ def command(
     if csv and json:
         raise ShatterlabError("--csv and --json exclude each other; choose one.")
     opened = Reader(store)  # runs that several studies share are parsed once
-    results, errors = opened.results()
+    results = opened.results()
     names = [*STUDIES] if study in (None, "all") else [*chosen(study)]
     there = [(asked, *found_of(opened, asked, results)) for asked in asked_of(opened) if asked.study in names]
     wanted = None if study in (None, "all") else {id for asked, _, _ in there for id in asked.run_ids}
     if wanted is not None:
         results = [result for result in results if result.id in wanted]
-    left = unfinished(opened, wanted)
+    left, gone = unfinished(opened, wanted), diverged(opened, wanted)
     measured = any(measurements for _, _, measurements in there)
-    if not (results or errors or measured):
+    if not (results or gone or measured or opened.unreadable):
         what = f"runs of {study}" if study else "runs"
         raise ShatterlabError(
             f"the store {store} holds no finished {what}; "
@@ -63,10 +63,10 @@ def command(
             _print_runs(results)
         for asked, runs, measurements in there:
             _print_verdicts(opened, asked, runs, measurements)
-        if left:
-            print(f"\n{left}")
-    if errors:
-        raise errors[0]
+        for line in (*gone, left):
+            if line:
+                print(f"\n{line}")
+    refuse_unreadable(opened)
 
 
 def _records(there: "Sequence[tuple[Asked, list[Result], list[Measurement]]]") -> "pl.DataFrame":
@@ -94,14 +94,16 @@ def _print_runs(results: "Sequence[Result]") -> None:
 
 
 def _print_verdicts(store: Store, asked: "Asked", runs: "list[Result]", measured: "list[Measurement]") -> None:
-    from ..studies import STUDIES, tables
+    from ..studies import STUDIES
     from .terminal import print_study
 
     if not (runs or measured):
         return
     whole = len(asked.run_ids) + len(asked.measurement_ids)
     missing = whole - len(runs) - len(measured)
+    lost = sum(one.spec.id in asked.run_ids for one in store.diverged_runs())
     note = f", {missing} of {whole} runs missing" if missing else ""
+    note += f", of which {lost} diverged" if lost else ""
     told = "".join(f", {word}" for word in (asked.model, asked.precision) if word)
     print(f"\n{asked.study} ({asked.scale}, {asked.data}{told}{note})")
-    print_study(STUDIES[asked.study], asked, tables(store, runs, measured), missing)
+    print_study(STUDIES[asked.study], store, asked, runs, measured)

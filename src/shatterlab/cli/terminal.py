@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..results import Asked
-from ..studies import Study, Tables, command_of, judge
+from ..results import Asked, Measurement, Result, Store
+from ..studies import Study, command_of, evaluate, tables, without_misfits
 
 MISSING = "—"
 LADDER = 18
@@ -111,25 +111,34 @@ def say(text: str, indent: int = 0, hang: int | None = None) -> None:
         print(f"{others}{command}{rest}")
 
 
-def print_study(study: Study, asked: Asked, tables: Tables, missing: int) -> list[str]:
+def print_study(
+    study: Study, store: Store, asked: Asked, runs: Sequence[Result], measured: Sequence[Measurement]
+) -> list[str]:
     """Prints what a study found: its verdicts, one in each line, the state of its claims, and its table if it has one.
 
     Args:
         study: the study.
+        store: the store of the records.
         asked: the request.
-        tables: the evidence of the runs that are finished.
-        missing: how many are not.
+        runs, measured: what is finished of it.
 
     Returns:
         The states of its claims.
     """
-    for sentence in study.verdict(tables):
+    whole = len(asked.run_ids) + len(asked.measurement_ids)
+    found = without_misfits(
+        store,
+        asked,
+        measured,
+        lambda some: evaluate(study, asked, tables(store, runs, some), whole - len(runs) - len(some)),
+    )
+    if found is None:
+        return []
+    for sentence in found.verdicts:
         say(sentence, 2)
-    # The claims are about the studies' own networks.
-    judged = {} if asked.model else judge(study, asked, tables, missing)
-    if judged:
+    if found.outcomes:
         print()
-    for claim, outcome in judged.items():
+    for claim, outcome in found.outcomes.items():
         say(f"{outcome.state:<12}  {claim.statement}", 2, 16)
         command = command_of(asked, outcome.remedies) if outcome.remedies else ""
         reason = outcome.reason and f"{outcome.reason}{f': {command}' if command else '.'}"
@@ -138,8 +147,8 @@ def print_study(study: Study, asked: Asked, tables: Tables, missing: int) -> lis
                 say(f"{line[0].upper()}{line[1:]}", 16)
     if study.table:
         print()
-        print_records(study.table(tables))
-    return [outcome.state for outcome in judged.values()]
+        print_records(found.table)
+    return [outcome.state for outcome in found.outcomes.values()]
 
 
 def duration(seconds: float) -> str:

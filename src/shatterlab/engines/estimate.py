@@ -87,8 +87,8 @@ def seconds_of(computations: Sequence[Computation], store: Store) -> dict[str, f
     """
     known: dict[str, list[float]] = {}
     for asked in store.asked():
-        kept = (store.measured(id) for id in asked.measurement_ids)
-        known.setdefault(asked.study, []).extend(measurement.seconds for measurement in kept if measurement)
+        kept = store.measurements(asked.measurement_ids)
+        known.setdefault(asked.study, []).extend(measurement.seconds for measurement in kept)
     told = {job.id: sum(past) / len(past) for job in computations if (past := known.get(job.study))}
     typical = {job.id: seconds for job in computations if job.id not in told and (seconds := typical_seconds(job))}
     slower = slowness() if typical else 1.0

@@ -35,15 +35,9 @@ def write_report(store: Store | Path | str, out: Path | str | None = None) -> Pa
         out: the file; by default `report.html` in the store, or here where that is object storage.
 
     Raises:
-        ShatterlabError: there is nothing to report, a result is damaged, or the file cannot be written; all that can be
-            read is on the page all the same.
+        ShatterlabError: there is nothing to report, or the file cannot be written. The page says which files of the
+            store cannot be read, and shows everything else.
     """
     opened = store if isinstance(store, Store) else Store(store)
-    results, errors = opened.results()
-    if errors and not results:
-        raise errors[0]
     place = Path() if opened.remote else opened.path
-    path = write(opened, results, Path(out or place / "report.html").expanduser())
-    if errors:
-        raise errors[0]
-    return path
+    return write(opened, opened.results(), Path(out or place / "report.html").expanduser())

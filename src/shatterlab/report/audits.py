@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..results import Store
+from ..results.records import damaged, read_body
 from .alone import write_alone
 from .render import Section, render
 
@@ -16,18 +17,19 @@ CHAPTER = "your-audits"
 
 
 def audits_of(store: Store) -> list[Mapping[str, Any]]:
-    """The records of the finished audits of a store, by title; files that cannot be read are passed over."""
-    records = []
-    for path in sorted((store.path / "audits").glob("*.json")):
-        if path.name.endswith(".plan.json"):
-            continue
-        try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(record, dict) and {"title", "card", "parts", "charts"} <= record.keys():
-            records.append(record)
+    """The records of the finished audits of a store, by title; files that cannot be read are then `unreadable`."""
+    paths = sorted(path for path in (store.path / "audits").glob("*.json") if not path.name.endswith(".plan.json"))
+    records = [found for path in paths if (found := store.readable(lambda: _read(path)))]  # noqa: B023
     return sorted(records, key=lambda record: str(record["title"]))
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    record = read_body(path)
+    try:
+        audit_section(record)
+    except Exception as error:  # the template finds what is missing
+        raise damaged(path, f"it lacks a part of an audit ({type(error).__name__}: {error})") from None
+    return record
 
 
 def audit_section(record: Mapping[str, Any], *, alone: bool = False) -> Section:

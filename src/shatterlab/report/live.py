@@ -35,8 +35,7 @@ def live_section(store: Store, results: Sequence[Result]) -> Section:
     lines = [
         {
             "title": f"{one.study}, {one.scale}, {one.data}",
-            "done": sum(id in finished for id in one.run_ids)
-            + sum(store.measured(id) is not None for id in one.measurement_ids),
+            "done": sum(id in finished for id in one.run_ids) + len(store.measurements(one.measurement_ids)),
             "whole": len(one.run_ids) + len(one.measurement_ids),
         }
         for one in asked
@@ -81,9 +80,8 @@ def _whole(
     for one in asked:
         for id in one.run_ids:
             taken[id] = finished[id].seconds if id in finished else None
-        for id in one.measurement_ids:
-            done = store.measured(id)
-            taken[id] = done.seconds if done else None
+        measured = {done.id: done.seconds for done in store.measurements(one.measurement_ids)}
+        taken |= {id: measured.get(id) for id in one.measurement_ids}
         kind |= dict.fromkeys([*one.run_ids, *one.measurement_ids], one.study)
     of_kind: dict[str, list[float]] = {}
     for id, seconds in taken.items():

@@ -1,6 +1,7 @@
 """The page: its sections in their order, and the file."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from operator import is_
@@ -11,9 +12,10 @@ from markupsafe import Markup
 
 from ..assumptions import ASSUMPTIONS
 from ..errors import ShatterlabError
-from ..results import Reader, Result, Store
+from ..files import write_whole
+from ..results import Measurement, Reader, Result, Store
 from ..results.table import RUN_ORDER, run_table
-from ..studies import CHAPTERS, STUDIES, Claim, Outcome, asked_of, found_of, judge, tables
+from ..studies import CHAPTERS, STUDIES, Claim, Outcome, asked_of, found_of, judge, tables, without_misfits
 from .audits import CHAPTER, audit_sections, audits_of
 from .explore import explore_script, explore_section
 from .glossary import GLOSSARY
@@ -26,6 +28,8 @@ from .study import Shown, study_section
 
 T = TypeVar("T")
 
+MOST_LEFT_OUT = 20
+"""At most this many damaged files, and as many diverged runs, are listed one by one."""
 MOST_LISTED = 500
 """At most this many runs are listed one by one; `shatterlab show --csv` has all."""
 
@@ -44,14 +48,15 @@ def write(store: Store, results: Sequence[Result], out: Path) -> Path:
     Raises:
         ShatterlabError: there is nothing to report, or the file cannot be written.
     """
-    if not results and not audits_of(store) and not any(found_of(store, asked, [])[1] for asked in asked_of(store)):
+    measured = any(found_of(store, asked, [])[1] for asked in asked_of(store))
+    if not (results or measured or audits_of(store) or store.unreadable):
         raise ShatterlabError(
             f"the store {store.address} holds no finished runs; start with 'shatterlab run learning-curves'."
         )
-    html = page(sections(Reader(store.path), results))
+    html = page(sections(Reader.of(store), results))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(html, encoding="utf-8")
+        write_whole(out, html, settled=False)
     except OSError as error:
         raise ShatterlabError(f"cannot write {out} ({error.strerror}); name another file with --out.") from None
     return out
@@ -88,7 +93,7 @@ def sections(store: Store, results: Sequence[Result], kept: dict[str, Any] | Non
             one,
             STUDIES[one.study],
             [by_id[id] for id in one.run_ids if id in by_id],
-            [done for id in one.measurement_ids if (done := store.measured(id))],
+            store.measurements(one.measurement_ids),
         )
         for one in asked
         if one.study in STUDIES
@@ -97,11 +102,18 @@ def sections(store: Store, results: Sequence[Result], kept: dict[str, Any] | Non
     made = {}
     for one in shown:
 
-        def judged(one: Shown = one) -> tuple[Section, dict[Claim, Outcome]]:
-            found = tables(store, one.runs, one.measured)
-            return study_section(one, found), judge(one.study, one.asked, found, one.missing)
+        def judged(measured: Sequence[Measurement], one: Shown = one) -> tuple[Section, dict[Claim, Outcome]]:
+            some = replace(one, measured=[*measured])
+            found = tables(store, some.runs, some.measured)
+            return study_section(some, found), judge(some.study, some.asked, found, some.missing)
 
-        made[one.id] = _remembered(kept, one.asked.model_dump_json(), [*one.runs, *one.measured], judged)
+        def fitting(one: Shown = one) -> tuple[Section, dict[Claim, Outcome]] | None:
+            return without_misfits(store, one.asked, one.measured, judged)
+
+        section = _remembered(kept, one.asked.model_dump_json(), [*one.runs, *one.measured], fitting)
+        if section is not None:
+            made[one.id] = section
+    shown = [one for one in shown if one.id in made]
     outcomes = {id: checked for id, (_, checked) in made.items()}
     board = scoreboard(shown, outcomes)
     fully = not any(one.scaled for one in shown)
@@ -120,8 +132,24 @@ def sections(store: Store, results: Sequence[Result], kept: dict[str, Any] | Non
     parts.append(render("takeaways", "takeaways", takeaways=takeaways(board)))
     parts.append(_remembered(kept, "runs", results, lambda: _runs(results)))
     parts.append(render("assumptions", "assumptions", assumptions=ASSUMPTIONS, glossary=GLOSSARY))
+    store.unfinished()  # which notes those whose specs cannot be read
+    if store.unreadable or store.diverged_runs():
+        parts.insert(0, _left_out(store))
     parts.append(lecture_section(shown, outcomes, {id: spec for one in parts for id, spec in one.charts.items()}))
     return parts
+
+
+def _left_out(store: Store) -> Section:
+    """The runs that have diverged and the files that cannot be read, which all other sections leave out."""
+    errors, gone = store.unreadable, store.diverged_runs()
+    return render(
+        "left-out",
+        "left_out",
+        files=[str(error) for error in errors[:MOST_LEFT_OUT]],
+        more_files=max(0, len(errors) - MOST_LEFT_OUT),
+        diverged=[str(one) for one in gone[:MOST_LEFT_OUT]],
+        more_diverged=max(0, len(gone) - MOST_LEFT_OUT),
+    )
 
 
 def _own_networks(store: Store, results: Sequence[Result], asked: set[str], kept: dict[str, Any]) -> list[Section]:

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from ..row import Row
+from ..errors import UnreadableError
 from ..spec import Spec
 from .examples import Examples
 from .measurement import Measurement
 from .result import Result
-from .store import Store
+from .store import Asked, Rows, Store
 
 T = TypeVar("T")
 
@@ -25,10 +25,14 @@ class Reader(Store):
         super().__init__(path)
         self._memory: dict[Path, tuple[tuple[int, int] | None, object]] = {}
 
-    def rows(self, spec: Spec, *, after: int = 0) -> list[Row]:
-        """The epochs recorded so far, see `Store.rows`."""
-        rows = self._once(self.folder(spec) / "rows.jsonl", lambda: super(Reader, self).rows(spec))
-        return rows[after:] if after else rows
+    @classmethod
+    def of(cls, store: Store) -> "Reader":
+        """A reader of a store, which notes what it cannot read in the same list."""
+        if isinstance(store, cls):
+            return store
+        reader = cls(store.path)
+        reader._unreadable = store._unreadable
+        return reader
 
     def examples(self, spec: Spec | Result) -> dict[str, Examples]:
         """What became of each example of a finished run, see `Store.examples`."""
@@ -37,10 +41,19 @@ class Reader(Store):
 
     def measured(self, id: str) -> Measurement | None:
         """A finished measurement, see `Store.measured`."""
-        return self._once(self.path / "measured" / f"{id}.json", lambda: super(Reader, self).measured(id))
+        return self._once(self.measured_path(id), lambda: super(Reader, self).measured(id))
 
-    def _read_result(self, path: Path) -> Result:
-        return self._once(path, lambda: super(Reader, self)._read_result(path))
+    def _rows(self, path: Path) -> Rows:
+        return self._once(path, lambda: super(Reader, self)._rows(path))
+
+    def _parsed_result(self, path: Path) -> tuple[Result, str]:
+        return self._once(path, lambda: super(Reader, self)._parsed_result(path))
+
+    def _read_spec(self, path: Path) -> Spec:
+        return self._once(path, lambda: super(Reader, self)._read_spec(path))
+
+    def _read_asked(self, path: Path) -> Asked:
+        return self._once(path, lambda: super(Reader, self)._read_asked(path))
 
     def _once(self, path: Path, read: Callable[[], T]) -> T:
         """Returns what `read` makes of the file, and keeps it until the file's time or size changes."""
@@ -48,9 +61,15 @@ class Reader(Store):
             status = path.stat()
             # The state is taken before reading, so that a file that grows meanwhile is read again the next time.
             state = status.st_mtime_ns, status.st_size
-        except FileNotFoundError:
+        except OSError:
             state = None
         kept = self._memory.get(path)
         if kept is None or kept[0] != state:
-            kept = self._memory[path] = state, read()
+            try:
+                found: object = read()
+            except UnreadableError as error:
+                found = error
+            kept = self._memory[path] = state, found
+        if isinstance(kept[1], UnreadableError):
+            raise kept[1].with_traceback(None)
         return kept[1]  # type: ignore[return-value]

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from html import escape
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, model_validator
 
-from ..row import Row
+from ..row import Count, Row, Seconds, Share
 from ..spec import Spec
 from .provenance import Provenance
 
@@ -21,36 +21,45 @@ APART = {
 class Result(BaseModel):
     """The result of a run. Its file `result.json` is written last: it exists if and only if the run is complete."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     spec: Spec
-    parameters: int
+    parameters: NonNegativeInt
     """The number of trainable numbers in the model."""
-    n: int
+    n: Count
     """The number of training examples."""
-    n_test: int
-    classes: int
+    n_test: Count
+    classes: Count
     names: tuple[str, ...] = ()
     """The names of the classes, in the order of their numbers; empty where the labels were these numbers."""
-    majority: float | None = None
+    majority: Share | None = None
     """The share of the largest class of the test set, which is what guessing gives; None in the first version."""
-    wrong_labels: float
+    wrong_labels: Share
     """The share of the training labels that differ from the true ones."""
     last: Row
     """The last epoch, always evaluated in full."""
-    best_test_accuracy: float
+    best_test_accuracy: Share
     """The accuracy of the evaluated epoch that is best ON THE TEST SET, as the paper reports early stopping."""
-    best_test_epoch: int
-    validation_epoch: int | None = None
+    best_test_epoch: Count
+    validation_epoch: Count | None = None
     """The first evaluated epoch with the best validation accuracy, where early stopping stops; None without a split."""
-    validation_test_accuracy: float | None = None
+    validation_test_accuracy: Share | None = None
     """The test accuracy in `validation_epoch`, which early stopping reaches without a look at the test set."""
-    fit_step: int | None
+    fit_step: Count | None
     """The first step at which an evaluation had 100 % train accuracy and a loss < 0.01; None if there was none."""
-    seconds: float
+    seconds: Seconds
     """The time of training and evaluation, summed over the epochs."""
-    evaluation_seconds: float
+    evaluation_seconds: Seconds
     provenance: Provenance
+
+    @model_validator(mode="after")
+    def _epochs_lie_within_the_run(self) -> "Result":
+        last = self.last
+        if last.epoch > self.spec.epochs:
+            raise ValueError(f"the last epoch is {last.epoch} of {self.spec.epochs}")
+        if max(self.best_test_epoch, self.validation_epoch or 1) > last.epoch or (self.fit_step or 1) > last.step:
+            raise ValueError(f"something happened after the last epoch, {last.epoch}")
+        return self
 
     @property
     def id(self) -> str:
@@ -130,6 +139,23 @@ class Result(BaseModel):
             f"{self.spec.title} on {self.spec.data}, n = {self.n:,}, {self.parameters:,} parameters\n"
             f"{numbers} after {last.epoch} epochs\n"
             f"{self.seconds:,.1f} s on {self.provenance.device}, run {self.id} of its store"
+        )
+
+
+class Diverged(BaseModel):
+    """What is left of a run whose loss was no longer a finite number: it has ended, and has no result."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    spec: Spec
+    epoch: Count
+    """The epoch in which the loss became infinite, from 1."""
+    provenance: Provenance
+
+    def __str__(self) -> str:
+        return (
+            f"{self.spec.title} diverged in epoch {self.epoch} (the loss is not finite); lower --learning-rate, now "
+            f"{self.spec.learning_rate:g}."
         )
 
 

@@ -5,37 +5,48 @@
                  checkpoint.safetensors   the last checkpoint, replaced as a whole
                  examples.npz    labels and predictions of each example, see `examples`
                  result.json     the result, written last
+                 diverged.json   in its place where the loss became infinite
 <store>/measured/<id>.json       the result of a computation that a study makes beside training
 <store>/studies/<name>.<scale>.<data>.json   the runs and computations that a study asked for
+
+A file that cannot be read costs what it holds and nothing else: whoever lists runs gets the others, and
+`Store.unreadable` says which files were left out. The next process that does the job of a damaged file moves that file
+aside (to `<name>.aside`), and nothing here is ever deleted.
 """
 
 import hashlib
+import json
 import os
+import socket
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from html import escape
+from itertools import count
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ..errors import ShatterlabError
+from ..errors import DamagedError, ShatterlabError, UnreadableError, listed
 from ..files import write_all, write_whole
 from ..row import Row
 from ..spec import Spec
 from .examples import Examples, packed, unpacked
 from .measurement import Measurement
+from .records import content_of, damaged, read, text_of
 from .remote import address_of, mirror_of, remote_of
-from .result import Result, html_table
+from .result import Diverged, Result, html_table
 
 if TYPE_CHECKING:
     import polars as pl
 
 DEFAULT_STORE = Path("shatterlab-runs")
+
+T = TypeVar("T")
 
 
 class Asked(BaseModel):
@@ -63,6 +74,14 @@ class Asked(BaseModel):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
+class Rows(NamedTuple):
+    """What a file of rows holds: those up to the first line that cannot be read or is out of order."""
+
+    rows: list[Row]
+    checksum: str
+    """A hash of the file's bytes; empty where there is no file."""
+
+
 class Store:
     """A folder of runs, or object storage mirrored in one.
 
@@ -80,6 +99,7 @@ class Store:
         address = address_of(path)
         self.path = mirror_of(address) if address else Path(path).expanduser()
         self.remote = remote_of(self.path)
+        self._unreadable: dict[Path, UnreadableError] = {}
         if address and self.remote:
             self.remote.synchronize()
 
@@ -87,6 +107,41 @@ class Store:
     def address(self) -> str:
         """What the user calls the store: its folder, or its address in object storage."""
         return self.remote.address if self.remote else str(self.path)
+
+    @property
+    def unreadable(self) -> list[UnreadableError]:
+        """The files that this object has left out so far because they cannot be read, each once, in their order."""
+        return [self._unreadable[path] for path in sorted(self._unreadable)]
+
+    def forget_unreadable(self) -> None:
+        """Begins the list `unreadable` anew, before everything is read once more."""
+        self._unreadable.clear()
+
+    def readable(self, read: Callable[[], T]) -> T | None:
+        """What `read` returns, or None where it meets a file that cannot be read; that file is then `unreadable`."""
+        try:
+            return read()
+        except UnreadableError as error:
+            self._unreadable[error.path] = error
+            return None
+
+    def set_aside(self, error: DamagedError, *others: Path) -> None:
+        """Moves a damaged file out of the way, so that it can be made anew, and says so. Nothing is deleted.
+
+        Args:
+            error: the error about the file.
+            others: intact files that are of no use without it, which are moved too.
+        """
+        for path in (error.path, *others):
+            if not os.path.lexists(path):
+                continue
+            names = (path.with_name(f"{path.name}.aside{f'-{turn}' if turn > 1 else ''}") for turn in count(1))
+            target = next(name for name in names if not os.path.lexists(name))
+            with self.writing():
+                path.rename(target)
+            why = "is damaged" if path == error.path else "is of no use without it"
+            print(f"{path} {why}; moved aside to {target.name}", file=sys.stderr)
+        self._unreadable.pop(error.path, None)
 
     def shared_folder(self) -> Path:
         """The store's absolute path, for the nodes of a cluster, which all see it.
@@ -111,13 +166,43 @@ class Store:
 
     @contextmanager
     def claim(self, spec: Spec) -> Iterator[Path]:
-        """Makes the run's folder and keeps other processes out of it while the block runs."""
+        """Makes the run's folder and keeps other processes out of it while the block runs.
+
+        What is damaged of the run is moved aside first, so that it is done again.
+
+        Raises:
+            UnreadableError: a later version has begun the run, or the system does not let us read a file of it.
+        """
         folder = self.folder(spec)
+        if folder.exists() and not folder.is_dir():
+            self.set_aside(damaged(folder, "it is a file where a folder belongs"))
         with self.hold(folder / "lock", f"{spec.title} ({spec.id})"):
+            self._mend(spec)
             with self.writing():
                 # The first checkpoint forces the spec onto the disk; a spec that is cut short by then is written anew.
-                (folder / "spec.json").write_text(spec.model_dump_json(indent=1), encoding="utf-8")
+                write_whole(folder / "spec.json", text_of(spec), settled=False)
             yield folder
+
+    def _mend(self, spec: Spec) -> None:
+        """Moves aside what is damaged of a run, and what rests on it."""
+        folder = self.folder(spec)
+        if _written(folder / "spec.json"):
+            try:
+                self._read_spec(folder / "spec.json")
+            except DamagedError as error:
+                self.set_aside(error)
+        try:
+            self.checked_result(spec)
+        except DamagedError as error:
+            if error.path.name == "rows.jsonl":
+                self.start_anew(error, spec)
+            else:
+                self.set_aside(error, folder / "result.json")
+
+    def start_anew(self, error: DamagedError, spec: Spec) -> None:
+        """Moves aside all that a run has left, because a file is damaged without which it cannot go on."""
+        folder, names = self.folder(spec), ("result.json", "examples.npz", "checkpoint.safetensors", "rows.jsonl")
+        self.set_aside(error, *(folder / name for name in names))
 
     @contextmanager
     def hold(self, path: Path, what: str) -> Iterator[None]:
@@ -129,11 +214,27 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
             lock = FileLock(path)
             if self.busy(path):
-                print(f"waiting for another process that is doing {what}", file=sys.stderr)
+                print(f"waiting for {_told(_holder(path))}, which is doing {what}", file=sys.stderr)
             lock.acquire()
+        holder = {"host": socket.gethostname(), "process": os.getpid()}
         try:
+            with self.writing():
+                write_whole(_holder(path), json.dumps(holder), settled=False)
             with self.remote.claimed(path, what) if self.remote else nullcontext():
                 yield
+        finally:
+            _holder(path).unlink(missing_ok=True)
+            lock.release()
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """Keeps other processes from changing what studies ask for while the block reads it and writes it anew."""
+        with self.writing():
+            (self.path / "studies").mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.path / "studies" / "lock")
+            lock.acquire()
+        try:
+            yield
         finally:
             lock.release()
 
@@ -159,15 +260,12 @@ class Store:
         """Drops the rows after `epoch`, which the checkpoint does not contain, and returns the others.
 
         Raises:
-            ShatterlabError: rows before the checkpoint are missing or damaged.
+            DamagedError: rows before the checkpoint are missing or damaged.
         """
         path = self.folder(spec) / "rows.jsonl"
-        rows = [row for row in self.rows(spec) if row.epoch <= epoch]
-        if [row.epoch for row in rows] != list(range(1, epoch + 1)):
-            raise ShatterlabError(
-                f"{path} is damaged before epoch {epoch}; delete the folder {path.parent} and run the same "
-                "command again: this run starts anew, no other is touched."
-            )
+        rows = self._rows(path).rows[:epoch]
+        if len(rows) < epoch:
+            raise damaged(path, f"{len(rows)} of the {epoch} epochs that its checkpoint has done can be read")
         text = "".join(row.model_dump_json() + "\n" for row in rows)
         with self.writing():
             if text != (path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""):
@@ -176,17 +274,23 @@ class Store:
 
     def rows(self, spec: Spec, *, after: int = 0) -> list[Row]:
         """The epochs recorded so far, or those after an epoch; a last line cut short by a crash is left out."""
-        try:
-            lines = (self.folder(spec) / "rows.jsonl").read_text(encoding="utf-8", errors="replace").splitlines()
-        except FileNotFoundError:
-            return []
-        rows = []
-        for line in lines[after:]:
+        found = self.readable(lambda: self._rows(self.folder(spec) / "rows.jsonl"))
+        return found.rows[after:] if found else []
+
+    def _rows(self, path: Path) -> Rows:
+        if not os.path.lexists(path):
+            return Rows([], "")
+        content = content_of(path)
+        rows: list[Row] = []
+        for line in content.splitlines():
             try:
-                rows.append(Row.model_validate_json(line))
+                row = Row.model_validate_json(line)
             except ValidationError:
                 break
-        return rows
+            if row.epoch != len(rows) + 1:
+                break
+            rows.append(row)
+        return Rows(rows, hashlib.sha256(content).hexdigest())
 
     def save(self, checkpoints: Mapping[Spec, bytes]) -> None:
         """Writes checkpoints of some runs, after their specs and rows have been forced onto the disk."""
@@ -203,7 +307,10 @@ class Store:
                 {folder / "examples.npz": packed(sets) for folder, sets in zip(folders, examples, strict=True)},
                 also=[folder / "rows.jsonl" for folder in folders],
             )
-            write_all({self.folder(r.spec) / "result.json": r.model_dump_json(indent=1) for r in results})
+            # The result names the content of the rows, so that rows that were changed later are noticed.
+            rows = [self._rows(folder / "rows.jsonl").checksum for folder in folders]
+            texts = [text_of(result, rows=checksum) for result, checksum in zip(results, rows, strict=True)]
+            write_all({folder / "result.json": text for folder, text in zip(folders, texts, strict=True)})
         for folder in folders:
             self.upload(folder / "examples.npz", folder / "result.json")  # `save` has uploaded the spec and the rows
 
@@ -216,10 +323,35 @@ class Store:
         """The finished run, or None.
 
         Raises:
-            ShatterlabError: the file is damaged.
+            UnreadableError: the file or that of its rows is damaged, of a later version, or may not be read.
         """
         path = self.folder(spec) / "result.json"
         return self._read_result(path) if _written(path) else None
+
+    def checked_result(self, spec: Spec) -> Result | None:
+        """The finished run, of which the predictions have been read as well, or None; see `result`."""
+        result = self.result(spec)
+        if result and (self.folder(spec) / "examples.npz").exists():  # earlier versions did not keep them
+            self.examples(spec)
+        return result
+
+    def diverge(self, diverged: Diverged) -> None:
+        """Notes that a run has ended because its loss became infinite."""
+        self._write(self.folder(diverged.spec) / "diverged.json", diverged)
+
+    def diverged(self, spec: Spec) -> Diverged | None:
+        """What is left of a run that has diverged, or None.
+
+        Raises:
+            UnreadableError: the file is damaged, of a later version, or may not be read.
+        """
+        path = self.folder(spec) / "diverged.json"
+        return read(path, Diverged)[0] if _written(path) else None
+
+    def diverged_runs(self) -> list[Diverged]:
+        """All runs that have diverged."""
+        paths = sorted(filter(_written, self.path.glob("*/diverged.json")))
+        return [found[0] for path in paths if (found := self.readable(lambda: read(path, Diverged)))]  # noqa: B023
 
     def examples(self, spec: Spec | Result) -> dict[str, Examples]:
         """What became of each example of a finished run, by the name of the set: train, test and perhaps validation.
@@ -239,49 +371,65 @@ class Store:
                 "version."
             ) from None
         except ValueError:
-            raise ShatterlabError(f"{path} is damaged; the run's result and rows are not touched by that.") from None
+            raise damaged(path, "the predictions in it cannot be read") from None
 
     def begun(self) -> list[Path]:
         """The spec files of the runs that have begun and not ended."""
-        return [path for path in sorted(self.path.glob("*/spec.json")) if not _written(path.parent / "result.json")]
+        ends = ("result.json", "diverged.json")
+        return [
+            path
+            for path in sorted(filter(_written, self.path.glob("*/spec.json")))
+            if not any(_written(path.parent / end) for end in ends)
+        ]
 
     def unfinished(self) -> list[tuple[Spec, list[Row], float]]:
         """The runs that have begun and not ended: spec, epochs so far, and seconds since the last one was written."""
         unfinished = []
         for path in self.begun():
+            spec, rows = self.readable(lambda: self._read_spec(path)), path.parent / "rows.jsonl"  # noqa: B023
             try:
-                spec, rows = Spec.model_validate_json(path.read_text(encoding="utf-8")), path.parent / "rows.jsonl"
                 seen = (rows if rows.exists() else path).stat().st_mtime
-            except (ValueError, OSError):
-                continue  # of another version, or just being taken away
-            if spec.id == path.parent.name:
-                unfinished.append((spec, self.rows(spec), time() - seen))
+            except OSError:
+                continue  # just being taken away
+            if spec is not None:
+                unfinished.append((spec, self.rows(spec), max(0.0, time() - seen)))
         return unfinished
 
-    def results(self) -> tuple[list[Result], list[ShatterlabError]]:
-        """All finished runs, and an error for each result file that cannot be read."""
-        results, errors = [], []
-        for path in sorted(filter(_written, self.path.glob("*/result.json"))):
-            try:
-                results.append(self._read_result(path))
-            except ShatterlabError as error:
-                errors.append(error)
-        return results, errors
+    def _read_spec(self, path: Path) -> Spec:
+        spec = read(path, Spec)[0]
+        if spec.id != path.parent.name:
+            raise damaged(path, "it describes another run than the name of its folder says")
+        return spec
+
+    def results(self) -> list[Result]:
+        """All finished runs; those whose files cannot be read are left out and are `unreadable` from then on."""
+        paths = sorted(filter(_written, self.path.glob("*/result.json")))
+        return [found for path in paths if (found := self.readable(lambda: self._read_result(path)))]  # noqa: B023
 
     def _read_result(self, path: Path) -> Result:
-        try:
-            result = Result.model_validate_json(path.read_text(encoding="utf-8"))
-        except (ValueError, OSError):
-            raise ShatterlabError(
-                f"{path} is cut short, damaged or of another version; delete that file and run the same command again: "
-                "the run goes on from its checkpoint."
-            ) from None
+        """Reads a result and holds it against the rows of its run."""
+        result, rows_checksum = self._parsed_result(path)
         if result.id != path.parent.name:
-            raise ShatterlabError(
+            raise UnreadableError(
+                path,
                 f"{path.parent} was written by a version that named its runs otherwise; move the folder out of the "
-                f"store or rename it to {result.id}, which keeps the run."
+                f"store or rename it to {result.id}, which keeps the run.",
             )
+        rows_path = path.parent / "rows.jsonl"
+        found = self._rows(rows_path)
+        if not found.checksum:
+            raise damaged(rows_path, "it is gone")
+        if rows_checksum and found.checksum != rows_checksum:
+            raise damaged(rows_path, "it is not what it was when the run ended")
+        if len(found.rows) != result.last.epoch:
+            raise damaged(rows_path, f"{len(found.rows)} of {result.last.epoch} epochs can be read")
+        if found.rows[-1] != result.last:
+            raise damaged(rows_path, "its last epoch is another one than that of the result")
         return result
+
+    def _parsed_result(self, path: Path) -> tuple[Result, str]:
+        result, notes = read(path, Result, ("rows",))
+        return result, notes.get("rows", "")
 
     def table(self) -> "pl.DataFrame":
         """A table with a line for each finished run: every dial of its spec, and the outcome of the last epoch.
@@ -299,9 +447,9 @@ class Store:
         return epoch_table(self, self._readable())
 
     def _readable(self) -> list[Result]:
-        results, errors = self.results()
-        for error in errors:
-            warnings.warn(str(error), stacklevel=3)
+        results = self.results()
+        if self.unreadable:
+            warnings.warn(listed(self.unreadable), stacklevel=3)
         return results
 
     def _repr_html_(self) -> str:
@@ -313,47 +461,66 @@ class Store:
         """A finished measurement, or None.
 
         Raises:
-            ShatterlabError: the file is damaged.
+            UnreadableError: the file is damaged, of a later version, or may not be read.
         """
-        path = self.path / "measured" / f"{id}.json"
+        path = self.measured_path(id)
         if not _written(path):
             return None
+        measurement, _ = read(path, Measurement)
+        if measurement.id != id:
+            raise damaged(path, "it holds another computation than its name says")
+        return measurement
+
+    def measurements(self, ids: Sequence[str]) -> list[Measurement]:
+        """Those of some measurements that are finished and can be read, see `results`."""
+        return [found for id in ids if (found := self.readable(lambda: self.measured(id)))]  # noqa: B023
+
+    def measured_path(self, id: str) -> Path:
+        """The file of a measurement."""
+        return self.path / "measured" / f"{id}.json"
+
+    def mend_measured(self, id: str) -> None:
+        """Moves the file of a measurement aside if it is damaged.
+
+        Raises:
+            UnreadableError: a later version wrote it, or the system does not let us read it.
+        """
         try:
-            measurement = Measurement.model_validate_json(path.read_text(encoding="utf-8"))
-            if measurement.id != id:
-                raise ValueError("of another version")
-            return measurement
-        except (ValueError, OSError):
-            raise ShatterlabError(
-                f"{path} is damaged or of another version; delete that file and run the study again: "
-                "nothing else is lost."
-            ) from None
+            self.measured(id)
+        except DamagedError as error:
+            self.set_aside(error)
 
     def keep(self, measurement: Measurement) -> None:
         """Writes a finished measurement."""
-        self._write(self.path / "measured" / f"{measurement.id}.json", measurement)
+        self._write(self.measured_path(measurement.id), measurement)
 
     def ask(self, asked: Asked) -> None:
         """Remembers the runs of a study, in place of those that it asked for before at that scale and on that data."""
-        self._write(self.path / "studies" / f"{asked.study}.{asked.scale}.{asked.setting[:8]}.json", asked)
+        path = self.path / "studies" / self.request_name(asked)
+        if _written(path):
+            try:
+                read(path, Asked)
+            except DamagedError as error:
+                self.set_aside(error)
+        self._write(path, asked)
 
     def _write(self, path: Path, record: BaseModel) -> None:
         with self.writing():
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, record.model_dump_json(indent=1))
+            write_whole(path, text_of(record))
         self.upload(path)
 
+    def request_name(self, asked: Asked) -> str:
+        """The name of the file of a request."""
+        return f"{asked.study}.{asked.scale}.{asked.setting[:8]}.json"
+
     def asked(self) -> list[Asked]:
-        """What studies have asked for, in the order of the file names."""
-        asked = []
-        for path in sorted(filter(_written, self.path.glob("studies/*.json"))):
-            try:
-                asked.append(Asked.model_validate_json(path.read_text(encoding="utf-8")))
-            except ValueError:  # pydantic's errors and the decoder's are both of this kind
-                raise ShatterlabError(
-                    f"{path} is damaged; delete it and run the study again: its runs are kept."
-                ) from None
-        return asked
+        """What studies have asked for, in the order of the file names; see `results` for those that are left out."""
+        paths = sorted(filter(_written, self.path.glob("studies/*.json")))
+        return [found for path in paths if (found := self.readable(lambda: self._read_asked(path)))]  # noqa: B023
+
+    def _read_asked(self, path: Path) -> Asked:
+        return read(path, Asked)[0]
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -373,3 +540,18 @@ def _written(path: Path) -> bool:
         return path.stat().st_size > 0
     except OSError:
         return False
+
+
+def _holder(lock: Path) -> Path:
+    """The file that says which process holds a lock; it means nothing while nobody does."""
+    return lock.with_name(lock.name.removesuffix("lock") + "holder.lock")
+
+
+def _told(holder: Path) -> str:
+    """Who holds a lock, in words, and how it can be freed."""
+    try:
+        known = json.loads(holder.read_text(encoding="utf-8"))
+        process, host = int(known["process"]), str(known["host"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"
+    return f"process {process} on {host} (if it hangs, 'kill -9 {process}' there lets this one go on)"

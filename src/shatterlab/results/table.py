@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from ..errors import ShatterlabError
 from ..row import Row
 from .result import Result
 
@@ -33,10 +32,6 @@ def epoch_table(store: "Store", results: Sequence[Result], rows: Sequence[Sequen
     dials = ("model", "data", "corruption", "amount", "regularizers", "precision", "seed")
     records = []
     for result, epochs in zip(results, rows or [store.rows(result.spec) for result in results], strict=True):
-        if not epochs:
-            raise ShatterlabError(
-                f"{store.folder(result.spec)} lacks its rows; delete that folder and run the same command again."
-            )
         of_run = {"run_id": result.id} | {dial: getattr(result.spec, dial) for dial in dials} | {"n": result.n}
         records += [
             of_run | {name: value for name, value in vars(row).items() if name != "online_losses"} for row in epochs

@@ -27,7 +27,7 @@ from . import (
     three_routes,
     timeline,
 )
-from .judging import command_of, judge
+from .judging import Evaluation, command_of, evaluate, judge, without_misfits
 from .outcome import STATES, Outcome, Remedy, State, cannot_tell
 from .study import (
     CHAPTERS,
@@ -49,6 +49,7 @@ __all__ = [
     "STUDIES",
     "TAKEAWAYS",
     "Claim",
+    "Evaluation",
     "Outcome",
     "Remedy",
     "Scale",
@@ -60,10 +61,12 @@ __all__ = [
     "cannot_tell",
     "chosen",
     "command_of",
+    "evaluate",
     "found_of",
     "jobs_so_far",
     "judge",
     "tables",
+    "without_misfits",
 ]
 
 STUDIES: dict[str, Study] = {

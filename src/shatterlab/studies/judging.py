@@ -1,13 +1,16 @@
 """What a request to a study says about each of its claims, and the command that would let it say more."""
 
 import shlex
-from collections.abc import Sequence
-from typing import get_args
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeVar, get_args
 
+from ..errors import ShatterlabError, UnreadableError
 from ..jobs import Training
-from ..results import Asked
+from ..results import Asked, Measurement, Store
 from .outcome import Outcome, Remedy, cannot_tell
-from .study import PAPER_DATA, Claim, Scale, Study, Tables, jobs_so_far
+from .study import PAPER_DATA, Cells, Claim, Scale, Study, Tables, jobs_so_far
+
+T = TypeVar("T")
 
 SCALES: tuple[Scale, ...] = get_args(Scale)
 """The scales, the smallest first."""
@@ -75,3 +78,66 @@ def judge(study: Study, asked: Asked, found: Tables, missing: int) -> dict[Claim
         claim: outcome if outcome.state == "cannot tell" else cannot_tell(unfinished, "finish", outcome.numbers)
         for claim, outcome in outcomes.items()
     }
+
+
+class Evaluation(NamedTuple):
+    """What the records of a study say."""
+
+    verdicts: list[str]
+    outcomes: Mapping[Claim, Outcome]
+    """Empty where a user's model stood in for the study's own, which the claims are about."""
+    table: list[Cells]
+
+
+def evaluate(study: Study, asked: Asked, found: Tables, missing: int) -> Evaluation:
+    """Evaluates the records of a study; see `judge` for the arguments."""
+    outcomes = {} if asked.model else judge(study, asked, found, missing)
+    return Evaluation(study.verdict(found), outcomes, study.table(found) if study.table else [])
+
+
+def without_misfits(
+    store: Store, asked: Asked, measured: Sequence[Measurement], make: Callable[[Sequence[Measurement]], T]
+) -> T | None:
+    """What `make` makes of a study's measurements, but for those that lack what it needs; these are `unreadable`.
+
+    Args:
+        store: the store of the measurements, which notes those that are left out.
+        asked: the request to the study.
+        measured: its finished measurements.
+        make: makes something of some of the measurements, and fails where their records lack something.
+
+    Returns:
+        What it made; None where it fails without them, too.
+    """
+
+    def note(path: str, error: Exception) -> None:
+        def refuse() -> None:
+            file = store.path / path
+            raise UnreadableError(
+                file,
+                f"{file} does not hold what the study {asked.study} needs ({type(error).__name__}: {error}); it is "
+                "left out and left alone: move it out of the store and run the study again to make it anew.",
+            )
+
+        store.readable(refuse)
+
+    try:
+        return make(measured)
+    except ShatterlabError:
+        raise
+    except Exception as error:
+        failure = error
+    fitting = []
+    for one in measured:
+        try:
+            make([one])
+            fitting.append(one)
+        except Exception as error:
+            note(f"measured/{one.id}.json", error)
+    if len(fitting) < len(measured):
+        try:
+            return make(fitting)
+        except Exception as error:
+            failure = error
+    note(f"studies/{store.request_name(asked)}", failure)
+    return None

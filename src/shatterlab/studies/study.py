@@ -212,7 +212,7 @@ def tables(store: Store, results: Sequence[Result], measured: Sequence[Measureme
 
     def examples(id: str) -> Mapping[str, Examples] | None:
         try:
-            return store.examples(by_id[id])
+            return store.readable(lambda: store.examples(by_id[id]))
         except (KeyError, ShatterlabError):  # runs of earlier versions have not kept them
             return None
 
@@ -223,7 +223,7 @@ def found_of(store: Store, asked: Asked, results: Sequence[Result]) -> tuple[lis
     """The finished part of what a study asked for: runs among `results`, and measurements in the store."""
     by_id = {result.id: result for result in results}
     runs = [by_id[id] for id in asked.run_ids if id in by_id]
-    return runs, [found for id in asked.measurement_ids if (found := store.measured(id))]
+    return runs, store.measurements(asked.measurement_ids)
 
 
 def overfit(rows: Sequence[Row], batch_size: int) -> Part | None:

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save as to_bytes
 from torch import nn
 
-from ..errors import ShatterlabError
+from ..errors import DamagedError, ShatterlabError
 from .optimizer import Optimizer
 
 FORMAT = "2"
@@ -65,7 +65,7 @@ def restore(path: Path, model: nn.Module, optimizer: Optimizer, identity: Mappin
         if not first and notes["checksum"] != _checksum(tensors):
             raise ValueError("the numbers do not add up to the checksum")
     except (safetensors.SafetensorError, OSError, RuntimeError, KeyError, TypeError, ValueError):
-        raise ShatterlabError(f"{path} is damaged; {AGAIN}.") from None
+        raise DamagedError(path, f"{path} is damaged; {AGAIN}.") from None
     for name, value in identity.items():
         if known.get(name, value) != value:
             raise ShatterlabError(

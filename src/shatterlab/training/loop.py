@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ..data.dataset import Data
-from ..errors import ShatterlabError
+from ..errors import DivergedError, ShatterlabError
 from ..models.generators import seeded
 from ..ranks import shares
 from ..row import FIT_LOSS, Row, part_ends
@@ -237,8 +237,9 @@ def _steps(specs: Sequence[Spec], sets: _Sets, stack: Learner, epoch: int, rates
     return of_all(gathering.marks(), parts, n)
 
 
-def _diverged(spec: Spec, epoch: int) -> ShatterlabError:
-    return ShatterlabError(
+def _diverged(spec: Spec, epoch: int) -> DivergedError:
+    return DivergedError(
         f"{spec.title} diverged in epoch {epoch} (the loss is not finite); "
-        f"lower --learning-rate, now {spec.learning_rate:g}."
+        f"lower --learning-rate, now {spec.learning_rate:g}.",
+        epoch,
     )
