@@ -6,10 +6,12 @@ import shutil
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 from time import sleep
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
@@ -20,6 +22,7 @@ from shatterlab.jobs import Computation, Training, do
 from shatterlab.report import chart_library
 from shatterlab.report.audits import audits_of
 from shatterlab.results import Asked
+from shatterlab.results import Store as Kept
 from shatterlab.results.records import FORMAT, text_of
 from shatterlab.row import Row
 from shatterlab.studies import STUDIES, jobs_so_far
@@ -374,3 +377,29 @@ def test_eight_commands_that_ask_for_more_seeds_at_once_lose_none(store: Store) 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: more(), range(8)))
     assert [asked.seeds for asked in store.asked() if asked.study == "lemma"] == [9]
+
+
+def test_data_replaced_during_a_study_fail_the_runs_that_are_left_by_name(tmp_path: Path, monkeypatch, capsys) -> None:
+    """The runs that are done stay those of the study, and it is not begun anew on the new data without being asked."""
+    x, y = np.random.default_rng(0).random((60, 4), dtype=np.float32), np.arange(60) % 3
+    np.savez(tmp_path / "x.npz", x_train=x, y_train=y, x_test=x[:20], y_test=y[:20])
+    monkeypatch.setitem(STUDIES, "label-noise", replace(STUDIES["label-noise"], jobs=few_jobs))
+    data = f"npz:{tmp_path / 'x.npz'}"
+    finish = Kept.finish
+
+    def finish_and_replace(store: Kept, *given) -> None:
+        finish(store, *given)
+        np.savez(tmp_path / "x.npz", x_train=x[::-1], y_train=y, x_test=x[:20], y_test=y[:20])
+
+    monkeypatch.setattr(Kept, "finish", finish_and_replace)
+    with pytest.raises(SystemExit) as stop:
+        main(["run", "label-noise", "--data", data, "--store", str(tmp_path / "runs"), "--jobs", "1"])
+    said = capsys.readouterr()
+    assert stop.value.code == 2
+    assert "x.npz is not what it was when mlp-1x4 true-labels seed 1 was asked for" in said.err
+    assert len(Store(tmp_path / "runs").results()) == 1
+    assert said.out.count("runs to do on cpu") == 1
+
+
+def few_jobs(scale: str, data: str, seeds: int) -> list[Training]:
+    return [Training(make_spec(data=data, model="mlp-1x4", n=40, epochs=2 + seed, seed=seed)) for seed in range(3)]

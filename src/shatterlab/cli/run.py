@@ -197,12 +197,19 @@ def _adapted(
     from ..studies.adapt import for_own, sized
 
     loaded = load(data, data_dir) if trains else None
+    known: dict[str, Job] = {}
 
     def adapted(jobs: "Sequence[Job]") -> "list[Job]":
         return [
-            (replace(job, spec=changed(job.spec)) if isinstance(job, Training) else job).pinned()
+            pinned(replace(job, spec=changed(job.spec)) if isinstance(job, Training) else job)
             for job in (for_own(jobs, own) if own else jobs)
         ]
+
+    def pinned(job: "Job") -> "Job":
+        # A file that changes while the study is done must not turn its next round into a study of other data.
+        if job.id not in known:
+            known[job.id] = job.pinned()
+        return known[job.id]
 
     def changed(spec: "Spec") -> "Spec":
         # A study that names a precision compares precisions.
