@@ -54,7 +54,7 @@ def test_depth_changes_the_network_and_not_the_function(depth: int) -> None:
 
 @pytest.mark.parametrize("depth", [1, 0, 2.5])
 def test_a_depth_below_two_is_refused(depth) -> None:
-    with pytest.raises(ValueError, match="depth counts layers of weights and must be at least 2"):
+    with pytest.raises(ValueError, match="depth, in layers of weights, must be a whole number of at least 2"):
         deep_relu_interpolator([[0.0], [1.0]], [0, 1], depth)
 
 

@@ -102,9 +102,21 @@ def test_filters_that_cannot_be_are_refused(shape, count: int, message: str) -> 
         random_filters(np.zeros(shape, np.uint8), count)
 
 
-def test_images_of_other_integers_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"images must be uint8 or floats in \[0, 1\], got int64"):
-        random_filters(images().astype(np.int64), 2)
+@pytest.mark.parametrize("features", [lambda x: random_filters(x, 2), gabor_features])
+@pytest.mark.parametrize("kind", [np.int64, np.uint16, bool, complex, object])
+def test_images_in_which_white_may_be_anything_are_refused(features, kind) -> None:
+    with pytest.raises(ValueError, match=r"images must be an array of uint8 or of floats in \[0, 1\], got"):
+        features(images().astype(kind))
+    with pytest.raises(ValueError, match="got list"):
+        features(images().tolist())
+
+
+def test_floats_that_are_no_shares_of_white_are_refused_where_contrast_has_a_unit() -> None:
+    np.testing.assert_allclose(random_filters(images() / 255, 2).v, random_filters(images(), 2).v, atol=1e-4)
+    with pytest.raises(ValueError, match=r"must lie in \[0, 1\], got 0 to 255; divide pixels of 0..255 by 255"):
+        random_filters(images().astype(np.float32), 2)
+    with pytest.raises(ValueError, match=r"must lie in \[0, 1\]"):
+        random_filters(np.full((2, 8, 8, 1), np.nan), 2)
 
 
 @pytest.mark.parametrize("size", [1e-300, 1e300])

@@ -89,5 +89,5 @@ def test_a_constant_fitted_to_a_sine_has_the_bias_and_variance_of_a_mean() -> No
 
 
 def test_one_repeat_cannot_tell_variance_from_bias() -> None:
-    with pytest.raises(ValueError, match="repeats must be at least 2"):
+    with pytest.raises(ValueError, match="repeats must be a whole number of at least 2"):
         decompose(1, repeats=1)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .arguments import number, whole
+
 
 @dataclass(frozen=True)
 class Decomposition:
@@ -79,12 +81,11 @@ def decompose(
         truth: the function f, which takes arrays.
 
     Raises:
-        ValueError: there are fewer than two repeats, or no points.
+        ValueError: there are fewer than two repeats, which tell variance from bias, or no points; the degree or the
+            noise is negative or no number.
     """
-    if n < 1 or points < 1 or degree < 0:
-        raise ValueError(f"n and points must be at least 1 and degree at least 0, got {n}, {points} and {degree}.")
-    if repeats < 2:
-        raise ValueError(f"repeats must be at least 2 to tell variance from bias, got {repeats}.")
+    n, points, degree = whole("n", n), whole("points", points), whole("degree", degree, least=0)
+    repeats, noise = whole("repeats", repeats, least=2), number("noise", noise)
     rng = np.random.default_rng([seed, degree])
     x = np.cos(np.pi * rng.random((repeats, n)))
     y = truth(x) + noise * rng.standard_normal((repeats, n))

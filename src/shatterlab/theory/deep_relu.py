@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_array, check_X_y
 
+from .arguments import whole
 from .ramps import sum_of_ramps
 from .relu_interpolation import project, slopes_between, sorted_line
 from .targets import numbers
@@ -106,8 +107,7 @@ def deep_relu_interpolator(X: ArrayLike, y: ArrayLike, depth: int, *, random_sta
     >>> net.predict([[1.0], [3.0], [0.0]]).round(12), net.depth
     (array([-1.,  2.,  5.]), 3)
     """
-    if not isinstance(depth, int | np.integer) or depth < 2:
-        raise ValueError(f"depth counts layers of weights and must be at least 2, got {depth}.")
+    depth = whole("depth, in layers of weights,", depth, least=2)
     X, y = check_X_y(X, y, dtype=np.float64, multi_output=True, y_numeric=True)
     line = sorted_line(X, numbers(y), random_state)
     knots, outputs = line.knots, line.y.shape[1]

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from .arguments import number, scale_of_pixels, whole
+
 BLOCK = 4_096
 """So many images are transformed at a time."""
 SPREAD = 0.5
@@ -31,7 +33,15 @@ def gabor_bank(
 
     Returns:
         (height * width, places * len(wavelengths) * orientations) complex64.
+
+    Raises:
+        ValueError: a number is not positive and finite, or there is no wavelength.
     """
+    wavelengths = [number("each wavelength", wavelength, above=True) for wavelength in wavelengths]
+    if not wavelengths:
+        raise ValueError("there must be at least one wavelength.")
+    height, width = whole("height", height), whole("width", width)
+    orientations, stride = whole("orientations", orientations), whole("stride", stride)
     rows, columns = np.mgrid[:height, :width].reshape(2, -1, 1)
     places = np.mgrid[stride // 2 : height : stride, stride // 2 : width : stride].reshape(2, 1, -1)
     down, right = rows - places[0], columns - places[1]
@@ -61,21 +71,21 @@ def gabor_features(
         (n, features) float32.
 
     Raises:
-        ValueError: the images have another shape or type.
+        ValueError: the images have another shape or type, see also `gabor_bank`.
     """
+    white = np.float32(scale_of_pixels(images))
     if images.ndim == 3:
         images = images[..., None]
     if images.ndim != 4:
         raise ValueError(f"images must be (n, height, width[, channels]), got shape {images.shape}.")
-    if images.dtype.kind in "iub" and images.dtype != np.uint8:
-        raise ValueError(f"images must be uint8 or floats in [0, 1], got {images.dtype}.")
     n, height, width, channels = images.shape
     bank = gabor_bank(height, width, wavelengths=wavelengths, orientations=orientations, stride=stride)
     real, imaginary = np.ascontiguousarray(bank.real), np.ascontiguousarray(bank.imag)
     features = np.empty((n, channels, bank.shape[1]), dtype=np.float32)
-    scale = 255 if images.dtype == np.uint8 else 1
     for start in range(0, n, BLOCK):
         for channel in range(channels):
-            pixels = images[start : start + BLOCK, :, :, channel].reshape(-1, height * width).astype(np.float32) / scale
+            pixels = images[start : start + BLOCK, :, :, channel].reshape(-1, height * width).astype(
+                np.float32
+            ) / np.float32(scale)
             features[start : start + BLOCK, channel] = np.hypot(pixels @ real, pixels @ imaginary)
     return features.reshape(n, -1)

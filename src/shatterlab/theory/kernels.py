@@ -8,7 +8,6 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from numbers import Real
 from time import monotonic
 from typing import Literal, Self
 
@@ -20,6 +19,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..machine import free_memory
+from .arguments import number, whole
 from .cholesky import factor_in_place, multiply_upper, numbers_beside, solve_factored
 from .conjugate_gradients import conjugate_gradients, nystrom
 from .scales import exponent_of, times_power
@@ -154,7 +154,7 @@ class KernelInterpolator(AnyTarget):
             norm) or "cg".
         iterations_: number of steps of "cg", or of refinements of "direct".
         gamma_: the gamma that was used; infinite or zero where float64 holds no such number.
-        classes_: sorted classes, or None for numbers.
+        classes_: sorted classes; not there where numbers were fitted.
         X_fit_: the training points.
 
     Raises:
@@ -213,8 +213,8 @@ class KernelInterpolator(AnyTarget):
         n = len(X)
         if self.kernel == "precomputed":
             _check_symmetric(X)
-        self.classes_ = self._classes_of(y)
-        targets = numbers(y) if self.classes_ is None else (y.reshape(-1, 1) == self.classes_).astype(np.float64)
+        self._classes = self._classes_of(y)
+        targets = numbers(y) if self._classes is None else (y.reshape(-1, 1) == self._classes).astype(np.float64)
         self.X_fit_ = X
         self._place(X)
         self._announce(n, X.shape[1], targets.shape[1])
@@ -231,16 +231,23 @@ class KernelInterpolator(AnyTarget):
         # Predictions use these, as float64 may not hold alpha itself.
         self._alpha, self._size = alpha.astype(self.dtype), size
         alpha = times_power(alpha, size - 2 * self._products)
-        self._one_output = y.ndim == 1 and self.classes_ is None
+        self._one_output = y.ndim == 1 and self._classes is None
         self.dual_coef_ = alpha[:, 0] if self._one_output else alpha
         return self
 
     def predict(self, X: ArrayLike) -> NDArray:
         """f(x), (n,) or (n, outputs), or the class of the largest output."""
         values = self._evaluate(X)
-        if self.classes_ is not None:
-            return self.classes_[values.argmax(axis=1)]
+        if self._classes is not None:
+            return self._classes[values.argmax(axis=1)]
         return values[:, 0] if self._one_output else values
+
+    def _decisions(self, X: ArrayLike) -> NDArray[np.float64]:
+        """The output of each class; for two classes that of the second less that of the first."""
+        values = self._evaluate(X)
+        if len(self.classes_) == 2:
+            return values[:, 1] - values[:, 0]
+        return values if len(self.classes_) > 2 else values[:, 0]
 
     def _evaluate(self, X: ArrayLike) -> NDArray[np.float64]:
         check_is_fitted(self)
@@ -256,14 +263,12 @@ class KernelInterpolator(AnyTarget):
             raise ValueError(f"dtype must be 'float32' or 'float64', got {self.dtype!r}.")
         if self.solver not in ("direct", "cg"):
             raise ValueError(f"solver must be 'direct' or 'cg', got {self.solver!r}.")
-        if not (isinstance(self.ridge, Real) and np.isfinite(self.ridge) and self.ridge >= 0):
-            raise ValueError(f"ridge must be a finite number of at least 0, got {self.ridge!r}.")
-        if not (isinstance(self.tolerance, Real) and 0 <= self.tolerance < 1):
+        number("ridge", self.ridge)
+        if not number("tolerance", self.tolerance) < 1:
             raise ValueError(f"tolerance must be a number in [0, 1), got {self.tolerance!r}.")
-        if not (isinstance(self.max_iterations, int | np.integer) and self.max_iterations >= 1):
-            raise ValueError(f"max_iterations must be a whole number of at least 1, got {self.max_iterations!r}.")
-        if self.gamma is not None and not (isinstance(self.gamma, Real) and np.isfinite(self.gamma) and self.gamma > 0):
-            raise ValueError(f"gamma must be a positive finite number or None, got {self.gamma!r}.")
+        whole("max_iterations", self.max_iterations)
+        if self.gamma is not None:
+            number("gamma", self.gamma, above=True)
         if not callable(self.kernel) and self.kernel not in (*KERNELS, "precomputed"):
             raise ValueError(f"kernel must be a function or one of {[*KERNELS, 'precomputed']}, got {self.kernel!r}.")
 

@@ -11,6 +11,8 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from .arguments import number, whole
+
 RATE = 0.4
 """This learning rate from a small start is stable for a truth of Frobenius norm 1."""
 
@@ -31,7 +33,12 @@ class Sensing:
 
 
 def sensing_problem(n: int = 50, rank: int = 2, measurements: int = 300, seed: int = 0) -> Sensing:
-    """Draws a random truth U U' with Gaussian U (n, rank), and symmetric Gaussian measurements of it."""
+    """Draws a random truth U U' with Gaussian U (n, rank), and symmetric Gaussian measurements of it.
+
+    Raises:
+        ValueError: n, rank or measurements is no whole number of at least 1.
+    """
+    n, rank, measurements = whole("n", n), whole("rank", rank), whole("measurements", measurements)
     rng = np.random.default_rng(seed)
     factor = rng.standard_normal((n, rank))
     truth = factor @ factor.T
@@ -78,7 +85,10 @@ def descend_factored(
 
     Raises:
         FloatingPointError: the descent diverged; a smaller learning rate helps.
+        ValueError: a number is not finite or out of its range.
     """
+    start, tolerance = number("start", start, above=True), number("tolerance", tolerance)
+    max_steps = whole("max_steps", max_steps)
     n = len(problem.truth)
     rng = np.random.default_rng(seed)
     factor = np.linalg.qr(rng.standard_normal((n, n)))[0] * (start / np.sqrt(n))
@@ -86,6 +96,8 @@ def descend_factored(
         # U starts with squared singular values start² / n; the loss is steepest along the operator's own directions.
         steep = 2 * float(np.linalg.norm(problem.operator, 2)) ** 2 * start**2 / n
         learning_rate = RATE / max(1.0, steep)
+    else:
+        learning_rate = number("learning_rate", learning_rate, above=True)
     size = np.linalg.norm(problem.y)
     steps = 0
     while True:
@@ -115,8 +127,9 @@ def minimum_nuclear_norm(problem: Sensing, *, tolerance: float = 1e-9, max_steps
         X, (n, n) positive semidefinite, which agrees with the measurements to about the tolerance.
 
     Raises:
-        ValueError: the measurements are linearly dependent.
+        ValueError: the measurements are linearly dependent, or a number is not finite or out of its range.
     """
+    tolerance, max_steps = number("tolerance", tolerance), whole("max_steps", max_steps)
     n = len(problem.truth)
     try:
         gram = scipy.linalg.cho_factor(problem.operator @ problem.operator.T)

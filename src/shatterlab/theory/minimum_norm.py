@@ -6,7 +6,6 @@ solution: the w of least l2 norm.
 """
 
 from collections.abc import Iterator
-from numbers import Real
 from typing import Self
 
 import numpy as np
@@ -16,6 +15,7 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, check_X_y, validate_data
 
+from .arguments import number, whole
 from .scales import exponent_of, times_power
 
 SINGULAR = 1e-9
@@ -58,8 +58,7 @@ class MinimumNormRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             y: (n,) or (n, outputs) numbers.
         """
         X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
-        if not (isinstance(self.ridge, Real) and np.isfinite(self.ridge) and self.ridge >= 0):
-            raise ValueError(f"ridge must be a finite number of at least 0, got {self.ridge!r}.")
+        number("ridge", self.ridge)
         targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
         # With ridge / 4^e the weights of X / 2^e and y / 2^f are w 2^e / 2^f.
         e, f = exponent_of(X), exponent_of(targets)
@@ -69,7 +68,7 @@ class MinimumNormRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         solved = _by_cholesky(X, targets, ridge)
         self.route_: str = "svd" if solved is None else "cholesky"
         weights, alpha, self.rank_ = solved or _by_svd(X, targets, ridge)
-        self.norm_: float = float(times_power(np.linalg.norm(weights), f - e))
+        self.norm_: float = float(times_power(np.array(np.linalg.norm(weights)), f - e))
         weights, alpha = times_power(weights, f - e), times_power(alpha, f - 2 * e)
         self.coef_: NDArray[np.float64] = weights[:, 0] if y.ndim == 1 else weights.T
         self.dual_coef_ = alpha[:, 0] if y.ndim == 1 else alpha
@@ -160,6 +159,9 @@ def descend(
     Yields:
         The w after each step, (d,) float64, each in a new array.
 
+    Raises:
+        ValueError: a number is missing, not finite or out of its range.
+
     Source: Zhang et al. (2017), section 5.
     """
     X, y = check_X_y(X, y, dtype=np.float64, y_numeric=True)
@@ -167,8 +169,9 @@ def descend(
     w = np.zeros(d) if start is None else np.array(start, dtype=np.float64)
     if w.shape != (d,):
         raise ValueError(f"start must have shape ({d},), got {w.shape}.")
-    if batch_size is not None and not batch_size >= 1:
-        raise ValueError(f"batch_size must be at least 1, got {batch_size}.")
+    steps = whole("steps", steps)
+    if batch_size is not None:
+        whole("batch_size", batch_size)
     # Descent on X / 2^e and y / 2^f takes the same steps, with w 2^e / 2^f and a rate of 4^e times the rate.
     e = exponent_of(X)
     f = max(exponent_of(y), exponent_of(w) + e) if w.any() else exponent_of(y)
@@ -178,7 +181,7 @@ def descend(
         steepest = curvature(X)[-1] if batch_size is None else (X**2).sum(axis=1).max()
         learning_rate = 1 / steepest if steepest > 0 else 1.0  # rows of zeros move nothing
     else:
-        learning_rate = float(np.ldexp(learning_rate, 2 * e))
+        learning_rate = float(np.ldexp(number("learning_rate", learning_rate, above=True), 2 * e))
     rng = check_random_state(random_state)
     for _ in range(steps):
         rows = slice(None) if batch_size is None else rng.randint(n, size=batch_size)

@@ -12,6 +12,8 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from .arguments import number, whole
+
 
 @dataclass(frozen=True)
 class Path:
@@ -67,7 +69,8 @@ def phase_retrieval(
         step: step size, see above.
         seed: seed of x and the a_j.
     """
-    m = 10 * n if m is None else m
+    n, m = whole("n", n, least=2), whole("m", 10 * n if m is None else m)
+    iterations, step = whole("iterations", iterations), number("step", step, above=True)
     rng = np.random.default_rng(seed)
     truth, a = rng.standard_normal(n), rng.standard_normal((m, n))
     y = (a @ truth) ** 2
@@ -102,6 +105,10 @@ def matrix_completion(
         step: step size, see above.
         seed: seed of X and of the entries that are seen.
     """
+    n, rank, observed = whole("n", n), whole("rank", rank), number("observed", observed, above=True)
+    if rank > n or observed > 1:
+        raise ValueError(f"rank must be at most n and observed at most 1, got {rank}, {n} and {observed:g}.")
+    iterations, step = whole("iterations", iterations), number("step", step, above=True)
     rng = np.random.default_rng(seed)
     truth = np.linalg.qr(rng.standard_normal((n, rank)))[0]
     half = np.triu(rng.random((n, n)) < observed)
@@ -136,7 +143,8 @@ def blind_deconvolution(
         step: step size, see above.
         seed: seed of h, x and the a_j, which are complex.
     """
-    m = 10 * k if m is None else m
+    k, m = whole("k", k), whole("m", 10 * k if m is None else m, least=2)
+    iterations, step = whole("iterations", iterations), number("step", step, above=True)
     rng = np.random.default_rng(seed)
 
     def gaussian(*shape: int) -> NDArray[np.complex128]:

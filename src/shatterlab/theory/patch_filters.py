@@ -11,6 +11,8 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from .arguments import scale_of_pixels, whole
+
 PATCH = 6
 """A patch has this many pixels a side [a public implementation of the paper's random features]."""
 THRESHOLD = 1.0
@@ -54,10 +56,11 @@ def random_filters(images: NDArray, count: int, seed: int = 0) -> Filters:
         seed: seed of the choice of patches.
 
     Raises:
-        ValueError: the images are smaller than a patch, or neither bytes nor floats, or count is below 1.
+        ValueError: the images are smaller than a patch, or neither bytes nor floats in [0, 1], or count is below 1.
     """
-    if count < 1:
-        raise ValueError(f"count must be at least 1, got {count}.")
+    count, factor = whole("count", count), _scale(images)
+    if not len(images):
+        raise ValueError("there must be at least one image to take patches from.")
     if images.ndim != 4 or min(images.shape[1:3]) < PATCH:
         raise ValueError(f"images must be (n, height, width, channels) of at least {PATCH} pixels a side, "
                          f"got shape {images.shape}.")  # fmt: skip
@@ -68,7 +71,7 @@ def random_filters(images: NDArray, count: int, seed: int = 0) -> Filters:
         top = rng.integers(images.shape[1] - PATCH + 1, size=size)
         left = rng.integers(images.shape[2] - PATCH + 1, size=size)
         patches = np.stack([images[i, y : y + PATCH, x : x + PATCH] for i, y, x in zip(which, top, left, strict=True)])
-        patches = patches.reshape(size, -1).astype(np.float64) * _scale(images)
+        patches = patches.reshape(size, -1).astype(np.float64) * factor
         patches -= patches.mean(axis=1, keepdims=True)
         return patches / np.sqrt(patches.var(axis=1, keepdims=True) + CONTRAST)
 
@@ -98,11 +101,11 @@ def pooled_activations(images: NDArray, filters: Filters) -> NDArray[np.float32]
     pixels, count = filters.v.shape
     average = _cells(rows, columns)
     weights = np.concatenate([filters.v, -filters.c[None]])
-    features = np.empty((n, len(average), 2 * count), dtype=np.float32)
+    features, factor = np.empty((n, len(average), 2 * count), dtype=np.float32), np.float32(_scale(images))
     step = max(1, ACTIVATIONS // (rows * columns * count))
     clipped = np.empty((step, rows * columns, count), dtype=np.float32)
     for start in range(0, n, step):
-        part = images[start : start + step].astype(np.float32) * np.float32(_scale(images))
+        part = images[start : start + step].astype(np.float32) * factor
         patches = np.lib.stride_tricks.sliding_window_view(part, (PATCH, PATCH), axis=(1, 2))
         flat = np.ones((len(part) * rows * columns, pixels + 1), dtype=np.float32)
         flat[:, :pixels] = patches.transpose(0, 1, 2, 4, 5, 3).reshape(-1, pixels)
@@ -164,9 +167,13 @@ def _blocks(n: int, size: int = 2_048) -> Iterator[slice]:
 
 def _scale(images: NDArray) -> float:
     """The factor that takes pixels to the range 0..255, in which the constants above are stated."""
-    if images.dtype.kind != "f" and images.dtype != np.uint8:
-        raise ValueError(f"images must be uint8 or floats in [0, 1], got {images.dtype}.")
-    return 1.0 if images.dtype == np.uint8 else 255.0
+    factor = 255.0 / scale_of_pixels(images)
+    if factor > 1 and not (images.min(initial=0) >= 0 and images.max(initial=0) <= 1):
+        raise ValueError(
+            f"images of floats must lie in [0, 1], got {images.min():g} to {images.max():g}; divide pixels of 0..255 "
+            "by 255, or make them uint8."
+        )
+    return factor
 
 
 def _cells(rows: int, columns: int) -> NDArray[np.float32]:

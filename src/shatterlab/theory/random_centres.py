@@ -10,6 +10,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from .arguments import number
 from .kernels import gaussian
 
 
@@ -49,7 +50,7 @@ def interpolate_around(centres: NDArray, X: NDArray, targets: NDArray, gamma: fl
         gamma: inverse squared width, above 0.
 
     Raises:
-        ValueError: there are not as many centres as points.
+        ValueError: there are not as many centres as points, or gamma is not positive and finite.
 
     Source: Zhang et al. (2017), section 5.
 
@@ -60,6 +61,7 @@ def interpolate_around(centres: NDArray, X: NDArray, targets: NDArray, gamma: fl
     array([[ 1.],
            [-1.]])
     """
+    gamma = number("gamma", gamma, above=True)
     if len(centres) != len(X):
         raise ValueError(f"give as many centres as points: {len(X)}, not {len(centres)}.")
     centres, X = centres.astype(np.float64), X.astype(np.float64)

@@ -10,6 +10,8 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from .arguments import number, whole
+
 
 def random_relu_features(X: NDArray, count: int, seed: int = 0) -> NDArray[np.float64]:
     """Returns max(X W, 0) / sqrt(count) with Gaussian W of variance 1 / d; equal seeds give equal W.
@@ -21,7 +23,11 @@ def random_relu_features(X: NDArray, count: int, seed: int = 0) -> NDArray[np.fl
 
     Returns:
         (n, count).
+
+    Raises:
+        ValueError: count is no whole number of at least 1.
     """
+    count = whole("count", count)
     weights = np.random.default_rng(seed).standard_normal((X.shape[1], count)) / np.sqrt(X.shape[1])
     return np.maximum(X @ weights, 0) / np.sqrt(count)
 
@@ -36,7 +42,11 @@ def ridge_path(features: NDArray, targets: NDArray, ridges: Sequence[float]) -> 
 
     Returns:
         (len(ridges), count, outputs).
+
+    Raises:
+        ValueError: a ridge is negative, not finite or no number.
     """
+    ridges = [number("each ridge", ridge) for ridge in ridges]
     left, singular, right = scipy.linalg.svd(features, full_matrices=False)
     kept = singular > singular.max(initial=0) * max(features.shape) * np.finfo(np.float64).eps
     left, singular, right = left[:, kept], singular[kept], right[kept]

@@ -84,7 +84,7 @@ class ReLUInterpolator(AnyTarget):
         weights_: `Weights` a, b, w, over the distinct rows of X.
         n_weights_: number of weights, 2n + d for n distinct rows and one output.
         smallest_eigenvalue_: smallest eigenvalue of the matrix A, which is min_i(z_i - b_i) by the lemma.
-        classes_: sorted class labels, or None for numbers.
+        classes_: sorted class labels; not there where numbers were fitted.
         n_features_in_: d.
 
     Raises:
@@ -114,9 +114,9 @@ class ReLUInterpolator(AnyTarget):
             y: (n,) or (n, outputs) numbers, or (n,) class labels.
         """
         X, y = self._read(X, y, np.float64)
-        self.classes_ = self._classes_of(y)
-        targets = numbers(y) if self.classes_ is None else numbers(np.searchsorted(self.classes_, y.ravel()))
-        self._one_output = y.ndim == 1 or self.classes_ is not None
+        self._classes = self._classes_of(y)
+        targets = numbers(y) if self._classes is None else numbers(np.searchsorted(self._classes, y.ravel()))
+        self._one_output = y.ndim == 1 or self._classes is not None
         line = sorted_line(X, targets, self.random_state)
         slopes = slopes_between(line.knots, line.y)
         self.weights_ = Weights(line.a, line.knots[:-1], np.diff(slopes, axis=0, prepend=0.0))
@@ -126,12 +126,21 @@ class ReLUInterpolator(AnyTarget):
 
     def predict(self, X: ArrayLike) -> NDArray:
         """The network's output: (n,) or (n, outputs) float64, or the nearest class."""
+        values = self._evaluate(X)
+        if self._classes is not None:  # halfway between two classes the first one is taken, as by `decision_function`
+            return self._classes[np.clip(np.ceil(values[:, 0] - 0.5), 0, len(self._classes) - 1).astype(int)]
+        return values[:, 0] if self._one_output else values
+
+    def _decisions(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Minus the distance of the network's output to the index of each class; for two classes output - 1/2."""
+        values, count = self._evaluate(X), len(self.classes_)
+        return values[:, 0] - 0.5 if count <= 2 else -np.abs(values - np.arange(count))
+
+    def _evaluate(self, X: ArrayLike) -> NDArray[np.float64]:
+        """The network's output, (n, outputs)."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        values = sum_of_ramps(project(X, self.weights_.a), self.weights_.b, self.weights_.w)
-        if self.classes_ is not None:
-            return self.classes_[np.clip(np.rint(values[:, 0]), 0, len(self.classes_) - 1).astype(int)]
-        return values[:, 0] if self._one_output else values
+        return sum_of_ramps(project(X, self.weights_.a), self.weights_.b, self.weights_.w)
 
     def to_torch(self) -> "torch.nn.Module":
         """The same function as a two-layer network in float64 with 2n + d parameters.
