@@ -84,8 +84,6 @@ def gabor_features(
     features = np.empty((n, channels, bank.shape[1]), dtype=np.float32)
     for start in range(0, n, BLOCK):
         for channel in range(channels):
-            pixels = images[start : start + BLOCK, :, :, channel].reshape(-1, height * width).astype(
-                np.float32
-            ) / np.float32(scale)
+            pixels = images[start : start + BLOCK, :, :, channel].reshape(-1, height * width).astype(np.float32) / white
             features[start : start + BLOCK, channel] = np.hypot(pixels @ real, pixels @ imaginary)
     return features.reshape(n, -1)
