@@ -1,8 +1,10 @@
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+LOCKED = $(PIP) --no-deps --require-hashes --requirement
 
-.PHONY: demo test lint bench docs install
+.PHONY: demo test lint bench docs install lock
 
 demo: install  ## every study at its smallest size on real images, then one HTML page
 	$(BIN)/shatterlab run all --scale demo --store demo-runs
@@ -10,14 +12,22 @@ demo: install  ## every study at its smallest size on real images, then one HTML
 
 install: $(VENV)/installed
 
-$(VENV)/installed: pyproject.toml constraints.txt
+# Everything comes by its hash, see requirements/lock.py: torch without NVIDIA's libraries where pip finds that build.
+$(VENV)/installed: pyproject.toml requirements/cpu.txt requirements/cuda.txt requirements/demo.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	$(LOCKED) requirements/cpu.txt 2> /dev/null || $(LOCKED) requirements/cuda.txt
+	$(LOCKED) requirements/demo.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
-$(VENV)/installed-dev: $(VENV)/installed
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+$(VENV)/installed-dev: $(VENV)/installed requirements/test.txt
+	$(LOCKED) requirements/test.txt
 	touch $@
+
+lock:  ## the hashes of the versions in constraints.txt; after a change of these or of pyproject.toml
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(VENV)-lock/bin/python requirements/lock.py
 
 test: $(VENV)/installed-dev
 	$(BIN)/pytest -n 2
