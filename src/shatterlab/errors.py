@@ -1,6 +1,7 @@
 """The one exception that users meet: a sentence that says what is wrong and what to do."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -66,3 +67,43 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> ShatterlabError:
     near = get_close_matches(str(name), names, n=1, cutoff=0.5)
     question = f"; did you mean '{near[0]}'?" if near else "."
     return ShatterlabError(f"unknown {kind} '{name}'{question} Known: {', '.join(names)}")
+
+
+@contextmanager
+def reading(path: object, kind: str, advice: str) -> Iterator[None]:
+    """Turns whatever a damaged or hostile file makes its reader raise into one sentence.
+
+    Libraries raise nearly any type of error over such files, and a panic of code in Rust is not even an `Exception`.
+
+    Args:
+        path: the file, or its name for people.
+        kind: what it is read as, such as `a table`.
+        advice: what the user can do about it.
+
+    Raises:
+        ShatterlabError: anything went wrong in the block; its own ShatterlabErrors pass as they are.
+
+    >>> with reading("mine.npz", "an npz archive", "write it again"):
+    ...     raise KeyError("x_train")
+    Traceback (most recent call last):
+    shatterlab.errors.ShatterlabError: mine.npz cannot be read as an npz archive ('x_train'); write it again.
+    """
+    try:
+        yield
+    except (ShatterlabError, KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:
+        reason = shown(getattr(error, "strerror", None) or error) or type(error).__name__
+        if isinstance(error, MemoryError):
+            reason = "it asks for more memory than there is"
+        raise ShatterlabError(f"{path} cannot be read as {kind} ({reason}); {advice}.") from None
+
+
+def shown(value: object, most: int = 120) -> str:
+    r"""A value of a file as a message shows it: printable, on one line, and short.
+
+    >>> shown("two\nlines"), shown("a" * 9, most=8)
+    ('two lines', 'aaaaa...')
+    """
+    text = " ".join("".join(c if c.isprintable() else " " for c in str(value)[: 4 * most]).split())
+    return text if len(text) <= most else text[: most - 3] + "..."

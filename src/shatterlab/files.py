@@ -2,17 +2,31 @@
 
 A file system may keep what was written in memory for half a minute. So content is forced onto the disk before the
 file takes its name, and then the folder, which holds the name, is forced there too.
+
+Files that others wrote may be damaged or hostile: what they claim to hold is compared with what they can hold before
+memory is taken for it.
 """
 
 import ctypes
+import math
 import os
 import sys
-from collections.abc import Iterable, Mapping
+import zipfile
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from secrets import token_hex
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MANY = 4
 """From this many files on, one call that settles the whole file system is faster than one for each file."""
+
+SMALL = 2**26
+"""So many bytes may come out of a file however small it is."""
+DENSEST = 100
+"""Beyond `SMALL`, so many bytes may come out of each byte of a file. Pictures and tables reach 20, zeros 1,000."""
 
 
 def write_whole(path: Path, content: str | bytes, *, settled: bool = True) -> None:
@@ -79,3 +93,54 @@ def _settle_file_system(path: Path) -> bool:
         return bool(syncfs(descriptor) == 0)
     finally:
         os.close(descriptor)
+
+
+def too_dense(packed: int, unpacked: int) -> bool:
+    """Whether so few bytes that unpack to so many are rather a trap than data; see `DENSEST`."""
+    return unpacked > max(SMALL, DENSEST * packed)
+
+
+def npz_arrays(file: IO[bytes], wanted: Container[str] | None = None) -> "dict[str, NDArray]":
+    """The arrays of numbers and texts in an npz archive, by name.
+
+    Args:
+        file: the archive.
+        wanted: the names of the arrays that are read; None for all.
+
+    Raises:
+        ValueError: an array holds objects, is not as large as its header says, or is packed too densely.
+        Exception: nearly anything else, where the file is damaged.
+    """
+    with zipfile.ZipFile(file) as archive:
+        return {
+            info.filename[:-4]: _array(archive, info)
+            for info in archive.infolist()
+            if info.filename.endswith(".npy") and (wanted is None or info.filename[:-4] in wanted)
+        }
+
+
+def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> "NDArray":
+    from numpy.lib import format as npy
+
+    name = info.filename[:-4]
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{name} is packed in a way that numpy never writes")
+    if too_dense(info.compress_size, info.file_size):
+        raise ValueError(
+            f"{name} unpacks from {info.compress_size:,} bytes to {info.file_size:,}, as traps do; if it is yours, "
+            "save it with numpy.savez, without compression"
+        )
+    with archive.open(info) as member:
+        read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(npy.read_magic(member))
+        if read_header is None:
+            raise ValueError(f"{name} has a header that plain arrays do not have")
+        shape, _, dtype = read_header(member)
+        if dtype.kind not in "biufcSU" or dtype.itemsize == 0 or min(shape, default=0) < 0:
+            raise ValueError(f"{name} has entries of type {dtype}, which are neither numbers nor texts")
+        claimed, held = math.prod(shape) * dtype.itemsize, info.file_size - member.tell()
+        if claimed != held:
+            raise ValueError(f"{name} holds {held:,} bytes where its header says {claimed:,}")
+    with archive.open(info) as member:
+        array = npy.read_array(member, allow_pickle=False)
+        member.read(1)  # the checksum is compared where the content ends
+    return array

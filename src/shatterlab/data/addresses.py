@@ -9,7 +9,7 @@ from multiprocessing import parent_process
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import ShatterlabError
+from ..errors import ShatterlabError, reading
 from ..ranks import started_rank
 from .dataset import Data
 
@@ -60,11 +60,13 @@ def read(address: Address) -> Data:
         ShatterlabError: not there, damaged, or of a form that does not fit.
     """
     wanted = "folder" if address.kind == "folder" else "file"
-    if not address.path.exists() or address.path.is_dir() != (wanted == "folder"):
+    if not (address.path.is_dir() if wanted == "folder" else address.path.is_file()):  # a pipe may never end
         raise ShatterlabError(
             f"{address.path} does not exist or is no {wanted}; name an existing one after {address.kind}:"
         )
-    return _read(address, _state(address.path))
+    with reading(address.path, f"a {wanted}", "let this user read it"):
+        state = _state(address.path)
+    return _read(address, state)
 
 
 def _state(path: Path) -> tuple[object, ...]:
@@ -77,8 +79,9 @@ def _state(path: Path) -> tuple[object, ...]:
 @lru_cache(maxsize=2)
 def _read(address: Address, state: tuple[object, ...]) -> Data:
     module = import_module(f".{KINDS[address.kind][0]}", __package__)
-    made = module.read(address.path, f"{address.kind}:{address.path.name}", address.option)
-    data = read_only(replace(made, address=str(address)))
+    with reading(address.path, f"data of the kind {address.kind}", "look at its content, or write it anew"):
+        made = module.read(address.path, f"{address.kind}:{address.path.name}", address.option)
+        data = read_only(replace(made, address=str(address)))
     tell(data)
     return data
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from ..errors import ShatterlabError
+from ..errors import ShatterlabError, reading
 from . import addresses
 from .dataset import Data
 from .download import fetch, verify
@@ -61,7 +61,8 @@ def load(name: str, data_dir: str | Path | None = None) -> Data:
 
 @lru_cache(maxsize=1)
 def _load_from(name: str, entry: Source, place: Path) -> Data:
-    return addresses.read_only(replace(entry.load(place), name=name, names=entry.names))
+    with reading(place, name, f"delete it and run 'shatterlab data fetch {name}'"):
+        return addresses.read_only(replace(entry.load(place), name=name, names=entry.names))
 
 
 def fetch_dataset(name: str, data_dir: str | Path | None = None) -> Path:

@@ -1,14 +1,18 @@
 """File formats of image data: CIFAR's binary records, MNIST's IDX. Bytes in, arrays out."""
 
 import gzip
+import math
 import struct
-import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ShatterlabError
+from ..errors import ShatterlabError, reading
+
+MOST_IDX = 60_000 * 28 * 28
+"""The largest file of MNIST and Fashion-MNIST, that of the training images, holds so many bytes."""
 
 Arrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
@@ -30,24 +34,41 @@ def read_cifar_binary(content: bytes, name: str) -> Arrays:
     return np.ascontiguousarray(images), records[:, 0].astype(np.int64)
 
 
+def unpacking(path: Path) -> BinaryIO:
+    """The content of a file, unpacked if it is gzipped.
+
+    Raises:
+        ShatterlabError: it is no regular file; a pipe or a device may never end.
+    """
+    if path.exists() and not path.is_file():
+        raise ShatterlabError(f"{path} is no file that can be read; put the published one in its place.")
+    with path.open("rb") as file:
+        gzipped = file.read(2) == b"\x1f\x8b"
+    return gzip.open(path) if gzipped else path.open("rb")  # type: ignore[return-value]
+
+
 def read_idx(path: Path) -> NDArray[np.uint8]:
-    """The unsigned bytes of an IDX file (MNIST's format), gzipped or not, in the shape its header names."""
-    again = "delete it and fetch it again with 'shatterlab data fetch'."
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ShatterlabError(f"{path} cannot be read ({error.strerror}); {again}") from None
-    if content[:2] == b"\x1f\x8b":
-        try:
-            content = gzip.decompress(content)
-        except (EOFError, OSError, zlib.error):
-            raise ShatterlabError(f"{path} is truncated or damaged; {again}") from None
-    if len(content) < 4 or content[:3] != b"\x00\x00\x08" or len(content) < 4 + 4 * content[3]:
-        raise ShatterlabError(f"{path} is no IDX file of unsigned bytes; {again}")
-    dimensions = content[3]
-    shape = struct.unpack(f">{dimensions}I", content[4 : 4 + 4 * dimensions])
-    body = np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions)
-    expected = int(np.prod(shape, dtype=np.int64))
-    if len(body) != expected:
-        raise ShatterlabError(f"{path} is truncated: {len(body):,} bytes where its header says {expected:,}; {again}")
-    return body.reshape(shape)
+    """The unsigned bytes of an IDX file (MNIST's format), gzipped or not, in the shape its header names.
+
+    Raises:
+        ShatterlabError: the file is damaged, or is no such file, or claims more than `MOST_IDX` bytes.
+    """
+    again = "delete it and fetch it again with 'shatterlab data fetch'"
+    with reading(path, "an IDX file", again), unpacking(path) as file:
+        head = file.read(4)
+        if len(head) < 4 or head[:3] != b"\x00\x00\x08":
+            raise ShatterlabError(f"{path} is no IDX file of unsigned bytes; {again}.")
+        shape = struct.unpack(f">{head[3]}I", file.read(4 * head[3]))
+        expected = math.prod(shape)
+        if expected > MOST_IDX:
+            raise ShatterlabError(
+                f"{path} has a header that says {expected:,} bytes, more than the {MOST_IDX:,} of MNIST; {again}."
+            )
+        content = file.read(expected + 1)
+        if len(content) > expected:
+            raise ShatterlabError(f"{path} is longer than the {expected:,} bytes that its header says; {again}.")
+        if len(content) < expected:
+            raise ShatterlabError(
+                f"{path} is truncated: {len(content):,} bytes where its header says {expected:,}; {again}."
+            )
+        return np.frombuffer(content, np.uint8).reshape(shape)

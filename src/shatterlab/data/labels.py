@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ShatterlabError
+from ..errors import ShatterlabError, shown
 
 
 class Mapped(NamedTuple):
@@ -37,8 +37,8 @@ def map_labels(name: str, *sets: Any, are_classes: bool = False) -> Mapped:
     ordered = list(range(width)) if width else sorted(values)
     if len(ordered) < 2:
         raise ShatterlabError(
-            f"{name} has the label {ordered[0]!r} at every example; a classifier has nothing to tell apart, give it at "
-            "least two classes."
+            f"{name} has the label {shown(repr(ordered[0]))} at every example; a classifier has nothing to tell "
+            "apart, give it at least two classes."
         )
     if not are_classes and len(ordered) > max(2, len(given[0]) // 2):
         raise ShatterlabError(
@@ -47,7 +47,9 @@ def map_labels(name: str, *sets: Any, are_classes: bool = False) -> Mapped:
         )
     place = {value: i for i, value in enumerate(ordered)}
     if foreign := [value for value in values if value not in place]:
-        raise ShatterlabError(f"{name} has the label {foreign[0]!r}, but its one-hot rows have {len(ordered)} columns.")
+        raise ShatterlabError(
+            f"{name} has the label {shown(repr(foreign[0]))}, but its one-hot rows have {len(ordered)} columns."
+        )
     mapped = [np.array([place[value] for value in unique.tolist()], np.int64)[inverse] for unique, inverse in uniques]
     names, notes = (), ()
     if type(ordered[0]) is bool or ordered != list(range(len(ordered))):
@@ -99,4 +101,4 @@ def _one_hot_width(rows: np.ndarray) -> int:
 
 
 def _few(texts: list[str]) -> str:
-    return ", ".join(texts if len(texts) <= 6 else [*texts[:3], "...", texts[-1]])
+    return ", ".join(map(shown, texts if len(texts) <= 6 else [*texts[:3], "...", texts[-1]]))

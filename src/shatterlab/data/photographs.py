@@ -5,26 +5,34 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ShatterlabError
-from ..files import write_whole
+from ..errors import ShatterlabError, reading
+from ..files import too_dense, write_whole
 from ..ranks import first_of_node_first
 from .ahead import ahead
 from .stored import Source, Stored
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 FORMAT = 2
 """A copy of pixels under another number is made anew: the first one lacked every second picture after the 64th."""
 
 ROOM = 1.2
 """A copy of the pixels is made if the disk has room for so many times its size."""
+
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+"""Nothing else is decoded, whatever a file is called: pillow would hand PostScript to another program that runs it."""
 
 Listing = Sequence[tuple[Path, str]]
 """Pictures and their classes."""
@@ -92,18 +100,40 @@ def decoded(path: Path, content: bytes, side: int) -> NDArray[np.uint8]:
     Raises:
         ShatterlabError: the content is no picture that can be read.
     """
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
-    try:
-        with Image.open(BytesIO(content)) as picture:
-            if picture.mode[0] in "IF":
-                raise ShatterlabError(f"{path} has more than 8 bits a pixel; save it with 8.")
-            picture.draft("RGB", (side, side))
-            return np.asarray(ImageOps.fit(picture.convert("RGB"), (side, side)))
-    except ShatterlabError:
-        raise
-    except Exception as error:  # a damaged picture raises nearly any type of error
-        raise ShatterlabError(f"{path} cannot be read as a picture ({error}); replace or delete it.") from None
+    with opened(path, BytesIO(content)) as picture:
+        picture.draft("RGB", (side, side))
+        return np.asarray(ImageOps.fit(picture.convert("RGB"), (side, side)))
+
+
+@contextmanager
+def opened(path: Path, content: Path | BytesIO) -> "Iterator[Image.Image]":
+    """A picture, for as long as it is being read; whatever goes wrong in the meantime is one sentence.
+
+    Args:
+        path: its file, for messages.
+        content: the file, or its content.
+
+    Raises:
+        ShatterlabError: it is damaged, of a format not in `FORMATS`, of more than 8 bits a pixel, or a few bytes that
+            would unpack to very many pixels.
+    """
+    from PIL import Image
+
+    with (
+        reading(path, "a picture", "replace or delete it"),
+        Image.open(content, formats=FORMATS) as picture,
+    ):
+        if picture.mode[0] in "IF":
+            raise ShatterlabError(f"{path} has more than 8 bits a pixel; save it with 8.")
+        packed = len(content.getbuffer()) if isinstance(content, BytesIO) else path.stat().st_size
+        if too_dense(packed, picture.width * picture.height * len(picture.getbands())):
+            raise ShatterlabError(
+                f"{path} unpacks from {packed:,} bytes to {picture.width:,} x {picture.height:,} pixels, as traps do; "
+                "if it is yours, save it smaller."
+            )
+        yield picture
 
 
 def stored(folder: Path, listing: Listing, side: int, name: str) -> Stored:
@@ -122,12 +152,25 @@ def stored(folder: Path, listing: Listing, side: int, name: str) -> Stored:
     kept = _cache() / _key(folder, files)
     pixels, note = kept.with_suffix(".npy"), kept.with_suffix(".json")
     with first_of_node_first():
-        if not note.exists():
+        if _noted(note, pixels, files.shape) is None:
             content = {"version": _first_pass(files, pixels, name), "folder": str(folder), "side": side}
             write_whole(note, json.dumps(content))
-    version = json.loads(note.read_text(encoding="utf-8"))["version"]
+    version = _noted(note, pixels, files.shape)
+    if version is None:
+        raise ShatterlabError(f"{note} was damaged while it was being read; run the same command again.")
     source: Source = MemoryMap(pixels, files.shape) if pixels.exists() else files
     return Stored(source, np.arange(len(listing)), version)
+
+
+def _noted(note: Path, pixels: Path, shape: tuple[int, ...]) -> str | None:
+    """The hash of the pictures from an earlier pass; None where there was none, or what it left is damaged."""
+    try:
+        version = json.loads(note.read_text(encoding="utf-8"))["version"]
+        kept = np.load(pixels, mmap_mode="r", allow_pickle=False) if pixels.exists() else None
+    except Exception:  # a damaged file raises nearly any type of error
+        return None
+    fits = kept is None or (kept.shape == shape and kept.dtype == np.uint8)
+    return version if fits and isinstance(version, str) else None
 
 
 def _cache() -> Path:

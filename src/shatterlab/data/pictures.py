@@ -8,6 +8,7 @@ from ..errors import ShatterlabError
 from . import photographs, stored
 from .arrays import assembled
 from .dataset import Data
+from .photographs import opened
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 TESTS = ("test", "val", "valid", "validation")
@@ -45,12 +46,10 @@ def read(path: Path, name: str, side: str | None) -> Data:
 
 def _side(file: Path) -> float:
     """The side of a square with as many pixels as a picture; 0 for a file that is none, which is told later."""
-    from PIL import Image
-
     try:
-        with Image.open(file) as picture:
+        with opened(file, file) as picture:
             return float(picture.width * picture.height) ** 0.5
-    except Exception:  # a damaged picture raises nearly any type of error
+    except ShatterlabError:
         return 0.0
 
 
@@ -60,7 +59,7 @@ def _files(root: Path) -> list[tuple[Path, str]]:
         for folder in sorted(root.iterdir())
         if folder.is_dir() and not folder.name.startswith(".")
         for file in sorted(folder.rglob("*"))
-        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
+        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
     ]
     if not found:
         raise ShatterlabError(f"{root} holds no pictures; it needs a folder for each class, as in {root}/cat/1.png.")
@@ -69,31 +68,24 @@ def _files(root: Path) -> list[tuple[Path, str]]:
 
 def _read_all(files: list[Path], side: int | None) -> np.ndarray:
     """uint8 (n, height, width, channels): grey if all pictures are, else colours."""
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
     size, grey = None if side is None else (side, side), True
-    try:
-        for file in files:  # the heads alone, which is quick
-            with Image.open(file) as picture:
-                if picture.mode[0] in "IF":
-                    raise ShatterlabError(f"{file} has more than 8 bits a pixel; save it with 8.")
-                grey = grey and picture.mode in GREY
-                size = size or picture.size
-                if side is None and picture.size != size:
-                    raise ShatterlabError(
-                        f"{files[0]} has {size[0]} x {size[1]} pixels and {file} {picture.size[0]} x "
-                        f"{picture.size[1]}; add ?side={min(size)} to the name of the folder to resize them."
-                    )
-        assert size is not None
-        result = np.empty((len(files), size[1], size[0], 1 if grey else 3), np.uint8)
-        for row, file in zip(result, files, strict=True):
-            with Image.open(file) as picture:
-                plain = picture.convert("L" if grey else "RGB")
-                row[:] = np.asarray(ImageOps.fit(plain, size) if side else plain).reshape(row.shape)
-    except ShatterlabError:
-        raise
-    except Exception as error:  # a damaged picture raises nearly any type of error
-        raise ShatterlabError(f"{file} cannot be read as a picture ({error}); replace or delete it.") from None
+    for file in files:  # the heads alone, which is quick
+        with opened(file, file) as picture:
+            grey = grey and picture.mode in GREY
+            size = size or picture.size
+            if side is None and picture.size != size:
+                raise ShatterlabError(
+                    f"{files[0]} has {size[0]} x {size[1]} pixels and {file} {picture.size[0]} x "
+                    f"{picture.size[1]}; add ?side={min(size)} to the name of the folder to resize them."
+                )
+    assert size is not None
+    result = np.empty((len(files), size[1], size[0], 1 if grey else 3), np.uint8)
+    for row, file in zip(result, files, strict=True):
+        with opened(file, file) as picture:
+            plain = picture.convert("L" if grey else "RGB")
+            row[:] = np.asarray(ImageOps.fit(plain, size) if side else plain).reshape(row.shape)
     return result
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..errors import ShatterlabError, unknown
+from ..errors import ShatterlabError, reading, shown, unknown
+from ..files import too_dense
 from .arrays import assembled
 from .dataset import Data
 
@@ -29,11 +30,8 @@ def frame_at(path: Path, name: str, label: str | None) -> pl.DataFrame:
     Raises:
         ShatterlabError: it is no table.
     """
-    try:
-        return pl.read_parquet(path) if name.startswith("parquet:") else _read_csv(path, label)
-    except (pl.exceptions.PolarsError, OSError, UnicodeError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise ShatterlabError(f"{path} cannot be read as a table ({first}); give it a line of column names.") from None
+    with reading(path, "a table", "give it a line of column names, or write it anew"):
+        return _read_parquet(path) if name.startswith("parquet:") else _read_csv(path, label)
 
 
 def from_frames(name: str, frames: Sequence[Any], label: str | None) -> Data:
@@ -68,7 +66,9 @@ def features(name: str, frames: Sequence[Any]) -> tuple[list[np.ndarray], tuple[
     whole = pl.concat([part.select(columns) for part in parts], how="vertical_relaxed")
     x = np.concatenate([_numbers(name, column) for column in whole], axis=1)
     texts = [column for column in whole if _is_text(column)]
-    notes = tuple(f"column '{column.name}' of texts became {column.n_unique()} columns of 0 and 1." for column in texts)
+    notes = tuple(
+        f"column '{shown(column.name)}' of texts became {column.n_unique()} columns of 0 and 1." for column in texts
+    )
     return np.split(x, np.cumsum([len(part) for part in parts])[:-1]), notes
 
 
@@ -83,6 +83,31 @@ def as_polars(frame: Any) -> pl.DataFrame:
             for name, column in frame.items()
         }
     )
+
+
+def _read_parquet(path: Path) -> pl.DataFrame:
+    """The table, if its rows are no more than such a file holds: a column of one value takes a few bytes at any length.
+
+    What a table may hold is looked at before, as lists in it may be of any length, too.
+    """
+    schema, packed = pl.read_parquet_schema(path), path.stat().st_size
+    for name, dtype in schema.items():
+        if not (dtype.is_numeric() or dtype.is_temporal() or dtype in (pl.Boolean, pl.String, pl.Categorical, pl.Enum)):
+            raise ShatterlabError(
+                f"column '{shown(name)}' of {path} holds {shown(dtype)}; make numbers or texts of it, or drop it."
+            )
+    rows = pl.scan_parquet(path).select(pl.len()).collect().item()
+    texts = [name for name, dtype in schema.items() if not dtype.is_numeric()]
+    frame = None
+    unpacked = 8 * rows * len(schema)
+    if not too_dense(packed, unpacked):
+        frame = pl.read_parquet(path)
+        unpacked = sum(int(frame[name].cast(pl.String).str.len_bytes().sum()) for name in texts)
+    if frame is None or too_dense(packed, unpacked):
+        raise ShatterlabError(
+            f"{path} unpacks from {packed:,} bytes to {unpacked:,}, as traps do; if it is yours, write it as csv."
+        )
+    return frame
 
 
 def _read_csv(path: Path, label: str | None) -> pl.DataFrame:
@@ -102,19 +127,21 @@ def _numbers(name: str, column: pl.Series) -> np.ndarray:
     lacking = column.is_null() | column.is_nan() if column.dtype.is_float() else column.is_null()
     if missing := lacking.fill_null(True).sum():
         raise ShatterlabError(
-            f"column '{column.name}' of {name} lacks {missing:,} of {len(column):,} values; fill them in, "
+            f"column '{shown(column.name)}' of {name} lacks {missing:,} of {len(column):,} values; fill them in, "
             "with the column's mean for instance, or leave these rows or the column out."
         )
     if column.dtype.is_numeric() or column.dtype == pl.Boolean:
         return column.cast(pl.Float32).to_numpy()[:, None]
     if not _is_text(column):
-        raise ShatterlabError(f"column '{column.name}' of {name} holds {column.dtype}; make numbers of it, or drop it.")
+        raise ShatterlabError(
+            f"column '{shown(column.name)}' of {name} holds {column.dtype}; make numbers of it, or drop it."
+        )
     texts = column.cast(pl.String).to_numpy()
     values = sorted(set(texts))
     if len(values) > MOST_TEXTS:
         raise ShatterlabError(
-            f"column '{column.name}' of {name} has {len(values):,} different texts, such as '{values[0]}', and at most "
-            f"{MOST_TEXTS} become columns of 0 and 1; make numbers of it, or drop it."
+            f"column '{shown(column.name)}' of {name} has {len(values):,} different texts, such as "
+            f"'{shown(values[0])}', and at most {MOST_TEXTS} become columns of 0 and 1; make numbers of it, or drop it."
         )
     return (texts[:, None] == np.array(values, object)).astype(np.float32)
 
@@ -124,4 +151,4 @@ def _is_text(column: pl.Series) -> bool:
 
 
 def _few(columns: list[str]) -> str:
-    return ", ".join(columns if len(columns) <= 12 else [*columns[:12], "..."])
+    return ", ".join(map(shown, columns if len(columns) <= 12 else [*columns[:12], "..."]))

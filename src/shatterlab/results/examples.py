@@ -1,12 +1,14 @@
 """The labels and predictions of every single example of a finished run, compact and in the order of the data."""
 
 import io
-import zipfile
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..files import npz_arrays
 
 
 @dataclass(frozen=True)
@@ -62,18 +64,26 @@ def unpacked(content: bytes) -> dict[str, Examples]:
         ValueError: the bytes are damaged.
     """
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        arrays = npz_arrays(io.BytesIO(content))
+        columns = [part.name for part in fields(Examples)]
+        names = dict.fromkeys(name.partition("/")[0] for name in arrays)
+        return {name: _set(*(arrays[f"{name}/{column}"] for column in columns)) for name in names}
+    except Exception as error:  # a damaged archive raises nearly any type of error
         raise ValueError(str(error)) from None
-    names = dict.fromkeys(name.partition("/")[0] for name in arrays)
-    columns = [part.name for part in fields(Examples)]
-    return {
-        name: Examples(
-            *(a if a.dtype == bool else a.astype(np.int64) for a in (arrays[f"{name}/{c}"] for c in columns))
-        )
-        for name in names
-    }
+
+
+def _set(*columns: NDArray) -> Examples:
+    """The columns of one set, if each holds as many whole numbers as the others, and truths where truths belong."""
+    kinds = "".join(column.dtype.kind for column in columns)
+    if (
+        len({column.shape for column in columns}) != 1
+        or columns[0].ndim != 1
+        or not re.fullmatch("[iu]{3}b[iu]", kinds)
+    ):
+        raise ValueError("columns that do not fit together")
+    index, labels, true_labels, assigned, predicted = columns
+    index, labels, true_labels, predicted = (part.astype(np.int64) for part in (index, labels, true_labels, predicted))
+    return Examples(index, labels, true_labels, assigned, predicted)
 
 
 def _small(array: np.ndarray) -> np.ndarray:

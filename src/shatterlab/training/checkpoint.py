@@ -5,20 +5,29 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import safetensors
 import torch
+from pydantic import BaseModel, Field
 from safetensors.torch import save as to_bytes
 from torch import nn
 
-from ..errors import DamagedError, ShatterlabError
+from ..errors import DamagedError, ShatterlabError, shown
 from .optimizer import Optimizer
 
 FORMAT = "2"
 """This is the layout that we write. A file without a number has the first one, which named neither run nor data."""
 
 AGAIN = "move it out of the store and run the same command again: this run starts anew, no other is touched"
+
+
+class _Notes(BaseModel):
+    """What a checkpoint notes beside its tensors; one of the first layout has the epoch alone."""
+
+    epoch: Annotated[int, Field(ge=0)]
+    identity: dict[str, str] = {}
+    checksum: str = ""
 
 
 def state_of(model: nn.Module, optimizer: Optimizer) -> dict[str, torch.Tensor]:
@@ -60,17 +69,19 @@ def restore(path: Path, model: nn.Module, optimizer: Optimizer, identity: Mappin
             metadata = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
         first = "epoch" in metadata  # the first layout noted nothing else
-        notes: dict[str, Any] = {"epoch": int(metadata["epoch"])} if first else json.loads(metadata["notes"])
-        epoch, known = int(notes["epoch"]), notes.get("identity", {})
-        if not first and notes["checksum"] != _checksum(tensors):
+        notes = _Notes.model_validate(metadata) if first else _Notes.model_validate_json(metadata["notes"])
+        if not first and notes.checksum != _checksum(tensors):
             raise ValueError("the numbers do not add up to the checksum")
-    except (safetensors.SafetensorError, OSError, RuntimeError, KeyError, TypeError, ValueError):
+    except PermissionError as error:
+        raise ShatterlabError(f"{path} cannot be read ({error.strerror}); give yourself the right to.") from None
+    except Exception:  # a damaged file raises nearly any type of error
         raise DamagedError(path, f"{path} is damaged; {AGAIN}.") from None
+    epoch, known = notes.epoch, notes.identity
     for name, value in identity.items():
         if known.get(name, value) != value:
             raise ShatterlabError(
-                f"{path} is of another {name} ({known[name][:16]}) than this run ({value[:16]}); put that back, or "
-                f"{AGAIN}."
+                f"{path} is of another {name} ({shown(known[name][:16])}) than this run ({value[:16]}); put that "
+                f"back, or {AGAIN}."
             )
     state = state_of(model, optimizer)
     if first:
