@@ -13,7 +13,8 @@ from torch import nn
 
 from shatterlab import build, make_spec, run, spine
 from shatterlab.ranks import processes, rank, shares
-from shatterlab.training import OPTIMIZERS
+from shatterlab.results import Store
+from shatterlab.training import OPTIMIZERS, inside
 from shatterlab.training.alone import Alone
 from shatterlab.training.learner import Batch
 from shatterlab.training.parallel import Parallel
@@ -82,16 +83,37 @@ def scores() -> None:
         assert torch.equal(predicted, logits.argmax(1))
 
 
+def drawing(classes: int) -> nn.Module:
+    """A network with dropout of torch's, and with normalization."""
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(64, 20), nn.BatchNorm1d(20), nn.Dropout(0.3), nn.ReLU(), nn.Linear(20, classes)
+    )
+
+
 def train(store: str, **dials: Any) -> None:
-    """Trains on the digits; `kill` is the epoch at which the last rank is killed."""
+    """Trains on the digits.
+
+    `kill` is the epoch at which the last rank is killed; `saves` the number of checkpoints after which rank 0 is, which
+    writes one after every step then; `own` stands for a network that draws from torch's generator.
+    """
     spine.CHECKPOINT_SECONDS = 0
-    kill = int(dials.pop("kill", 0))
+    kill, saves, own = int(dials.pop("kill", 0)), int(dials.pop("saves", 0)), dials.pop("own", False)
+    if saves:
+        inside.LOOK_SECONDS, save, left = 0, Store.save, [saves]
+
+        def save_and_die(store: Store, checkpoints: Any) -> None:
+            save(store, checkpoints)
+            left[0] -= 1
+            if not left[0]:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        Store.save = save_and_die  # type: ignore[method-assign]
 
     def on_row(row: Any) -> None:
         if row.epoch == kill and rank() == processes() - 1:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    result = run(make_spec(data="digits", **dials), Path(store), on_row=on_row)
+    result = run(make_spec(data="digits", **dials), Path(store), model=drawing if own else None, on_row=on_row)
     assert result.last.epoch == dials["epochs"]
 
 

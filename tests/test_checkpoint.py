@@ -1,8 +1,10 @@
 """A checkpoint is taken up by its own run on its own data, or not at all."""
 
+import json
 from pathlib import Path
 
 import pytest
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from shatterlab import ShatterlabError, Spec, Store, make_spec, run
@@ -59,15 +61,13 @@ def test_a_run_does_not_go_on_with_other_data(tmp_path: Path, monkeypatch) -> No
     ],
     ids=["another dtype", "another shape", "another number", "a tensor less", "a tensor more"],
 )
-def test_a_changed_checkpoint_is_refused(tmp_path: Path, monkeypatch, change, message: str) -> None:
-    from safetensors import safe_open
-
+def test_a_changed_checkpoint_is_not_taken_up(tmp_path: Path, monkeypatch, capsys, change, message: str) -> None:
     path = stopped(Store(tmp_path), SPEC, monkeypatch)
     with safe_open(path, "pt") as file:
         notes = file.metadata()
     save_file({name: tensor.contiguous() for name, tensor in change(load_file(path)).items()}, path, notes)
-    with pytest.raises(ShatterlabError, match=message):
-        run(SPEC, Store(tmp_path))
+    assert run(SPEC, Store(tmp_path)).provenance.resumed_from == 0
+    assert f"is {message}; moved aside to checkpoint.safetensors.aside" in capsys.readouterr().err
 
 
 def test_a_checkpoint_of_an_earlier_version_is_taken_up_with_a_line_that_says_so(tmp_path, monkeypatch, capsys) -> None:
@@ -86,5 +86,50 @@ def test_the_epoch_of_a_checkpoint_fits_the_rows(tmp_path: Path, monkeypatch) ->
     stopped(store, SPEC, monkeypatch)
     rows = store.folder(SPEC) / "rows.jsonl"
     rows.write_text(rows.read_text().splitlines()[0] + "\n")
-    with pytest.raises(ShatterlabError, match="damaged before epoch 2"):
-        run(SPEC, store)
+    assert run(SPEC, store).provenance.resumed_from == 0
+    assert sorted(path.name for path in store.folder(SPEC).glob("*.aside")) == [
+        "checkpoint.safetensors.aside",
+        "rows.jsonl.aside",
+    ]
+
+
+def rewritten(path: Path, **notes) -> None:
+    """Writes other notes into a checkpoint."""
+    with safe_open(path, "pt") as file:
+        known = json.loads(file.metadata()["notes"])
+    save_file(load_file(path), path, {"notes": json.dumps({**known, **notes})})
+
+
+def test_a_checkpoint_of_a_later_version_is_refused_with_both_versions_and_left_alone(tmp_path, monkeypatch) -> None:
+    path = stopped(Store(tmp_path), SPEC, monkeypatch)
+    rewritten(path, format="4", checksum="made in another way")
+    before = path.read_bytes()
+    with pytest.raises(
+        ShatterlabError, match=r"is of format 4, of a later version .* up to 3; update shatterlab"
+    ) as end:
+        run(SPEC, Store(tmp_path))
+    assert "damaged" not in str(end.value)
+    assert path.read_bytes() == before
+
+
+def test_a_checkpoint_of_the_second_format_is_taken_up(tmp_path: Path, monkeypatch) -> None:
+    whole, broken = Store(tmp_path / "whole"), Store(tmp_path / "broken")
+    run(SPEC, whole)
+    path = stopped(broken, SPEC, monkeypatch)
+    with safe_open(path, "pt") as file:
+        known = json.loads(file.metadata()["notes"])
+    assert known.pop("inside") is None
+    save_file(load_file(path), path, {"notes": json.dumps(known | {"format": "2"})})
+    assert run(SPEC, broken).provenance.resumed_from == 2
+    assert whole.checkpoint(SPEC).read_bytes() == broken.checkpoint(SPEC).read_bytes()
+
+
+def test_a_changed_place_inside_an_epoch_is_not_taken_up(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr("shatterlab.training.inside.LOOK_SECONDS", 0)
+    spec = SPEC.on(batch_size=10)
+    path = stopped(Store(tmp_path), spec, monkeypatch)
+    with safe_open(path, "pt") as file:
+        inside = json.loads(file.metadata()["notes"])["inside"]
+    rewritten(path, inside=inside | {"step": inside["step"] - 1})
+    assert run(spec, Store(tmp_path)).provenance.resumed_from == 0
+    assert "checkpoint.safetensors is damaged; moved aside" in capsys.readouterr().err

@@ -51,6 +51,24 @@ def test_a_run_of_two_processes_is_killed_and_taken_up_by_one_with_the_numbers_o
     assert taken_up.parameters == alone.parameters
 
 
+def test_two_processes_killed_inside_an_epoch_go_on_there_with_the_same_bits(tmp_path: Path) -> None:
+    dials = DIALS | {"epochs": 2, "own": True}
+    for store, more in (("whole", {}), ("broken", {"saves": 6}), ("broken", {})):
+        done = torchrun(str(SCRIPT), "train", str(tmp_path / store), json.dumps(dials | more))
+        assert (done.returncode != 0) == bool(more), done.stderr[-3000:]
+        if more:
+            (rows,) = (tmp_path / store).glob("*/rows.jsonl")
+            assert len(rows.read_text().splitlines()) == 1
+    (whole,), (broken,) = Store(tmp_path / "whole").results(), Store(tmp_path / "broken").results()
+    assert broken.provenance.resumed_from == 1
+    clocks = {"seconds", "evaluation_seconds"}
+    assert broken.last.model_dump(exclude=clocks) == whole.last.model_dump(exclude=clocks)
+    for file in ("checkpoint.safetensors", "examples.npz"):
+        assert (tmp_path / "broken" / whole.id / file).read_bytes() == (
+            tmp_path / "whole" / whole.id / file
+        ).read_bytes()
+
+
 def test_the_command_line_runs_a_study_in_step_and_speaks_once(tmp_path: Path) -> None:
     done = torchrun(
         "-m", "--", "shatterlab", "run", "table1", "--data", "digits", "--only", "mlp-1x512 true-labels seed",

@@ -55,7 +55,7 @@ def test_a_checkpoint_holds_the_whole_state(tmp_path: Path) -> None:
     (tmp_path / "c").write_bytes(packed(model, optimizer, 7, {"run": "a"}))
     other = model_for(spec.model_copy(update={"seed": 1}), prepare(spec))
     other_optimizer = MomentumSGD(other.parameters(), 0.9, 0.0)
-    assert restore(tmp_path / "c", other, other_optimizer, {"run": "a"}) == 7
+    assert restore(tmp_path / "c", other, other_optimizer, {"run": "a"}) == (7, None)
     assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), other.state_dict().values(), strict=True))
     assert all(torch.equal(a, b) for a, b in zip(optimizer.velocities, other_optimizer.velocities, strict=True))
 

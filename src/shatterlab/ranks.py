@@ -76,6 +76,17 @@ def agreed(value: T) -> T:
     return box[0]
 
 
+def gathered(value: T) -> list[T]:
+    """What each process has as this value, by rank, in every process. All have to come here; it has to be picklable."""
+    if not joined():
+        return [value]
+    from torch import distributed
+
+    values: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(values, value)
+    return values
+
+
 @contextmanager
 def first_of_node_first() -> Iterator[None]:
     """Lets one process of each machine do a block before its others do, which then find what it has left there."""

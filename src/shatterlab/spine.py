@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -25,13 +24,15 @@ from .row import Row
 from .spec import Spec
 from .training import OPTIMIZERS, learner_of, train_together
 from .training.checkpoint import packed, restore, state_of
+from .training.inside import Inside, Saving
 from .training.learner import Learner
 from .training.loop import predict
 from .training.precision import check_precision
 from .training.preflight import preflight
 
 CHECKPOINT_SECONDS = 10
-"""A kill loses at most these seconds of training; a run that goes on repeats them and comes to the same numbers."""
+"""A kill at any moment, inside an epoch, too, loses at most these seconds of training. A run that goes on repeats them,
+and an evaluation that was under way, and comes to the same numbers."""
 
 
 def run(
@@ -146,8 +147,8 @@ def run_together(
         runs = [run for run, by_another in zip(runs, done, strict=True) if not by_another]
         for run in runs:
             run.take_up(store)
-        for start in sorted({run.start for run in runs}):
-            errors |= _train([run for run in runs if run.start == start], start, store, on_row)
+        for start in sorted({run.left_at for run in runs}):
+            errors |= _train([run for run in runs if run.left_at == start], start[0], store, on_row)
     return agreed([end for spec in specs if (end := errors.get(spec.id) or store.result(spec))])
 
 
@@ -181,6 +182,7 @@ class _Run:
             self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = OPTIMIZERS[self.spec.optimizer](self.model.parameters(), self.spec)
         self.start = 0
+        self.inside: Inside | None = None
         self.rows: list[Row] = []
 
     @cached_property
@@ -198,13 +200,18 @@ class _Run:
             checkpoint = store.checkpoint(self.spec)
             try:
                 if checkpoint.exists():
-                    self.start = restore(checkpoint, self.model, self.optimizer, self.identity)
+                    self.start, self.inside = restore(checkpoint, self.model, self.optimizer, self.identity)
                 self.rows = store.rewind(self.spec, self.start)
             except DamagedError as error:
                 store.start_anew(error, self.spec)
                 self.begin()
-        self.start, self.rows = agreed((self.start, self.rows))
+        self.start, self.inside, self.rows = agreed((self.start, self.inside, self.rows))
         spread(state_of(self.model, self.optimizer).values())
+
+    @property
+    def left_at(self) -> tuple[int, int]:
+        """The finished epochs, and the steps taken in the next one, where the run was left."""
+        return self.start, self.inside.step if self.inside else 0
 
     @property
     def ended(self) -> bool:
@@ -213,16 +220,16 @@ class _Run:
             self.rows[-1].epoch == self.spec.epochs or (self.spec.stop == "fit" and self.rows[-1].fitted)
         )
 
-    def checkpoint(self) -> bytes:
-        """The bytes of a checkpoint of the epochs done."""
-        return packed(self.model, self.optimizer, self.rows[-1].epoch, self.identity)
+    def checkpoint(self, inside: Inside | None = None) -> bytes:
+        """The bytes of a checkpoint of the epochs done, and of what is done of the next."""
+        return packed(self.model, self.optimizer, len(self.rows), self.identity, inside)
 
 
 def _train(
     runs: Sequence[_Run], start: int, store: Store, on_row: Callable[[Spec, Row], None]
 ) -> dict[str, ShatterlabError]:
     """Trains runs that have all done `start` epochs, and finishes them; returns the errors of those that failed."""
-    started, saved = datetime.now(UTC), monotonic()
+    started = datetime.now(UTC)
     errors: dict[str, ShatterlabError] = {}
     going = [run for run in runs if not run.ended]
 
@@ -243,10 +250,19 @@ def _train(
             finish([(run, predicted)])
     if not going:
         return {}
-    stack = _learner(going)
-    for ends in train_together([run.spec for run in going], [run.data for run in going], stack, start=start):
+    stack, here = _learner(going), going
+
+    def save(inside: Sequence[Inside]) -> None:
+        stack.write_back()
+        if owns:
+            store.save({run.spec: run.checkpoint(place) for run, place in zip(here, inside, strict=True)})
+
+    saving = Saving(CHECKPOINT_SECONDS, save)
+    left = [run.inside for run in going if run.inside]
+    specs, data = [run.spec for run in going], [run.data for run in going]
+    for ends in train_together(specs, data, stack, start=start, inside=left, saving=saving):
         ended: list[tuple[_Run, Mapping[str, np.ndarray]]] = []
-        here: list[_Run] = []
+        here = []
         for i, end in ends.items():
             run = going[i]
             if isinstance(end, ShatterlabError):
@@ -263,14 +279,14 @@ def _train(
                 here.append(run)
             else:
                 ended.append((run, end.predicted))
-        due = owns and monotonic() - saved > CHECKPOINT_SECONDS
+        due = owns and saving.due()
         if due or ended:
             stack.write_back()
         if ended:
             finish(ended)
         if due:
             store.save({run.spec: run.checkpoint() for run in here})
-            saved = monotonic()
+            saving.done()
     return errors
 
 

@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import safetensors
 import torch
@@ -13,11 +13,14 @@ from pydantic import BaseModel, Field
 from safetensors.torch import save as to_bytes
 from torch import nn
 
-from ..errors import DamagedError, ShatterlabError, shown
+from ..errors import DamagedError, NewerError, ShatterlabError, shown
+from .inside import Inside
+from .marks import Marks
 from .optimizer import Optimizer
 
-FORMAT = "2"
-"""This is the layout that we write. A file without a number has the first one, which named neither run nor data."""
+FORMAT = 3
+"""This is the layout that we write. A file without a number has the first one, which named neither run nor data; those
+of the second were written at the end of an epoch only."""
 
 AGAIN = "move it out of the store and run the same command again: this run starts anew, no other is touched"
 
@@ -28,6 +31,7 @@ class _Notes(BaseModel):
     epoch: Annotated[int, Field(ge=0)]
     identity: dict[str, str] = {}
     checksum: str = ""
+    inside: dict[str, Any] | None = None
 
 
 def state_of(model: nn.Module, optimizer: Optimizer) -> dict[str, torch.Tensor]:
@@ -37,13 +41,16 @@ def state_of(model: nn.Module, optimizer: Optimizer) -> dict[str, torch.Tensor]:
     return named | {f"{kind}/{i}": t for kind, tensors in optimizer.state.items() for i, t in enumerate(tensors)}
 
 
-def packed(model: nn.Module, optimizer: Optimizer, epoch: int, identity: Mapping[str, str]) -> bytes:
+def packed(
+    model: nn.Module, optimizer: Optimizer, epoch: int, identity: Mapping[str, str], inside: Inside | None = None
+) -> bytes:
     """Returns the bytes of a checkpoint.
 
     Args:
         model, optimizer: the checkpoint keeps their state, see `state_of`.
         epoch: number of finished epochs.
         identity: what the state belongs to: the run's id and fingerprints of its data, by name.
+        inside: where in the next epoch the run is; None at the end of an epoch.
     """
     tensors: dict[str, torch.Tensor] = {}
     places: set[int] = set()
@@ -51,27 +58,49 @@ def packed(model: nn.Module, optimizer: Optimizer, epoch: int, identity: Mapping
         place = tensor.untyped_storage().data_ptr()  # safetensors refuses what shares memory, as views of a buffer do
         tensors[name] = tensor.clone().contiguous() if place in places else tensor.contiguous()
         places.add(place)
-    notes = {"format": FORMAT, "epoch": epoch, "identity": dict(identity), "checksum": _checksum(tensors)}
+    place_inside = None
+    if inside:
+        tensors |= {f"marks/{name}": part for name, part in inside.marks._asdict().items() if part is not None}
+        place_inside = {"step": inside.step, "seconds": inside.seconds, "generators": inside.generators}
+    notes: dict[str, Any] = {"format": str(FORMAT), "epoch": epoch, "identity": dict(identity), "inside": place_inside}
+    notes["checksum"] = _checksum(tensors, place_inside)
     return to_bytes(tensors, {"notes": json.dumps(notes)})  # in one piece, as safetensors keeps no order among several
 
 
 @torch.no_grad()
-def restore(path: Path, model: nn.Module, optimizer: Optimizer, identity: Mapping[str, str]) -> int:
-    """Puts a saved state back into `model` and `optimizer`, in place, and returns how many epochs it has finished.
+def restore(
+    path: Path, model: nn.Module, optimizer: Optimizer, identity: Mapping[str, str]
+) -> tuple[int, Inside | None]:
+    """Puts a saved state back into `model` and `optimizer`, in place.
 
     Nothing is changed unless the names, shapes, dtypes, checksum and identity in the file all fit.
 
+    Returns:
+        How many epochs it has finished, and where in the next one it is; None at the end of an epoch.
+
     Raises:
-        ShatterlabError: the file is damaged, or belongs to another run, other data or another model.
+        ShatterlabError: the file is damaged, of a later version, or belongs to another run, other data or another
+            model.
     """
     try:
         with safetensors.safe_open(path, "pt") as file:
             metadata = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
         first = "epoch" in metadata  # the first layout noted nothing else
-        notes = _Notes.model_validate(metadata) if first else _Notes.model_validate_json(metadata["notes"])
-        if not first and notes.checksum != _checksum(tensors):
+        raw = metadata if first else json.loads(metadata["notes"])
+        layout = 1 if first else int(raw["format"])
+        if layout > FORMAT:
+            raise NewerError(
+                path,
+                f"{path} is of format {layout}, of a later version of shatterlab than this one, which reads formats up "
+                f"to {FORMAT}; update shatterlab and run the same command again: the run goes on from there.",
+            )
+        notes = _Notes.model_validate(raw)
+        if not first and notes.checksum != _checksum(tensors, notes.inside):
             raise ValueError("the numbers do not add up to the checksum")
+        inside = _inside(notes.inside, tensors)
+    except NewerError:
+        raise
     except PermissionError as error:
         raise ShatterlabError(f"{path} cannot be read ({error.strerror}); give yourself the right to.") from None
     except Exception:  # a damaged file raises nearly any type of error
@@ -99,7 +128,16 @@ def restore(path: Path, model: nn.Module, optimizer: Optimizer, identity: Mappin
             model.get_submodule(owner).register_buffer(leaf, tensors[name].to(tensor.device))
         else:
             tensor.copy_(tensors[name])
-    return epoch
+    return epoch, inside
+
+
+def _inside(noted: Mapping[str, Any] | None, tensors: dict[str, torch.Tensor]) -> Inside | None:
+    """Takes the marks out of a checkpoint's tensors, if it was written inside an epoch."""
+    if noted is None:
+        return None
+    losses, predicted, right = (tensors.pop(f"marks/{name}") for name in ("losses", "predicted", "right"))
+    marks = Marks(losses, predicted, right, tensors.pop("marks/among_five", None))
+    return Inside(noted["step"], noted["seconds"], marks, noted["generators"])
 
 
 def _renamed(tensors: Mapping[str, torch.Tensor], model: nn.Module) -> dict[str, torch.Tensor]:
@@ -108,8 +146,8 @@ def _renamed(tensors: Mapping[str, torch.Tensor], model: nn.Module) -> dict[str,
     return {buffers.get(name, name): tensor for name, tensor in tensors.items()}
 
 
-def _checksum(tensors: Mapping[str, torch.Tensor]) -> str:
-    digest = hashlib.sha256()
+def _checksum(tensors: Mapping[str, torch.Tensor], inside: Mapping[str, Any] | None = None) -> str:
+    digest = hashlib.sha256(json.dumps(inside).encode() if inside else b"")
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)

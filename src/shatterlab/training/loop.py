@@ -1,7 +1,8 @@
 """The training loop: the paper's recipe as a generator that yields one row for each epoch."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -11,16 +12,17 @@ import torch
 
 from ..data.dataset import Data
 from ..errors import DivergedError, ShatterlabError
-from ..models.generators import seeded
-from ..ranks import shares
+from ..models.generators import put_back, seeded
+from ..ranks import processes, rank, shares
 from ..row import FIT_LOSS, Row, part_ends
 from ..seeds import stream
 from ..spec import Spec
 from .allocator import keep_freed_memory
 from .augment import augment, check, draw
 from .feed import Streamed
+from .inside import Inside, Saving
 from .learner import Batch, Learner
-from .marks import Gathering, Marks
+from .marks import Gathering, Marks, joined
 from .precision import arithmetic, check_precision, steady_shapes
 from .sets import Pool, Prepared, of_all, pool_of
 
@@ -64,19 +66,28 @@ class Epoch(NamedTuple):
 
 
 def train_together(
-    specs: Sequence[Spec], data: Sequence[Data], stack: Learner, *, start: int = 0
+    specs: Sequence[Spec],
+    data: Sequence[Data],
+    stack: Learner,
+    *,
+    start: int = 0,
+    inside: Sequence[Inside] = (),
+    saving: Saving | None = None,
 ) -> Iterator[Mapping[int, Epoch | ShatterlabError]]:
     """Trains several models at once; each ends as if it had been trained alone.
 
     The order of the examples is drawn anew each epoch from the stream (seed, "order", epoch), so that a run that starts
-    from the state after `start` epochs goes on as if it had never stopped. For the same reason the global generators,
-    from which a user's own layers may draw, are seeded for each epoch; afterwards they are as they were before.
+    from the state after `start` epochs, or from a state `inside` the next one, goes on as if it had never stopped. For
+    the same reason the global generators, from which a user's own layers may draw, are seeded for each epoch;
+    afterwards they are as they were before.
 
     Args:
         specs: the specs of the runs, with equal `stack_key`; they describe the data and corruption of `data`.
         data: the data of each run, already corrupted, with sets of equal sizes.
         stack: the learner of the models, see `choice.learner_for`.
         start: number of epochs that every run has already done.
+        inside: where in the next epoch the runs were left, all after the same step; nothing at the end of an epoch.
+        saving: is asked now and then inside an epoch whether to save, and saves.
 
     Yields:
         After each epoch an entry for each run that was still going, under its place in `specs`: what the epoch left,
@@ -96,7 +107,7 @@ def train_together(
         # Runs whose layers draw from a global generator cannot be stacked, so that the first run's seed serves all.
         seed = int(stream(specs[0].seed_of_training, "torch", epoch).integers(2**63))
         with arithmetic(specs[0].precision), seeded(seed):
-            ends = _epoch(now, sets, stack, epoch)
+            ends = _epoch(now, sets, stack, epoch, inside if epoch == start + 1 else (), saving)
         yield dict(zip(going, ends, strict=True))
         kept = [place for place, end in enumerate(ends) if isinstance(end, Epoch) and end.predicted is None]
         if not kept:
@@ -144,15 +155,32 @@ def predict(specs: Sequence[Spec], data: Sequence[Data], stack: Learner) -> list
     return [{name: scores[i][1].cpu().numpy() for name, scores in of_sets.items()} for i in everyone]
 
 
-def _epoch(specs: Sequence[Spec], sets: _Sets, stack: Learner, epoch: int) -> list[Epoch | ShatterlabError]:
-    """Trains every run for one epoch and scores it."""
+def _epoch(
+    specs: Sequence[Spec],
+    sets: _Sets,
+    stack: Learner,
+    epoch: int,
+    inside: Sequence[Inside] = (),
+    saving: Saving | None = None,
+) -> list[Epoch | ShatterlabError]:
+    """Trains every run for one epoch, or what is left of it, and scores it."""
     shared, n = specs[0], sets.train.labels.shape[1]
-    began = perf_counter()
+    began, earlier, saved = perf_counter(), sum(each.seconds for each in inside) / len(specs), 0.0
     rates = _rates(specs, n, epoch)
-    marks = _steps(specs, sets, stack, epoch, torch.tensor(rates))
+
+    def spent() -> float:
+        return earlier + (perf_counter() - began - saved) / len(specs)  # the run's share
+
+    def look(step: int, so_far: Callable[[], Marks]) -> None:
+        nonlocal saved
+        if saving and step < len(rates) and saving.due_inside(stack.device):
+            marks = so_far().to("cpu")  # the device has then done these steps
+            saved += saving.interrupt(step, spent(), marks)
+
+    marks = _steps(specs, sets, stack, epoch, torch.tensor(rates), inside, look)
     online = marks.shares("online")
     parts = _of_parts(marks.losses, shared.batch_size)
-    trained = perf_counter()
+    seconds, trained = spent(), perf_counter()
     values: list[dict[str, Any]] = [
         {
             "epoch": epoch,
@@ -160,7 +188,7 @@ def _epoch(specs: Sequence[Spec], sets: _Sets, stack: Learner, epoch: int) -> li
             "learning_rate": rate,
             **fields,
             "online_losses": tuple(of_parts),
-            "seconds": (trained - began) / len(specs),  # the run's share
+            "seconds": seconds,
         }
         for fields, of_parts, rate in zip(online, parts, rates[-1], strict=True)
     ]
@@ -202,11 +230,24 @@ def _rates(specs: Sequence[Spec], n: int, epoch: int) -> list[list[float]]:
     return [[learning_rate(spec, images) for spec in specs] for images in seen]
 
 
-def _steps(specs: Sequence[Spec], sets: _Sets, stack: Learner, epoch: int, rates: torch.Tensor) -> Marks:
+def _steps(
+    specs: Sequence[Spec],
+    sets: _Sets,
+    stack: Learner,
+    epoch: int,
+    rates: torch.Tensor,
+    inside: Sequence[Inside] = (),
+    look: Callable[[int, Callable[[], Marks]], None] = lambda step, so_far: None,
+) -> Marks:
     """Takes the steps of an epoch; returns how the runs did on each batch before its update, in the order of training.
 
     Everything that the steps need from the host goes to the device before the first step; no step waits for the host
     afterwards (tests/training/test_device.py).
+
+    Args:
+        specs, sets, stack, epoch, inside: see `_epoch`.
+        rates: the learning rate of every run (column) in every step (line), float32.
+        look: called after each step with the number of steps done and with what returns the marks up to there.
     """
     shared, n, device = specs[0], sets.train.labels.shape[1], stack.device
     order = torch.stack(
@@ -223,10 +264,18 @@ def _steps(specs: Sequence[Spec], sets: _Sets, stack: Learner, epoch: int, rates
         draws = [stream(spec.seed_of_training, "dropout", epoch).integers(2**63, size=len(rates)) for spec in specs]
         keys = torch.from_numpy(np.stack(draws, axis=1)).to(device)
     spans = [slice(first, min(first + shared.batch_size, n)) for first in range(0, n, shared.batch_size)]
-    parts = shares(spans)
-    gathering = Gathering(sum(part.stop - part.start for part in parts))
+    parts, done = shares(spans), 0
+    earlier = None
+    if inside:
+        done = inside[0].step
+        earlier = joined([run.marks for run in inside], dim=0).at(parts[:done]).to(device)
+        if len(inside[0].generators) == processes():
+            put_back(inside[0].generators[rank()])
+    left = list(zip(spans, parts, strict=True))[done:]
+    gathering = Gathering(sum(part.stop - part.start for _, part in left), earlier)
+    batches = pool.batches(places, parts[done:])
     with steady_shapes():
-        for step, (span, batch, images) in enumerate(zip(spans, parts, pool.batches(places, parts), strict=True)):
+        for step, ((span, batch), images) in enumerate(zip(left, batches, strict=True), done):
             if shared.augments:
                 of_batch = {name: values[:, batch].flatten() for name, values in drawn.items()}
                 images = augment(images.flatten(0, 1), of_batch, shared).unflatten(0, images.shape[:2])
@@ -234,6 +283,11 @@ def _steps(specs: Sequence[Spec], sets: _Sets, stack: Learner, epoch: int, rates
             first, whole = batch.start - span.start, span.stop - span.start
             logits = stack.step(Batch(inputs, labels[:, batch], rates[step], keys[step], first, whole))
             gathering.add(logits, labels[:, batch])
+            look(step + 1, partial(_so_far, gathering, parts[: step + 1], span.stop))
+    return _so_far(gathering, parts, n)
+
+
+def _so_far(gathering: Gathering, parts: Sequence[slice], n: int) -> Marks:
     return of_all(gathering.marks(), parts, n)
 
 

@@ -2,6 +2,7 @@
 in memory together.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -26,6 +27,20 @@ class Marks(NamedTuple):
     """Whether they are the labels, bool, (runs, n)."""
     among_five: torch.Tensor | None
     """Whether the labels are among the five likeliest classes, bool, (runs, n); None below `LEAST_CLASSES`."""
+
+    def of(self, run: int) -> "Marks":
+        """The marks of one run, (1, n)."""
+        return Marks(*(None if part is None else part[run : run + 1] for part in self))  # type: ignore[arg-type]
+
+    def at(self, spans: Sequence[slice]) -> "Marks":
+        """The marks of the examples in some spans, which follow one another in the result."""
+        return Marks(
+            *(None if part is None else torch.cat([part[:, span] for span in spans], dim=1) for part in self)  # type: ignore[arg-type]
+        )
+
+    def to(self, device: torch.device | str) -> "Marks":
+        """The marks on a device."""
+        return Marks(*(None if part is None else part.to(device) for part in self))  # type: ignore[arg-type]
 
     def shares(self, name: str) -> list[dict[str, float | None]]:
         """The mean loss and the accuracies of each run, as the fields of a `Row` whose names begin with `name`."""
@@ -57,13 +72,14 @@ class Gathering:
 
     Args:
         n: the number of examples of each run that will come.
+        earlier: the marks of the examples that came before these, where there were any.
     """
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, earlier: Marks | None = None) -> None:
         self.left = n
         self.logits = self.labels = torch.empty(0)
         self.room = self.filled = 0
-        self.done: list[Marks] = []
+        self.done: list[Marks] = [earlier] if earlier else []
 
     def add(self, logits: torch.Tensor, labels: torch.Tensor) -> None:
         """Takes the logits (runs, batch, classes) of the next examples and their labels (runs, batch)."""
@@ -83,16 +99,17 @@ class Gathering:
         self.filled = 0
 
     def marks(self) -> Marks:
-        """The marks of all examples, in the order in which they came; some of several processes may have none."""
+        """The marks of all examples so far, in their order; some of several processes may have none."""
         if not self.done and not self.filled:
             return marks_of(self.logits[:, :0], self.labels[:, :0])
         self._reduce()
         if len(self.done) == 1:
             return self.done[0]
-        losses, predicted, right, among_five = zip(*self.done, strict=True)
-        return Marks(
-            torch.cat(losses, dim=1),
-            torch.cat(predicted, dim=1),
-            torch.cat(right, dim=1),
-            None if among_five[0] is None else torch.cat(among_five, dim=1),
-        )
+        self.done = [joined(self.done, dim=1)]
+        return self.done[0]
+
+
+def joined(marks: Sequence[Marks], dim: int) -> Marks:
+    """Puts the marks of several runs (`dim` 0) or of consecutive examples (1) together."""
+    parts = zip(*marks, strict=True)
+    return Marks(*(None if part[0] is None else torch.cat(part, dim) for part in parts))  # type: ignore[arg-type]
