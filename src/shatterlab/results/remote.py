@@ -283,7 +283,7 @@ class Remote:
         written = checkpoint.stat().st_mtime if checkpoint.exists() else 0.0
         if checkpoint.name in there and there[checkpoint.name]["last_modified"].timestamp() > written:
             self.fetch(f"{folder}/{name}" for name in (checkpoint.name, "rows.jsonl"))
-        self.fetch(f"{folder}/{name}" for name in ("examples.npz", "result.json") if name in there)
+        self.fetch(f"{folder}/{name}" for name in ("examples.npz", "result.json", "diverged.json") if name in there)
         return None
 
 
