@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 LOCKED = $(PIP) --no-deps --require-hashes --requirement
 
-.PHONY: demo test lint bench docs install lock
+.PHONY: demo test lint bench soak docs install lock
 
 demo: install  ## every study at its smallest size on real images, then one HTML page
 	$(BIN)/shatterlab run all --scale demo --store demo-runs
@@ -50,6 +50,9 @@ bench: $(VENV)-bench/installed  ## needs CIFAR-10 where shatterlab finds it
 	$(VENV)-bench/bin/python bench/augmentation.py
 	$(VENV)-bench/bin/python bench/kernels.py
 	$(VENV)-bench/bin/python bench/answers.py
+
+soak: $(VENV)/installed-dev  ## a million damaged files, an hour of two cores
+	$(BIN)/python soak/files.py --inputs 1000000
 
 # An environment of its own: the torchvision of the tests, beside a CPU-only torch, keeps Lightning from being imported.
 $(VENV)-bench/installed: pyproject.toml constraints.txt

@@ -17,13 +17,13 @@ from pydantic_core import to_json
 from ..data import DATASETS, Data
 from ..data.splitting import standardized
 from ..engines import Ended, local
-from ..errors import ShatterlabError, unknown
+from ..errors import DamagedError, ShatterlabError, unknown
 from ..files import write_all, write_whole
 from ..jobs import Computation
 from ..learners import Given, fit_of, given_learner, version_of
 from ..machine import cores
 from ..results import Measurement, Store
-from ..results.records import text_of
+from ..results.records import read_body, text_of
 from ..spec import make_spec
 from .audit import Audit, assemble
 from .budget import Purse, seconds_of, told
@@ -250,7 +250,7 @@ def _sized(
 ) -> Sized:  # fmt: skip
     """How large the audit is: as an earlier one of the same learner and data was, or as the budget allows."""
     sized: Sized = session.follow(choose(subject, purse, seed, epochs, n))
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+    with contextlib.suppress(Exception):  # a damaged plan raises nearly any type of error
         kept = json.loads(plan.read_text(encoding="utf-8"))
         # What did not finish with so many steps is not worth extending.
         longer = kept.get("answer", "").startswith("not within") and (sized.steps or 0) > 1.5 * (kept["steps"] or 0)
@@ -384,6 +384,11 @@ def _keep(store: Store, done: Audit, subject: Subject, seed: int, plan: Path) ->
     folder = store.path / "audits"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{subject.version}-{subject.pool.version}-{seed}.json"
+    try:
+        if path.exists():
+            read_body(path)
+    except DamagedError as error:
+        store.set_aside(error)
     sized = json.loads(plan.read_text(encoding="utf-8")) | {"answer": done.answer}
     write_all({path: text_of(json.loads(to_json(done.record))), plan: json.dumps(sized)})
     store.upload(plan, path)

@@ -29,7 +29,9 @@ PYTHON_ARCHIVE = Download(
 
 NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 FETCH = "shatterlab data fetch cifar10"
-MOST_BINARY = 10_000 * (1 + 3 * 32 * 32)
+PER_FILE = 10_000
+"""Each of the six files holds so many images."""
+MOST_BINARY = PER_FILE * (1 + 3 * 32 * 32)
 MOST_PICKLED = 4 * MOST_BINARY + 2**20
 """The oldest protocol writes a byte as four characters; the names of the files come on top."""
 SMALL_MEMBER = 2**16
@@ -67,10 +69,10 @@ def load(place: Path) -> Data:
 def _part(read: Callable[[bytes, str], Arrays], content: bytes, name: str) -> Dataset:
     images, labels = read(content, name)
     part = checked(name, images, labels, classes=10)
-    if len(part) != 10_000:
+    if len(part) != PER_FILE:
         raise ShatterlabError(
-            f"{name} is {'truncated' if len(part) < 10_000 else 'too long'}: {len(part):,} images instead of 10,000; "
-            f"delete its folder and run '{FETCH}'."
+            f"{name} is {'truncated' if len(part) < PER_FILE else 'too long'}: {len(part):,} images instead of "
+            f"{PER_FILE:,}; delete its folder and run '{FETCH}'."
         )
     return part
 

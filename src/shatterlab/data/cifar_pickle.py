@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ..errors import ShatterlabError
+from ..errors import ShatterlabError, shown
 from .formats import Arrays
 
 IMAGE_BYTES = 3 * 32 * 32
@@ -72,7 +72,7 @@ class _Machine(LIBRARY):
     def find_class(self, module: str, name: str) -> _Name:
         if module not in NAMES.get(name, ()):
             raise ShatterlabError(
-                f"the pickle wants to load {module[:80]}.{name[:80]}, which no CIFAR-10 file contains: "
+                f"the pickle wants to load {shown(module, 80)}.{shown(name, 80)}, which no CIFAR-10 file contains: "
                 "do not trust it, delete it and fetch the original with 'shatterlab data fetch cifar10'."
             )
         return _Name(name, self)

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ShatterlabError, reading
+from ..errors import ShatterlabError, reading, shown
 
 MOST_IDX = 60_000 * 28 * 28
 """The largest file of MNIST and Fashion-MNIST, that of the training images, holds so many bytes."""
@@ -62,7 +62,8 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
         expected = math.prod(shape)
         if expected > MOST_IDX:
             raise ShatterlabError(
-                f"{path} has a header that says {expected:,} bytes, more than the {MOST_IDX:,} of MNIST; {again}."
+                f"{path} has a header that says {shown(f'{expected:,}', 30)} bytes, more than the "
+                f"{MOST_IDX:,} of MNIST; {again}."
             )
         content = file.read(expected + 1)
         if len(content) > expected:

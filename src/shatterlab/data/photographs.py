@@ -127,8 +127,9 @@ def opened(path: Path, content: Path | BytesIO) -> "Iterator[Image.Image]":
     ):
         if picture.mode[0] in "IF":
             raise ShatterlabError(f"{path} has more than 8 bits a pixel; save it with 8.")
+        # Pillow keeps a pixel in four bytes, whatever its colours.
         packed = len(content.getbuffer()) if isinstance(content, BytesIO) else path.stat().st_size
-        if too_dense(packed, picture.width * picture.height * len(picture.getbands())):
+        if too_dense(packed, 4 * picture.width * picture.height):
             raise ShatterlabError(
                 f"{path} unpacks from {packed:,} bytes to {picture.width:,} x {picture.height:,} pixels, as traps do; "
                 "if it is yours, save it smaller."

@@ -1,5 +1,8 @@
 """`csv:PATH?label=COLUMN`, `parquet:PATH?label=COLUMN` and frames in memory: columns become features."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -9,12 +12,15 @@ import numpy as np
 import polars as pl
 
 from ..errors import ShatterlabError, reading, shown, unknown
-from ..files import too_dense
+from ..files import DENSEST, SMALL, too_dense
+from . import decode
 from .arrays import assembled
 from .dataset import Data
 
 MISSING = ["", "NA", "N/A", "nan", "NaN", "null", "NULL", "?"]
 """A csv file says that a value is missing with one of these."""
+MOST_NAMED = 40
+"""An error names so many columns at most."""
 MOST_TEXTS = 20
 """A column of no more different texts than this becomes a column of zeros and ones for each of them."""
 
@@ -46,7 +52,7 @@ def from_frames(name: str, frames: Sequence[Any], label: str | None) -> Data:
         raise ShatterlabError(f"name the column of the labels, as in {name}?label=COLUMN; there are {_few(columns)}.")
     for part in parts:
         if label not in part.columns:
-            raise unknown("column", label, part.columns)
+            raise unknown("column", shown(label), map(shown, part.columns[:MOST_NAMED]))
     x, notes = features(name, [part.drop(label) for part in parts])
     return assembled(name, x, [part[label].to_numpy() for part in parts], notes)
 
@@ -90,7 +96,9 @@ def _read_parquet(path: Path) -> pl.DataFrame:
 
     What a table may hold is looked at before, as lists in it may be of any length, too.
     """
-    schema, packed = pl.read_parquet_schema(path), path.stat().st_size
+    packed = path.stat().st_size
+    decode_elsewhere(path, 4 * max(SMALL, DENSEST * packed))
+    schema = pl.read_parquet_schema(path)
     for name, dtype in schema.items():
         if not (dtype.is_numeric() or dtype.is_temporal() or dtype in (pl.Boolean, pl.String, pl.Categorical, pl.Enum)):
             raise ShatterlabError(
@@ -108,6 +116,26 @@ def _read_parquet(path: Path) -> pl.DataFrame:
             f"{path} unpacks from {packed:,} bytes to {unpacked:,}, as traps do; if it is yours, write it as csv."
         )
     return frame
+
+
+def decode_elsewhere(path: Path, most: int) -> None:
+    """Decodes a parquet file in another process that may take `most` bytes, see `decode`.
+
+    Raises:
+        ValueError: the file cannot be decoded.
+    """
+    done = subprocess.run(
+        [sys.executable, "-P", decode.__file__, path, str(most)],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "POLARS_MAX_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode < 0:
+        raise ValueError(f"it ends the program that decodes it, with signal {-done.returncode}")
+    if done.returncode:
+        raise ValueError((done.stderr.strip().splitlines() or ["it cannot be decoded"])[-1])
 
 
 def _read_csv(path: Path, label: str | None) -> pl.DataFrame:

@@ -27,6 +27,7 @@ def _read(path: Path) -> Mapping[str, Any]:
     record = read_body(path)
     try:
         audit_section(record)
+        record["title"]
     except Exception as error:  # the template finds what is missing
         raise damaged(path, f"it lacks a part of an audit ({type(error).__name__}: {error})") from None
     return record
