@@ -1,13 +1,29 @@
 """The one exception that users meet: a sentence that says what is wrong and what to do."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 
+# Control characters but for tab and new line, those that turn the direction of a line, and halves of characters.
+CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def escaped(text: str) -> str:
+    r"""The text with its control characters as Python writes them, so that no name of a file can steer a terminal.
+
+    >>> print(escaped("a\x1b[31m.npz"))
+    a\x1b[31m.npz
+    """
+    return CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)
+
 
 class ShatterlabError(Exception):
     """A mistake the user can mend. The command line prints the sentence and exits with code 2."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(escaped(sentence))
 
 
 class UnreadableError(ShatterlabError):
@@ -58,14 +74,16 @@ def listed(errors: Sequence[ShatterlabError], most: int = 5) -> str:
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> ShatterlabError:
-    """The error for a name that is in no table, with the nearest known one.
+    """The error for a name that is in no table, with the nearest known one, however its letters are written.
 
     >>> print(unknown("model", "alexnot", ["alexnet", "inception"]))
     unknown model 'alexnot'; did you mean 'alexnet'? Known: alexnet, inception
+    >>> print(unknown("data set", "DIGITS", ["cifar10", "digits"]))
+    unknown data set 'DIGITS'; did you mean 'digits'? Known: cifar10, digits
     """
     names = list(known)
-    near = get_close_matches(str(name), names, n=1, cutoff=0.5)
-    question = f"; did you mean '{near[0]}'?" if near else "."
+    near = near_to(str(name), names)
+    question = f"; did you mean '{near}'?" if near else "."
     return ShatterlabError(f"unknown {kind} '{name}'{question} Known: {', '.join(names)}")
 
 
@@ -107,3 +125,16 @@ def shown(value: object, most: int = 120) -> str:
     """
     text = " ".join("".join(c if c.isprintable() else " " for c in str(value)[: 4 * most]).split())
     return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def near_to(word: str, names: Iterable[str]) -> str | None:
+    """The name that a word most likely stands for, whatever its case, hyphens and underscores; None if none is near."""
+    folded = {_folded(name): name for name in reversed(list(names))}
+    # resnet and alexnet share half of their letters, and are not meant for each other.
+    near = get_close_matches(_folded(word), folded, n=1, cutoff=0.7)
+    inside = [name for fold, name in folded.items() if len(word) > 2 and fold.startswith(_folded(word))]
+    return folded[near[0]] if near else inside[-1] if inside else None
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[-_. ]", "", name.casefold())

@@ -6,14 +6,16 @@ Only `run` and `train` import torch, and only once they start, so that everythin
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 import tyro
 
-from ..errors import ShatterlabError
+from ..errors import ShatterlabError, escaped
 from ..ranks import started_rank
 from ..results.store import DEFAULT_STORE
 from ..spec import ALIASES
 from . import audit, data, explore, figures, listing, report, run, show, train, watch
+from .output import escaping, names_escaped, streams
 
 QUESTION = "Does this network memorize or does it generalize, and why?"
 
@@ -45,7 +47,21 @@ NEXT_STEPS = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line; a `ShatterlabError` is printed as a sentence and gives the exit code 2."""
-    given = sys.argv[1:] if arguments is None else arguments
+    with streams():
+        try:
+            try:
+                _main(sys.argv[1:] if arguments is None else arguments)
+            finally:
+                sys.stdout.flush()  # what is wrong with the output is found out here and not when Python ends
+        except ShatterlabError as error:
+            print(f"shatterlab{f' (rank {started_rank()})' * (started_rank() > 0)}: {error}", file=sys.stderr)
+            sys.exit(2)
+        except KeyboardInterrupt:
+            print("\nshatterlab: stopped. Run the same command again to go on where it was left.", file=sys.stderr)
+            sys.exit(130)
+
+
+def _main(given: Sequence[str]) -> None:
     if not given:
         _print_next()
         return
@@ -58,25 +74,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # rank 0 speaks for all
     app = tyro.extras.SubcommandApp()
     for name, command in COMMANDS.items():
-        app.command(name=name)(command)
-    try:
-        if given[0] == "train":
-            _refuse_aliases(given)
+        app.command(name=name)(escaping(command))
+    if given[0] == "train":
+        _refuse_aliases(given)
+    # Help and errors of tyro are coloured by control characters, unless the words that they repeat have some.
+    with names_escaped() if any(escaped(word) != word for word in given) else nullcontext():
         app.cli(
             prog="shatterlab",
             description=f"{QUESTION} Start with: shatterlab run all",
-            args=arguments,
+            args=given,
             config=(tyro.conf.FlagCreatePairsOff,),
         )
-    except ShatterlabError as error:
-        print(f"shatterlab{f' (rank {started_rank()})' * (started_rank() > 0)}: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("\nshatterlab: stopped. Run the same command again to go on where it was left.", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader, such as `head`, has all that it wanted
-        sys.exit(0)
 
 
 def _refuse_aliases(flags: Sequence[str]) -> None:

@@ -1,11 +1,13 @@
 """Live progress: a bar for the whole list and one for each job in progress, or lines where there is no terminal."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from types import TracebackType
 from typing import Any
 
 from rich.console import Console
+from rich.file_proxy import FileProxy
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
 from rich.table import Column
@@ -13,6 +15,8 @@ from rich.table import Column
 from ..jobs import Job, Training
 from ..ranks import started_rank
 from ..row import Row
+from .output import Output
+from .terminal import in_line
 
 WIDE = 100
 """From this width on the bars are long and say the loss."""
@@ -42,6 +46,8 @@ class Progress:
             console=self.console,
             disable=not self.console.is_terminal,
             expand=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
         self.remaining = Remaining(jobs, expected or {})
         self.done, self.jobs = 0, len(jobs)
@@ -49,23 +55,30 @@ class Progress:
         self.going: dict[str, TaskID] = {}
 
     def __enter__(self) -> "Progress":
+        self.streams = sys.stdout, sys.stderr
         self.bars.start()
+        if self.console.is_terminal:  # what is printed meanwhile stands above the bars
+            over = [FileProxy(self.console, stream) for stream in self.streams]
+            sys.stdout, sys.stderr = (Output(stream, escapes=True) for stream in over)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.bars.stop()
+        sys.stdout, sys.stderr = self.streams
 
     def update(self, job: Job, row: Row | None) -> None:
         """Takes a row of a training, or None when a computation begins."""
         if job.id not in self.going:
-            before = row.epoch - 1 if row else 0
+            before, title = row.epoch - 1 if row else 0, in_line(job.title)
             total = _steps(job) if row else None  # a computation does not say how far it is
-            self.going[job.id] = self.bars.add_task(job.title, total=total, completed=before, state="", left="")
+            self.going[job.id] = self.bars.add_task(
+                in_line(job.title), total=total, completed=before, state="", left=""
+            )
             self.remaining.begin(job, before / _steps(job))
             if before:
-                self.console.print(f"{job.title} goes on after epoch {before}", markup=False, soft_wrap=True)
+                self.console.print(f"{title} goes on after epoch {before}", markup=False, soft_wrap=True)
         if row is not None:
             self.bars.update(self.going[job.id], completed=row.epoch, state=self._state(job, row))
             self.remaining.reach(job, row.epoch / _steps(job))
@@ -83,7 +96,7 @@ class Progress:
             self.bars.remove_task(task)
         self._show_whole()
         if not self.console.is_terminal:
-            self.console.print(f"[{self.done}/{self.jobs}] {job.title}{last}", markup=False, soft_wrap=True)
+            self.console.print(f"[{self.done}/{self.jobs}] {in_line(job.title)}{last}", markup=False, soft_wrap=True)
 
     def _show_whole(self) -> None:
         share, seconds = self.remaining.share(), self.remaining.seconds()

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 MEMORY_SHARE = 0.8
 """The share of the free memory that jobs may take together while they are done side by side."""
+SOME = 5
+"""An error names so many titles, from the first ones to the last ones."""
 START_SECONDS = 4
 """A new process takes about these seconds until it has imported torch and read its data."""
 
@@ -114,10 +116,14 @@ def command(
                 ask(name)
         # A study that asks in rounds appends to its list, so that a job's turn stays the same whoever has done what.
         turns: dict[str, tuple[Job, int]] = {}
+        titles: list[str] = []
         for shift, name in enumerate(studies):
-            of_study = [job for job in so_far(name, seeds) if fits(job)]
-            for place, job in enumerate(of_study, shift):
+            asked = so_far(name, seeds)
+            titles += [job.title for job in asked]
+            for place, job in enumerate(filter(fits, asked), shift):
                 turns.setdefault(job.id, (job, place % parts))
+        if only and not turns:
+            raise _none_fits(only, titles)
         return [job for job, place in turns.values() if place == turn]
 
     title = f"{study} at scale {scale} on {data}" + (f", part {part}" if part else "")
@@ -135,6 +141,15 @@ def command(
     errors = list(dict.fromkeys(filter(None, [*failures.values(), *map(str, opened.unreadable)])))
     if errors:
         raise ShatterlabError(errors[0] + (f" ({len(errors) - 1} more failed.)" if len(errors) > 1 else ""))
+
+
+def _none_fits(only: str, titles: "Sequence[str]") -> ShatterlabError:
+    apart = list(dict.fromkeys(titles))
+    some = apart[:: max(1, -(-len(apart) // SOME))]
+    return ShatterlabError(
+        f"no title has '{only}' in it; --only takes a part of a title, of which there are {len(apart):,}, such as "
+        f"{'; '.join(some)}."
+    )
 
 
 def _rehearse(jobs: "Sequence[Job]", device: str, data_dir: Path | None, data: str | None) -> None:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ..errors import escaped
 from ..results import Asked, Measurement, Result, Store
 from ..studies import Study, command_of, evaluate, tables, without_misfits
 
@@ -27,7 +28,7 @@ def print_records(lines: Sequence[Mapping[str, str | float | None]], title: str 
     """
     if not lines:
         return
-    cells = {column: [_shown(line[column]) for line in lines] for column in lines[0]}
+    cells = {in_line(column): [_shown(line[column]) for line in lines] for column in lines[0]}
     console = Console()
     if not console.is_terminal:
         console = Console(width=max(console.width, min(MOST_COLUMNS, _width(cells, widest=True))))
@@ -83,10 +84,15 @@ def _is_number(cell: str) -> bool:
     return cell == MISSING or cell.replace(",", "").replace(".", "", 1).replace("-", "", 1).isdigit()
 
 
+def in_line(text: str) -> str:
+    """A text that rich shows on one line, in which control characters are escaped."""
+    return escaped(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
 def _shown(cell: str | float | None) -> str:
     if cell is None:
         return MISSING
-    return cell if isinstance(cell, str) else f"{cell:,}" if isinstance(cell, int) else f"{cell:,.6g}"
+    return in_line(cell) if isinstance(cell, str) else f"{cell:,}" if isinstance(cell, int) else f"{cell:,.6g}"
 
 
 def say(text: str, indent: int = 0, hang: int | None = None) -> None:
