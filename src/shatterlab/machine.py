@@ -124,3 +124,20 @@ def _words(*paths: Path) -> list[str]:
         return [word for path in paths for word in path.read_text().split()]
     except OSError:
         return []
+
+
+def raise_file_limit() -> int:
+    """Lets this process open as many files as it may; returns how many. 1,024 where the system does not tell."""
+    try:
+        import resource  # Windows has none
+    except ImportError:
+        return 1_024
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
+    if soft < most:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+            soft = most
+        except (OSError, ValueError):
+            pass  # macOS has a lower limit that it does not name here
+    return soft
