@@ -120,7 +120,7 @@ def _idx(*, gz: bool) -> Callable[[Path], Reader]:
             [Seed(_gzipped(contents[0])), Seed(contents[0], _gzipped)] if gz else [Seed(contents[0]), Seed(contents[1])]
         )
         long = b"\0\0\x08\x03" + (3_000_000).to_bytes(4, "big") + (32).to_bytes(4, "big") * 2
-        traps = [Seed(_gzipped(long + bytes(10**8)))] if gz else [Seed(long)]
+        traps = [Seed(_gzipped(long + bytes(5 * 10**7)))] if gz else [Seed(long)]
         return Reader(seeds, path, _load("mnist", folder), traps)
 
     return make
@@ -163,7 +163,7 @@ def _npz(folder: Path) -> Reader:
         Seed(saved(np.savez, parts)), Seed(saved(np.savez_compressed, parts)), Seed(saved(np.savez_compressed, texts)),
         Seed(member.getvalue(), in_archive), Seed(labels.getvalue(), lambda one: in_archive(one, "y_train")),
     ]  # fmt: skip
-    trap = {"x_train": np.zeros((2 * 10**8, 1), np.uint8), "y_train": np.arange(12)}
+    trap = {"x_train": np.zeros((7 * 10**7, 1), np.uint8), "y_train": np.arange(12)}
     nested = b"\x93NUMPY\x01\x00" + (9_000).to_bytes(2, "little") + b"(" * 4_500 + b")" * 4_500
     objects = saved(np.savez, {"x_train": np.array([{}], object), "y_train": np.arange(12)})
     traps = [Seed(saved(np.savez_compressed, trap)), Seed(nested, in_archive), Seed(objects)]
@@ -229,10 +229,10 @@ def _cifar_archive(*, binary: bool) -> Callable[[Path], Reader]:
         sparse[483:495] = b"%011o\0" % (3 * 2**30)
         seeds = [Seed(plain, _gzipped), Seed(pax, _gzipped), Seed(plain), Seed(_gzipped(plain))]
         zeros = tarfile.TarInfo(f"{inside}/{next(iter(files))}")
-        zeros.size = 10**8
+        zeros.size = 5 * 10**7
         traps = [
             Seed(bytes(sparse), _gzipped), Seed(packed(tarfile.GNU_FORMAT, tarfile.SYMTYPE), _gzipped),
-            Seed(_gzipped(zeros.tobuf() + bytes(10**8))),
+            Seed(_gzipped(zeros.tobuf() + bytes(5 * 10**7))),
         ]  # fmt: skip
         path = folder / f"cifar-10-{'binary' if binary else 'python'}.tar.gz"
         return Reader(seeds, path, _load("cifar10", folder), traps)
@@ -262,7 +262,7 @@ def _parquet(folder: Path) -> Reader:
     frame = frame.with_columns(ill=pl.Series(["no", "yes"] * 10))
     ways = ["uncompressed", "snappy", "gzip", "zstd"]
     zeros = saved(
-        pl.DataFrame({"a": pl.zeros(20_000_000, pl.Int8, eager=True), "ill": pl.repeat("no", 20_000_000, eager=True)})
+        pl.DataFrame({"a": pl.zeros(5_000_000, pl.Int8, eager=True), "ill": pl.repeat("no", 5_000_000, eager=True)})
     )
     lists = saved(pl.DataFrame({"a": [[0] * 100_000] * 20, "ill": ["no", "yes"] * 10}))
     seeds = [Seed(saved(frame, compression=way)) for way in ways]
