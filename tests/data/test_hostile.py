@@ -20,7 +20,7 @@ import pytest
 from PIL import EpsImagePlugin, Image
 
 from shatterlab import ShatterlabError, cli, load
-from shatterlab.data import addresses, cifar10, finding, tables
+from shatterlab.data import addresses, cifar10, find, finding, tables
 from shatterlab.data.cifar_pickle import read_cifar_pickle
 from shatterlab.data.formats import read_idx
 from shatterlab.data.mnist import FILES
@@ -164,18 +164,17 @@ def test_no_byte_of_a_dtype_in_a_pickle_reaches_numpy() -> None:
 
 
 @pytest.mark.parametrize("read", ["", "?side=8"], ids=["as they are", "resized"])
-@pytest.mark.parametrize("side", [30_000, 9_000])
-def test_a_small_picture_of_very_many_pixels_is_refused(tmp_path: Path, side: int, read: str) -> None:
+@pytest.mark.parametrize(
+    ("side", "said"), [(9_000, "unpacks from .* as traps do"), (30_000, "cannot be read as a pict")]
+)
+def test_a_small_picture_of_very_many_pixels_is_refused(tmp_path: Path, side: int, said: str, read: str) -> None:
     head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     content = b"\x89PNG\r\n\x1a\n"
     for kind, chunk in ((b"IHDR", head), (b"IDAT", zlib.compress(bytes(10**6))), (b"IEND", b"")):
         content += struct.pack(">I", len(chunk)) + kind + chunk + struct.pack(">I", zlib.crc32(kind + chunk))
     (tmp_path / "cat").mkdir()
     (tmp_path / "cat" / "0.png").write_bytes(content)
-    with (
-        little_memory(),
-        pytest.raises(ShatterlabError, match="cat/0.png (unpacks from .* as traps do|cannot be read as a picture)"),
-    ):
+    with little_memory(), pytest.raises(ShatterlabError, match=f"cat/0.png {said}"):
         load(f"folder:{tmp_path}{read}")
 
 
@@ -228,6 +227,39 @@ def test_a_pipe_is_no_file(tmp_path: Path, kind: str) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ShatterlabError, match="does not exist or is no file"):
         load(f"{kind}:{tmp_path / 'pipe'}")
+
+
+@pytest.mark.parametrize("path", ["a" * 5_000, "a\0b", "~nobody-of-this-name/x"], ids=["long", "zero byte", "no user"])
+@pytest.mark.parametrize("kind", ["npz", "csv", "folder"])
+def test_a_path_that_cannot_be_is_one_sentence(kind: str, path: str) -> None:
+    for ask in (load, find):
+        with pytest.raises(ShatterlabError, match="cannot be read as .*; (name|let)"):
+            ask(f"{kind}:{path}")
+
+
+def test_a_line_of_commas_is_no_table(tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text("," * 10**6 + "\n1,2\n")
+    with (
+        little_memory(),
+        pytest.raises(ShatterlabError, match="has more than 65,536 columns; hand it over as npz:PATH"),
+    ):
+        load(f"csv:{tmp_path / 'own.csv'}?label=a")
+
+
+def test_damaged_inputs_without_labels_are_one_sentence(tmp_path: Path, capsys) -> None:
+    np.save(tmp_path / "x.npy", np.zeros((9, 64)))
+    content = (tmp_path / "x.npy").read_bytes()
+    for changed in (
+        b"",
+        content[:-1],
+        content.replace(b"(9, 64)", b"(9**9,)"),
+        content.replace(b"(9, 64)", b"(99999,)"),
+    ):
+        (tmp_path / "x.npy").write_bytes(changed)
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["audit", "sklearn.neighbors:KNeighborsClassifier", "--unlabelled", str(tmp_path / "x.npy")])
+        assert ended.value.code == 2
+        assert "x.npy cannot be read as an .npy file" in capsys.readouterr().err
 
 
 def damaged_npz(folder: Path) -> list[str]:

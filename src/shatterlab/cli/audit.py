@@ -59,7 +59,7 @@ def command(
         device: Where networks are trained; auto is CUDA where there is one.
     """
     from ..auditing import audit
-    from ..errors import ShatterlabError
+    from ..errors import ShatterlabError, reading
 
     check_engine(engine, address, jobs)
     given: dict[str, Any] = {
@@ -72,10 +72,9 @@ def command(
     if unlabelled is not None:
         import numpy as np
 
-        try:
-            without = np.load(unlabelled, allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise ShatterlabError(f"{unlabelled} cannot be read as an .npy file ({error}); name another.") from None
+        with reading(unlabelled, "an .npy file", "name another"):
+            # A map compares what the header says with the size of the file before any memory is taken.
+            without = np.array(np.lib.format.open_memmap(unlabelled, mode="r"))
     dials = {name: value for name, value in given.items() if value is not None}
     found = audit(
         learner, data, budget, store=store, seed=seed, jobs=1 if jobs is None else jobs, n=n, unlabelled=without,

@@ -44,7 +44,8 @@ def parse(name: str) -> Address | None:
     kind, path, option, value = form.groups()
     if not path or (option or "") not in ("", KINDS[kind][1]):
         raise ShatterlabError(f"{name} is not understood; write {', '.join(FORMS[:-1])} or {FORMS[-1]}?side=PIXELS.")
-    return Address(kind, Path(path).expanduser().resolve(), value)
+    with reading(name, "the address of data", "name an existing file or folder"):
+        return Address(kind, Path(path).expanduser().resolve(), value)
 
 
 def absolute(name: str) -> str:
@@ -60,11 +61,11 @@ def read(address: Address) -> Data:
         ShatterlabError: not there, damaged, or of a form that does not fit.
     """
     wanted = "folder" if address.kind == "folder" else "file"
-    if not (address.path.is_dir() if wanted == "folder" else address.path.is_file()):  # a pipe may never end
-        raise ShatterlabError(
-            f"{address.path} does not exist or is no {wanted}; name an existing one after {address.kind}:"
-        )
-    with reading(address.path, f"a {wanted}", "let this user read it"):
+    with reading(address.path, f"a {wanted}", f"name one that this user may read after {address.kind}:"):
+        if not (address.path.is_dir() if wanted == "folder" else address.path.is_file()):  # a pipe may never end
+            raise ShatterlabError(
+                f"{address.path} does not exist or is no {wanted}; name an existing one after {address.kind}:"
+            )
         state = _state(address.path)
     return _read(address, state)
 

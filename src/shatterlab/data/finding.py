@@ -26,12 +26,13 @@ def find(name: str, data_dir: str | Path | None = None) -> Path | None:
     Raises:
         ShatterlabError: no such data set; the message names the nearest.
     """
-    if address := addresses.parse(name):
-        return address.path if address.path.exists() else None
-    entry = source(name)
-    if data_dir is not None and not data_folders(data_dir)[0].is_dir():
-        raise ShatterlabError(f"--data-dir {data_dir} is not a folder; name the one that holds {name}.")
-    return next((place for folder in data_folders(data_dir) if (place := entry.find(folder))), None)
+    with reading(name, "data in the folders named", "let this user open them, or name others"):
+        if address := addresses.parse(name):
+            return address.path if address.path.exists() else None
+        entry = source(name)
+        if data_dir is not None and not data_folders(data_dir)[0].is_dir():
+            raise ShatterlabError(f"--data-dir {data_dir} is not a folder; name the one that holds {name}.")
+        return next((place for folder in data_folders(data_dir) if (place := entry.find(folder))), None)
 
 
 def load(name: str, data_dir: str | Path | None = None) -> Data:

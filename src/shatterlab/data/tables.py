@@ -19,6 +19,8 @@ from .dataset import Data
 
 MISSING = ["", "NA", "N/A", "nan", "NaN", "null", "NULL", "?"]
 """A csv file says that a value is missing with one of these."""
+MOST_COLUMNS = 2**16
+"""A column takes some kilobytes before its first number, so that a line of commas would fill memory."""
 MOST_NAMED = 40
 """An error names so many columns at most."""
 MOST_TEXTS = 20
@@ -99,6 +101,8 @@ def _read_parquet(path: Path) -> pl.DataFrame:
     packed = path.stat().st_size
     decode_elsewhere(path, 4 * max(SMALL, DENSEST * packed))
     schema = pl.read_parquet_schema(path)
+    if len(schema) > MOST_COLUMNS:
+        raise ShatterlabError(f"{path} has more than {MOST_COLUMNS:,} columns; hand it over as npz:PATH instead.")
     for name, dtype in schema.items():
         if not (dtype.is_numeric() or dtype.is_temporal() or dtype in (pl.Boolean, pl.String, pl.Categorical, pl.Enum)):
             raise ShatterlabError(
@@ -140,7 +144,10 @@ def decode_elsewhere(path: Path, most: int) -> None:
 
 def _read_csv(path: Path, label: str | None) -> pl.DataFrame:
     with path.open(encoding="utf-8-sig", errors="replace") as file:
-        separator = max(",;\t", key=file.readline().count)
+        head = file.readline()
+    separator = max(",;\t", key=head.count)
+    if head.count(separator) >= MOST_COLUMNS:
+        raise ShatterlabError(f"{path} has more than {MOST_COLUMNS:,} columns; hand it over as npz:PATH instead.")
     read = partial(pl.read_csv, path, separator=separator, infer_schema_length=None, null_values=MISSING)
     frame = read()
     if label in frame.columns and frame[label].dtype.is_integer():
