@@ -8,6 +8,8 @@ can be filled with finished runs, as that of a laboratory is.
 
 import argparse
 import asyncio
+import gzip
+import json
 import os
 import shutil
 import statistics
@@ -16,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from shatterlab import Store, make_spec, run
@@ -29,7 +31,8 @@ import torch
 from shatterlab import Store, make_spec, run
 torch.set_num_threads(1)
 began = time.monotonic()
-run(make_spec(data="digits", model="mlp-3x512", corruption="random-labels", epochs=int(sys.argv[2]), seed=int(sys.argv[3])), Store(sys.argv[1]))
+spec = make_spec(data="digits", model="mlp-3x512", corruption="random-labels", epochs=int(sys.argv[2]))
+run(spec.on(seed=int(sys.argv[3])), Store(sys.argv[1]))
 print(time.monotonic() - began)
 """
 
@@ -84,10 +87,8 @@ async def read(port: int, stop: asyncio.Event, waits: list[float]) -> None:
             import json
 
             version = json.loads(gzip.decompress(body))["version"]
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), float(fields.get(b"ask-again", b"1")))
-        except TimeoutError:
-            pass
 
 
 def readers(port: int, count: int, seconds: float) -> list[float]:
@@ -139,18 +140,19 @@ def main() -> None:
         alone, beside = [], []
         for turn in range(arguments.turns):
             alone.append(train(store, arguments.epochs, 10_000 + 2 * turn))
-            with watching(store) as (port, _):
+            with watching(store) as (port, process):
                 code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import watch; "
                 code += f"waits = watch.readers({port}, {arguments.readers}, 3600)"
                 pages = subprocess.Popen([sys.executable, "-c", code])
                 time.sleep(20)  # until every page has been served and told how often to ask
-                spent, began = cpu_seconds(_), time.monotonic()
+                spent, began = cpu_seconds(process), time.monotonic()
                 beside.append(train(store, arguments.epochs, 10_001 + 2 * turn))
-                share = (cpu_seconds(_) - spent) / (time.monotonic() - began)
+                share = (cpu_seconds(process) - spent) / (time.monotonic() - began)
                 pages.kill()
-            print(f"turn {turn + 1}: alone {alone[-1]:.2f} s, beside {arguments.readers} readers {beside[-1]:.2f} s; server {100 * share:.1f} % of a core")  # fmt: skip
-        ratios = [b / a for a, b in zip(alone, beside, strict=True)]
-        print(f"loss: median {100 * (statistics.median(ratios) - 1):.1f} %, from {100 * (min(ratios) - 1):.1f} to {100 * (max(ratios) - 1):.1f} %")  # fmt: skip
+            times = f"alone {alone[-1]:.2f} s, beside {arguments.readers} readers {beside[-1]:.2f} s"
+            print(f"turn {turn + 1}: {times}; server {100 * share:.1f} % of a core", flush=True)
+        losses = [100 * (b / a - 1) for a, b in zip(alone, beside, strict=True)]
+        print(f"loss: median {statistics.median(losses):.1f} %, from {min(losses):.1f} to {max(losses):.1f} %")
         with watching(store) as (port, _):
             waits = sorted(readers(port, 20, 20))
         print(f"20 readers: median wait {1000 * waits[len(waits) // 2]:.0f} ms, longest {waits[-1]:.2f} s")
