@@ -8,8 +8,6 @@ can be filled with finished runs, as that of a laboratory is.
 
 import argparse
 import asyncio
-import gzip
-import json
 import os
 import shutil
 import statistics
@@ -95,7 +93,7 @@ def readers(port: int, count: int, seconds: float) -> list[float]:
     """So many pages for so long; returns how long each question waited for its answer."""
 
     async def all_of_them() -> list[float]:
-        stop, waits = asyncio.Event(), []
+        stop, waits = asyncio.Event(), list[float]()
         pages = [asyncio.create_task(read(port, stop, waits)) for _ in range(count)]
         await asyncio.sleep(seconds)
         stop.set()

@@ -104,8 +104,10 @@ def _idx(*, gz: bool) -> Callable[[Path], Reader]:
     def make(folder: Path) -> Reader:
         import numpy as np
 
+        from shatterlab.data import mnist
         from shatterlab.data.mnist import FILES
 
+        mnist.SIZES, mnist.SIDE = (12, 12), 5
         rng = np.random.default_rng(0)
         images, labels = rng.integers(256, size=(12, 5, 5)), np.arange(12) % 10
         contents = []

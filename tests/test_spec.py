@@ -1,6 +1,11 @@
 """Dials: defaults from the paper, ids, and errors that hand over the fix."""
 
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,7 +66,10 @@ def test_every_dial_changes_the_id(dial: str) -> None:
         ({"momentun": 0.1}, "there is no dial 'momentun'; did you mean 'momentum'?"),
         ({"xyzzy": 1}, "there is no dial 'xyzzy'; 'shatterlab train --help' lists all."),
         ({"data": [1, 2]}, "data is a name in a spec, got list; hand the thing itself to run(spec, data=...)."),
-        ({"seed": 2**63}, "seed: input should be less than or equal to 9223372036854775807, got 9223372036854775808"),
+        (
+            {"seed": 2**63},
+            "seed must be at most 9223372036854775807, the largest number that a table holds, got 9223372036854775808",
+        ),
     ],
 )
 def test_a_wrong_dial_is_one_sentence(dials: dict, message: str) -> None:
@@ -79,3 +87,69 @@ def test_the_word_of_another_tool_is_answered_with_ours(make) -> None:
 def test_a_file_with_an_unknown_dial_is_of_another_version() -> None:
     with pytest.raises(ValueError, match="Extra inputs are not permitted"):
         Spec.model_validate_json('{"lr": 0.1}')
+
+
+LARGE = 2**60 + 1
+
+
+@pytest.mark.parametrize("dial", ["seed", "data_seed", "training_seed", "n", "epochs", "decay_every"])
+@pytest.mark.parametrize(
+    "made", [int, str, np.int64, np.uint64, Decimal, Fraction, torch.tensor, np.array], ids=lambda made: made.__name__
+)
+def test_a_large_integer_of_any_kind_keeps_its_last_digit(dial: str, made) -> None:
+    first, second = (make_spec(**{dial: made(value)}) for value in (LARGE, LARGE + 2))
+    assert (getattr(first, dial), getattr(second, dial)) == (LARGE, LARGE + 2)
+    assert type(getattr(first, dial)) is int
+    assert first.id != second.id
+
+
+@pytest.mark.parametrize("dial", ["seed", "n", "batch_size"])
+@pytest.mark.parametrize("value", [float(LARGE), np.float64(LARGE), np.longdouble(LARGE), torch.tensor(1e18)], ids=repr)
+def test_a_large_float_where_an_integer_belongs_is_refused(dial: str, value) -> None:
+    with pytest.raises(ShatterlabError, match=rf"{dial}=.* may have been rounded already, as floats are above 2\*\*53"):
+        make_spec(**{dial: value})
+
+
+@pytest.mark.parametrize("dial", ["seed", "n", "epochs", "data_seed"])
+@pytest.mark.parametrize("value", [2**63, np.uint64(2**63), Decimal(2**63)], ids=repr)
+def test_an_integer_that_no_table_holds_is_refused(dial: str, value) -> None:
+    with pytest.raises(ShatterlabError, match=f"{dial} must be at most 9223372036854775807"):
+        make_spec(**{dial: value})
+
+
+@pytest.mark.parametrize("dial", ["seed", "n", "learning_rate", "amount", "momentum"])
+@pytest.mark.parametrize("value", [True, np.True_, torch.tensor(True)], ids=repr)
+def test_a_truth_value_is_no_number(dial: str, value) -> None:
+    with pytest.raises(ShatterlabError, match=f"{dial} is a number, got True; write {dial}=1 if that is meant"):
+        make_spec(**{dial: value})
+
+
+@pytest.mark.parametrize(
+    "value", [np.float64(0.25), np.float32(0.25), torch.tensor(0.25), np.array(0.25), Decimal("0.25")]
+)
+def test_a_float_of_any_kind_is_the_same_rate(value) -> None:
+    assert make_spec(learning_rate=value).id == make_spec(learning_rate=0.25).id
+
+
+@pytest.mark.parametrize(
+    "value", [np.array([3]), torch.tensor([3, 4]), [3], 3.5, 1j, b"x", object()], ids=lambda value: type(value).__name__
+)
+def test_what_is_no_number_is_one_sentence(value) -> None:
+    for dial in ("seed", "learning_rate"):
+        if (dial, value if isinstance(value, float) else None) != ("learning_rate", 3.5):
+            with pytest.raises(ShatterlabError, match=dial):
+                make_spec(**{dial: value})
+
+
+def test_an_integer_that_no_float_holds_is_refused_as_a_rate() -> None:
+    with pytest.raises(ShatterlabError, match="more than a float tells from its neighbours"):
+        make_spec(learning_rate=LARGE)
+
+
+@pytest.mark.parametrize("dial", ["label_noise", "optimizer", "preprocessing", "initialization", "precision", "stop"])
+@pytest.mark.parametrize("word", ["Uniform", "ADAM", "", "none ", 3, None])
+def test_an_unknown_word_means_nothing_and_the_known_ones_are_named(dial: str, word) -> None:
+    if word is None and dial in ("preprocessing", "initialization"):
+        pytest.skip("None stands for the usual one")
+    with pytest.raises(ShatterlabError, match=f"{dial}: input should be '"):
+        make_spec(**{dial: word})

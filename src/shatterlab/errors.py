@@ -131,7 +131,7 @@ def near_to(word: str, names: Iterable[str]) -> str | None:
     """The name that a word most likely stands for, whatever its case, hyphens and underscores; None if none is near."""
     folded = {_folded(name): name for name in reversed(list(names))}
     # resnet and alexnet share half of their letters, and are not meant for each other.
-    near = get_close_matches(_folded(word), folded, n=1, cutoff=0.7)
+    near = get_close_matches(_folded(word), folded, n=1, cutoff=0.65)
     inside = [name for fold, name in folded.items() if len(word) > 2 and fold.startswith(_folded(word))]
     return folded[near[0]] if near else inside[-1] if inside else None
 

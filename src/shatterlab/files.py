@@ -20,6 +20,8 @@ from typing import IO, TYPE_CHECKING
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+from .errors import ShatterlabError
+
 MANY = 4
 """From this many files on, one call that settles the whole file system is faster than one for each file."""
 
@@ -27,6 +29,22 @@ SMALL = 2**26
 """So many bytes may come out of a file however small it is."""
 DENSEST = 100
 """Beyond `SMALL`, so many bytes may come out of each byte of a file. Pictures and tables reach 20, zeros 1,000."""
+
+
+def path_of(given: Path | str, what: str) -> Path:
+    """The path that a user names, with `~` for the home folder.
+
+    Raises:
+        ShatterlabError: it is empty, no path, or the home of a user who is not known.
+    """
+    if not isinstance(given, str | os.PathLike):
+        raise ShatterlabError(f"{what} is named by a path, got {type(given).__name__}; write it as text.")
+    if not str(given).strip():
+        raise ShatterlabError(f"the path of {what} is empty; name one, or '.' for the current folder.")
+    try:
+        return Path(given).expanduser()
+    except RuntimeError:
+        raise ShatterlabError(f"{given} names the home folder of no user that is known here; write it out.") from None
 
 
 def write_whole(path: Path, content: str | bytes, *, settled: bool = True) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from .data import DATASETS, Data, as_data, load
+from .data import DATASETS, HOUSE, Data, as_data, load
 from .errors import ShatterlabError
 from .models.own import OwnModel, is_own, own_model
 from .preparation import version_of
@@ -34,7 +34,7 @@ def on_own(
     if isinstance(data, str) and data in DATASETS:
         spec, data = spec.on(data=data, data_version=None), None
     network = own_model(model if model is not None else spec.model) if model is not None or is_own(spec.model) else None
-    given = as_data(data if data is not None else spec.data) if data is not None or spec.data not in DATASETS else None
+    given = as_data(data if data is not None else spec.data) if data is not None or spec.data not in HOUSE else None
     if given is not None:
         filled: dict[str, Any] = {"data": given.name, "data_version": given.version}
         if "preprocessing" not in spec.model_fields_set:

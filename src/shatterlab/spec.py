@@ -6,9 +6,11 @@ comes from. Where Zhang et al. (2017) are silent the default is ours and stands 
 
 import hashlib
 import json
+from decimal import Decimal
 from difflib import get_close_matches
+from fractions import Fraction
 from operator import index
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -44,6 +46,9 @@ AMOUNTS = {"true-labels": 0.0, "partial-labels": 0.5}
 
 # Appendix A crops the 32 x 32 images of CIFAR-10 to their centre 28 x 28.
 CROPS = {"cifar10": 28}
+
+LARGEST_EXACT = 2**53
+"""Up to here a float holds every integer."""
 
 LARGEST_SEED = 2**63 - 1
 """This is the largest integer that a column of a table holds."""
@@ -205,8 +210,7 @@ class Spec(BaseModel):
             for name in given:
                 if name not in cls.model_fields:
                     raise _unknown_dial(name)
-        # numpy's integers are no Python integers, and pydantic would round large ones through a float.
-        given = {k: index(v) if hasattr(v, "__index__") and not isinstance(v, bool) else v for k, v in given.items()}
+        given = {name: _exact(name, value) for name, value in given.items()}
         full = {name: field.default for name, field in cls.model_fields.items()} | given
         if full["model_version"] and full["initialization"] is None:
             full["initialization"] = "own"
@@ -316,6 +320,45 @@ class Spec(BaseModel):
             if value is not None
         )
         return f"{self.model} {self.corruption}{share}{regularizers}{optimizer}{precision} {seeds}"
+
+
+def _exact(name: str, value: Any) -> Any:
+    """The value of a dial as Python's own, where it is a number; pydantic would round some of these and take others.
+
+    Raises:
+        ValueError: a number would change on its way into the spec, or a truth value stands where a number belongs.
+    """
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):  # a number of numpy, torch or jax
+        value = value.item()
+        value = float(value) if hasattr(value, "item") else value  # numpy's long double, of which Python has none
+    kind = KINDS.get(name)
+    if kind is None or value is None:
+        return value
+    if isinstance(value, bool):
+        raise ValueError(f"{name} is a number, got {value}; write {name}={int(value)} if that is meant")
+    if kind is float:
+        if isinstance(value, int) and abs(value) > LARGEST_EXACT:
+            raise ValueError(f"{name}={value} is more than a float tells from its neighbours; write it as a float")
+        return value
+    if isinstance(value, int | float | Decimal | Fraction):
+        if isinstance(value, float) and abs(value) > LARGEST_EXACT:
+            raise ValueError(f"{name}={value!r} may have been rounded already, as floats are above 2**53; write an int")
+        if not isinstance(value, float) and value % 1 == 0:
+            value = int(value)
+    elif not isinstance(value, str) and getattr(value, "ndim", 0) == 0 and hasattr(value, "__index__"):
+        value = index(value)
+    if isinstance(value, int) and value > LARGEST_SEED:
+        raise ValueError(f"{name} must be at most {LARGEST_SEED}, the largest number that a table holds, got {value}")
+    return value
+
+
+KINDS = {
+    name: kind
+    for name, field in Spec.model_fields.items()
+    for kind in (int, float)
+    if kind in (field.annotation, *get_args(field.annotation))
+}
+"""The dials that are numbers, each with the type of it."""
 
 
 def _unknown_dial(name: str) -> ShatterlabError:

@@ -119,7 +119,8 @@ def idx(array: np.ndarray) -> bytes:
 
 
 @pytest.mark.parametrize("gz", [False, True])
-def test_idx_files_load_gzipped_or_not(only_here: Path, gz: bool) -> None:
+def test_idx_files_load_gzipped_or_not(only_here: Path, gz: bool, monkeypatch) -> None:
+    monkeypatch.setattr("shatterlab.data.mnist.SIZES", (30, 30))
     folder = only_here / "fashion-mnist"
     folder.mkdir(parents=True)
     images, labels = RNG.integers(256, size=(30, 28, 28)), np.arange(30) % 10
@@ -137,9 +138,10 @@ def test_idx_files_load_gzipped_or_not(only_here: Path, gz: bool) -> None:
     [
         (b"hello", "is no IDX file"),
         (idx(np.zeros((5, 28, 28)))[:-1], "is truncated: 3,919 bytes where its header says 3,920"),
+        (idx(np.zeros((5, 28, 28))) + b"xy", "is longer than the 3,920 bytes that its header says"),
         (gzip.compress(idx(np.zeros((5, 28, 28))))[:-9], "cannot be read as an IDX file"),
     ],
-    ids=["no IDX file", "truncated", "truncated inside gzip"],  # gzip's bytes hold the time
+    ids=["no IDX file", "truncated", "too long", "truncated inside gzip"],  # gzip's bytes hold the time
 )
 def test_a_damaged_idx_file_is_one_sentence(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "train-images-idx3-ubyte"

@@ -20,7 +20,7 @@ import pytest
 from PIL import EpsImagePlugin, Image
 
 from shatterlab import ShatterlabError, cli, load
-from shatterlab.data import addresses, cifar10, find, finding, tables
+from shatterlab.data import addresses, cifar10, find, finding, mnist, tables
 from shatterlab.data.cifar_pickle import read_cifar_pickle
 from shatterlab.data.formats import read_idx
 from shatterlab.data.mnist import FILES
@@ -57,7 +57,8 @@ def decoder() -> Decoder:
 @pytest.mark.parametrize("name", MAKERS)
 def test_intact_files_are_read_and_changed_ones_are_read_or_refused(name, tmp_path, monkeypatch, decoder) -> None:
     monkeypatch.setenv("SHATTERLAB_DATA", str(tmp_path))
-    monkeypatch.setattr(cifar10, "PER_FILE", cifar10.PER_FILE)  # which the soak makes small
+    for module, constant in ((cifar10, "PER_FILE"), (mnist, "SIZES"), (mnist, "SIDE")):  # the soak makes these small
+        monkeypatch.setattr(module, constant, getattr(module, constant))
     monkeypatch.setattr(tables, "decode_elsewhere", decoder)
     reader = MAKERS[name](tmp_path)
     assert (READ, "") in [trial(reader, seed.pack(seed.content)) for seed in reader.seeds]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..errors import ShatterlabError, unknown
 from ..figures.lines import lines
 from ..figures.pictures import png
+from ..files import path_of
 from ..measures import bounds, label_errors, linear, memorization
 from .budget import Purse, told
 from .card import Answer, Facts, Share, card, percent
@@ -107,7 +108,7 @@ class Audit:
         """
         from ..report import write_audit
 
-        return write_audit(self.record, Path(path))
+        return write_audit(self.record, path_of(path, "the page"))
 
     def __str__(self) -> str:
         cut = "".join(f"\n  - {sentence}" for sentence in self.cut)

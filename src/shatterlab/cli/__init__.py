@@ -32,6 +32,9 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "watch": watch.command,
 }
 
+PATHS = ("--store", "--data-dir", "--out", "--scores", "--unlabelled")
+"""These flags take a path."""
+
 NEXT_STEPS = {
     "shatterlab run all": "every study at its smallest size, in minutes",
     "shatterlab run learning-curves": "one of them; `shatterlab list studies` names all",
@@ -77,6 +80,7 @@ def _main(given: Sequence[str]) -> None:
         app.command(name=name)(escaping(command))
     if given[0] == "train":
         _refuse_aliases(given)
+    _refuse_empty_paths(given)
     # Help and errors of tyro are coloured by control characters, unless the words that they repeat have some.
     with names_escaped() if any(escaped(word) != word for word in given) else nullcontext():
         app.cli(
@@ -93,6 +97,14 @@ def _refuse_aliases(flags: Sequence[str]) -> None:
         name = flag.partition("=")[0]
         if name.startswith("--") and (dial := ALIASES.get(name[2:].replace("-", "_"))):
             raise ShatterlabError(f"there is no flag {name}; did you mean --{dial.replace('_', '-')}?")
+
+
+def _refuse_empty_paths(words: Sequence[str]) -> None:
+    """Refuses an empty path, as of a variable that is not set, which would stand for the current folder."""
+    for word, following in zip(words, [*words[1:], None], strict=True):
+        flag, given, value = word.partition("=")
+        if flag in PATHS and not (value if given else following or "" if following is not None else "-").strip():
+            raise ShatterlabError(f"{flag} is empty; name a path, or '.' for the current folder.")
 
 
 def _print_next() -> None:

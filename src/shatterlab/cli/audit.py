@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from ..files import path_of
 from ..results.store import DEFAULT_STORE
 from .flags import Address, DataDir, Device, Engine, Json, StoreDir, check_engine, print_json
 
@@ -74,15 +75,16 @@ def command(
 
         with reading(unlabelled, "an .npy file", "name another"):
             # A map compares what the header says with the size of the file before any memory is taken.
-            without = np.array(np.lib.format.open_memmap(unlabelled, mode="r"))
+            without = np.array(np.lib.format.open_memmap(path_of(unlabelled, "the unlabelled inputs"), mode="r"))
     dials = {name: value for name, value in given.items() if value is not None}
     found = audit(
         learner, data, budget, store=store, seed=seed, jobs=1 if jobs is None else jobs, n=n, unlabelled=without,
         surrogate=surrogate, data_dir=data_dir, device=device, engine=engine, address=address, **dials,
     )  # fmt: skip
     name = re.sub(r"[^A-Za-z0-9]+", "-", f"audit {found.record['learner']} {found.record['data']}").strip("-")
-    page = found.to_html(out or store / f"{name}.html")
+    page = found.to_html(out or path_of(store, "the store") / f"{name}.html")
     if scores is not None:
+        scores = path_of(scores, "the scores")
         try:
             scores.parent.mkdir(parents=True, exist_ok=True)
             found.scores().write_csv(scores)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from ..files import path_of
+
 
 def command(out: Path = Path("explore.html")) -> None:
     """Write one HTML page with five experiments that run in the browser; it needs no data and no connection.
@@ -13,4 +15,4 @@ def command(out: Path = Path("explore.html")) -> None:
     """
     from ..report import write_explore
 
-    print(f"Try it: {write_explore(out.expanduser()).resolve()}")
+    print(f"Try it: {write_explore(path_of(out, 'the page')).resolve()}")

@@ -7,6 +7,7 @@ corrupted in the training set only: the test set keeps its true labels. Inputs a
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from numbers import Real
 
 import numpy as np
 
@@ -124,8 +125,8 @@ def corrupt(
         raise ShatterlabError("corrupt the data first and hold out validation examples then; they share it.")
     if amount is None:
         amount = AMOUNTS.get(name, 1.0)
-    if isinstance(amount, str) or not 0 <= amount <= 1:
+    if not isinstance(amount, Real) or isinstance(amount, bool) or not 0 <= amount <= 1:
         raise ShatterlabError(f"amount must lie in [0, 1], got {amount!r}; for twenty percent write 0.2.")
-    if not isinstance(seed, int | np.integer) or seed < 0:
+    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
         raise ShatterlabError(f"seed must be a whole number from 0, got {seed!r}; for the usual one write seed=0.")
     return CORRUPTIONS[name].apply(data, amount, seed, label_noise)

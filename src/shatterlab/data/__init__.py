@@ -4,12 +4,13 @@ from .addresses import FORMS
 from .dataset import Data, Dataset, image_shape
 from .finding import data_folders, fetch_dataset, find, load, verify_dataset
 from .own import as_data
-from .registry import DATASETS, Source
+from .registry import DATASETS, HOUSE, Source
 from .splitting import at_most, hold_out, resident, standardized, subset
 
 __all__ = [
     "DATASETS",
     "FORMS",
+    "HOUSE",
     "Data",
     "Dataset",
     "Source",

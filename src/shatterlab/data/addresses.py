@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ..errors import ShatterlabError, reading
 from ..ranks import started_rank
-from .dataset import Data
+from .dataset import Data, Dataset
 
 FORMS = ("npz:PATH", "csv:PATH?label=COLUMN", "parquet:PATH?label=COLUMN", "folder:PATH")
 # The module that reads data of a kind, by `read(path, short name, option)`, and what the option is called.
@@ -88,11 +88,15 @@ def _read(address: Address, state: tuple[object, ...]) -> Data:
 
 
 def read_only(data: Data) -> Data:
-    """The data, whose arrays cannot be written to from now on."""
-    for part in (data.train, data.test):
-        for array in part.arrays().values():
-            array.setflags(write=False)
-    return data
+    """The data with arrays that cannot be written to; those that they were made of can be, as before."""
+    return replace(data, train=_protected(data.train), test=_protected(data.test))
+
+
+def _protected(part: Dataset) -> Dataset:
+    views = {name: array.view() for name, array in part.arrays().items()}
+    for view in views.values():
+        view.setflags(write=False)
+    return replace(part, **views)  # type: ignore[arg-type]
 
 
 def tell(data: Data) -> None:

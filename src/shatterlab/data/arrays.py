@@ -1,5 +1,6 @@
 """Arrays of unknown origin become data, or end in a sentence that says what is wrong with them."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,8 +13,15 @@ from .dataset import Data, Dataset, Inputs, digest, pair
 from .labels import map_labels
 from .stored import Stored
 
+ACCEPTED = (
+    "data can be (x_train, y_train, x_test, y_test), (x, y), (frame, 'label'), (train_frame, test_frame, 'label'), a "
+    "torch Dataset or two, the Data of shatterlab.load, or a name such as 'digits', 'npz:mine.npz', "
+    "'csv:mine.csv?label=COLUMN', 'folder:photos'"
+)
 TEST_SHARE, MOST_TEST = 5, 10_000
 """Where there is no test set, one example in five is split off, and no more than ten thousand."""
+BESIDE = ("true_labels", "corrupted", "assigned", "index")
+"""A `Dataset` holds these beside its inputs and labels, one entry an example."""
 CHANNELS = (1, 3, 4)
 """An axis of so many entries can be the channels of an image."""
 
@@ -88,6 +96,39 @@ def with_version(data: Data) -> Data:
     ]
     classes = np.array([part.classes for part in parts])
     return replace(data, version=digest(*content, classes, names)[:16])
+
+
+def checked_again(data: Data) -> Data:
+    """Data that a user may have made or changed, with inputs and labels looked at and the version of their content."""
+    parts = []
+    for name, part in (("train", data.train), ("test", data.test)):
+        sound = checked(f"{name} set", as_array(part.inputs), as_array(part.labels), part.classes)
+        others = {each: as_array(value) for each in BESIDE if (value := getattr(part, each)) is not part.labels}
+        for each, values in others.items():
+            if values.shape != sound.labels.shape:
+                raise ShatterlabError(
+                    f"{name} set has {len(sound):,} examples but {each} of shape {values.shape}; they must match."
+                )
+        made = {"true_labels": sound.labels} | others
+        parts.append(replace(part, inputs=sound.inputs, labels=sound.labels, **made))
+    both = pair("data", *parts)
+    return with_version(replace(data, train=both.train, test=both.test))
+
+
+def as_array(values: Any) -> Any:
+    """Numbers of any library as a numpy array, without a copy where that is possible; `Stored` ones as they are."""
+    torch = sys.modules.get("torch")
+    if isinstance(values, Stored):
+        return values
+    if torch is not None and isinstance(values, torch.Tensor):
+        values = values.detach().cpu()
+        return (values.float() if values.dtype == torch.bfloat16 else values).numpy()
+    if hasattr(values, "to_numpy"):
+        values = values.to_numpy()
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise ShatterlabError(f"{type(values).__name__} is no array ({error}); {ACCEPTED}.") from None
 
 
 def checked_inputs(name: str, inputs: Any) -> Inputs:

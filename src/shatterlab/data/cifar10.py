@@ -43,15 +43,14 @@ PLACES = ("cifar-10-batches-bin", "cifar-10-batches-py", DOWNLOADS[0].name, PYTH
 
 
 def find(folder: Path) -> Path | None:
-    """The CIFAR-10 folder or archive in `folder` or `folder/cifar10`, if there is one."""
-    return next(
-        (root / place for root in (folder, folder / "cifar10") for place in PLACES if (root / place).exists()), None
-    )
+    """The CIFAR-10 folder or archive in `folder` or `folder/cifar10`, or `folder` itself, if it is one."""
+    places = [root / place for root in (folder, folder / "cifar10") for place in PLACES]
+    return next((place for place in (*places, folder) if place.is_file() or _is_binary(place) is not None), None)
 
 
 def load(place: Path) -> Data:
     """Reads the binary or the python layout, unpacked or as the published archive."""
-    binary = "bin" in place.name
+    binary = bool(_is_binary(place)) if place.is_dir() else "binary" in place.name
     read: Callable[[bytes, str], Arrays] = read_cifar_binary if binary else read_cifar_pickle
     names = [name + ".bin" * binary for name in TRAIN + TEST]
     contents_of = _from_folder if place.is_dir() else _from_archive
@@ -64,6 +63,11 @@ def load(place: Path) -> Data:
         classes=10,
     )
     return Data(train, parts[-1])
+
+
+def _is_binary(folder: Path) -> bool | None:
+    """Whether a folder holds batches of the binary layout, or of the python one; None if it holds neither."""
+    return next((bool(end) for end in (".bin", "") for name in TRAIN + TEST if (folder / (name + end)).is_file()), None)
 
 
 def _part(read: Callable[[bytes, str], Arrays], content: bytes, name: str) -> Dataset:

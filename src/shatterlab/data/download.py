@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,14 +50,23 @@ def fetch(files: tuple[Download, ...], folder: Path) -> None:
     Raises:
         ShatterlabError: out of reach, a wrong checksum, or nowhere to write.
     """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _fetch_into(folder, files)
+    except OSError as error:
+        raise ShatterlabError(f"cannot create {folder}: {error.strerror}; name another with --data-dir.") from None
+    finally:
+        for path in made:  # from the innermost; a folder that holds something stays
+            with suppress(OSError):
+                path.rmdir()
+
+
+def _fetch_into(folder: Path, files: tuple[Download, ...]) -> None:
     import pooch
     import requests
 
     pooch.get_logger().setLevel(logging.ERROR)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ShatterlabError(f"cannot create {folder}: {error.strerror}; name another with --data-dir.") from None
     for file in files:
         if (folder / file.name).exists() and pooch.file_hash(folder / file.name, _algorithm(file)) == _hex(file):
             continue

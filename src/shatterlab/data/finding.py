@@ -6,17 +6,21 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..errors import ShatterlabError, reading
+from ..files import path_of
 from . import addresses
+from .arrays import checked_again
 from .dataset import Data
 from .download import fetch, verify
-from .registry import DATASETS, Source, source
+from .registry import DATASETS, HOUSE, Source, source
 
 
 def data_folders(data_dir: str | Path | None = None) -> list[Path]:
     """Where data are looked for, in order: `data_dir`, $SHATTERLAB_DATA, the user's cache."""
     from platformdirs import user_cache_path
 
-    named = [Path(folder).expanduser() for folder in (data_dir, os.environ.get("SHATTERLAB_DATA")) if folder]
+    named = [] if data_dir is None else [path_of(data_dir, "the data")]
+    if folder := os.environ.get("SHATTERLAB_DATA"):
+        named.append(path_of(folder, "the data"))
     return [*named, user_cache_path("shatterlab")]
 
 
@@ -57,7 +61,19 @@ def load(name: str, data_dir: str | Path | None = None) -> Data:
             f"{name} was not found in {looked}; run 'shatterlab data fetch {name}', "
             "or name the folder that holds it with --data-dir or SHATTERLAB_DATA."
         )
-    return _load_from(name, source(name), place)
+    entry = source(name)
+    return _load_from(name, entry, place) if name in HOUSE else _registered(name, entry, place)
+
+
+def _registered(name: str, entry: Source, place: Path) -> Data:
+    """The data that a user's own `Source` makes, which are looked at and, as they may be others by now, not kept."""
+    made = entry.load(place)
+    if not isinstance(made, Data):
+        raise ShatterlabError(
+            f"the Source of {name} loads {type(made).__name__}; let it return Data(train, test), each a "
+            "Dataset(inputs, labels, classes)."
+        )
+    return addresses.read_only(replace(checked_again(made), name=name, names=entry.names or made.names))
 
 
 @lru_cache(maxsize=1)
@@ -67,16 +83,31 @@ def _load_from(name: str, entry: Source, place: Path) -> Data:
 
 
 def fetch_dataset(name: str, data_dir: str | Path | None = None) -> Path:
-    """Downloads a data set, by default into $SHATTERLAB_DATA or the user's cache; returns where it lies."""
+    """Downloads a data set unless it is there, by default into $SHATTERLAB_DATA or the user's cache.
+
+    Returns:
+        Where it lies. A published file that is there and damaged is fetched anew.
+
+    Raises:
+        ShatterlabError: out of reach, a wrong checksum, or nowhere to write; no folder is left behind.
+    """
     if addresses.parse(name):
         raise ShatterlabError(f"{name} is a file of yours, there is nothing to fetch; check it with 'data verify'.")
-    downloads = source(name).downloads
-    if downloads:
-        folder = data_folders(data_dir)[0]
-        fetch(downloads, folder if folder.name == name else folder / name)
+    entry, folders = source(name), data_folders(data_dir)
+    looked_in = folders if data_dir is None else folders[:1]
+    place = next((found for folder in looked_in if (found := entry.find(folder))), None)
+    if place is not None and not _damaged(entry, place):
+        return place
+    fetch(entry.downloads, folders[0] if folders[0].name == name else folders[0] / name)
     place = find(name, data_dir)
     assert place is not None
     return place
+
+
+def _damaged(entry: Source, place: Path) -> bool:
+    """Whether a file that can be fetched lies there and is not what was published."""
+    paths = [(file, place / file.name if place.is_dir() else place) for file in entry.downloads]
+    return any(path.name == file.name and path.exists() and not verify(file, path) for file, path in paths)
 
 
 def verify_dataset(name: str, data_dir: str | Path | None = None) -> list[str]:

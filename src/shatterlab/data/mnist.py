@@ -1,5 +1,6 @@
 """MNIST (LeCun et al., 1998) and Fashion-MNIST (Xiao et al., 2017): 60,000 + 10,000 grey images of 28 x 28."""
 
+import re
 from pathlib import Path
 
 from ..errors import ShatterlabError
@@ -40,25 +41,56 @@ FASHION_DOWNLOADS = _downloads(
 )
 
 
+SIZES = (60_000, 10_000)
+"""Both data sets have so many training and test images."""
+SIDE = 28
+"""Their images have so many pixels a side."""
+
+
 def find_mnist(folder: Path) -> Path | None:
-    """The folder with MNIST's four files: `folder/mnist`, `folder/MNIST/raw` or `folder` itself."""
-    itself = () if "fashion" in folder.name.lower() else (folder,)
-    return _first_complete(folder / "mnist", folder / "MNIST" / "raw", *itself)
+    """The folder with MNIST's four files: `folder/mnist`, `folder/MNIST`, `raw` in either, or `folder` itself."""
+    itself = (folder, folder / "raw") if _named_by(folder) in ("mnist", None) else ()
+    return _first_complete(folder / "mnist", folder / "MNIST" / "raw", folder / "MNIST", *itself)
 
 
 def find_fashion_mnist(folder: Path) -> Path | None:
-    """As `find_mnist`; the files have the same names, so `folder` itself counts only if it says fashion."""
-    itself = (folder,) if "fashion" in folder.name.lower() else ()
-    return _first_complete(folder / "fashion-mnist", folder / "FashionMNIST" / "raw", *itself)
+    """As `find_mnist`; the files have the same names, so `folder` itself counts only if its path says fashion."""
+    itself = (folder, folder / "raw") if _named_by(folder) == "fashion" else ()
+    return _first_complete(folder / "fashion-mnist", folder / "FashionMNIST" / "raw", folder / "FashionMNIST", *itself)
+
+
+def _named_by(folder: Path) -> str | None:
+    """The data set that a folder, or else the nearest of its parents, is named after; "other" for EMNIST and the like.
+
+    Data sets that were made to replace MNIST have files of the same names, so that nothing else tells them apart.
+    """
+    for part in (folder.resolve(), *folder.resolve().parents):
+        name = part.name.lower()
+        if "fashion" in name:
+            return "fashion"
+        if "mnist" in name:
+            return "other" if re.search(r"(?<![a-z])([a-z]|not|med)mnist", name) else "mnist"
+    return None
 
 
 def load(place: Path) -> Data:
-    """Reads the four IDX files in `place`, gzipped or not."""
+    """Reads the four IDX files in `place`, gzipped or not.
+
+    Raises:
+        ShatterlabError: a file is lacking or damaged, or they hold other images, or not all.
+    """
     files = [_file(place, name) for name in FILES]
     if missing := [name for name, file in zip(FILES, files, strict=True) if file is None]:
         raise ShatterlabError(f"{place} lacks {missing[0]}; fetch it again with 'shatterlab data fetch'.")
     train_images, train_labels, test_images, test_labels = files
-    return pair(str(place), _set(train_images, train_labels), _set(test_images, test_labels))
+    data = pair(str(place), _set(train_images, train_labels), _set(test_images, test_labels))
+    if (len(data.train), len(data.test)) != SIZES or data.train.shape != (SIDE, SIDE, 1):
+        raise ShatterlabError(
+            f"{place} holds {len(data.train):,} + {len(data.test):,} images of {data.train.shape[0]} x "
+            f"{data.train.shape[1]} pixels, where both MNIST and Fashion-MNIST have {SIZES[0]:,} + {SIZES[1]:,} of "
+            f"{SIDE} x {SIDE}; if they are of another data set, hand them over as your own, as in npz:PATH."
+        )
+    return data
 
 
 def _set(images: Path | None, labels: Path | None) -> Dataset:
@@ -72,4 +104,6 @@ def _first_complete(*folders: Path) -> Path | None:
 
 
 def _file(folder: Path, name: str) -> Path | None:
-    return next((path for path in (folder / name, folder / f"{name}.gz") if path.exists()), None)
+    # Some tools unpack train-images-idx3-ubyte.gz as train-images.idx3-ubyte.
+    names = (f"{form}{end}" for form in (name, name.replace("-idx", ".idx")) for end in ("", ".gz"))
+    return next((path for each in names if (path := folder / each).is_file()), None)

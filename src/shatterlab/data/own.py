@@ -1,8 +1,6 @@
 """Whatever a user hands over in Python becomes data: arrays, tensors, frames, torch Datasets, names."""
 
-import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +8,9 @@ import numpy as np
 
 from ..errors import ShatterlabError
 from .addresses import KINDS, tell
-from .arrays import assembled, checked, with_version
-from .dataset import Data, pair
+from .arrays import ACCEPTED, as_array, assembled, checked_again
+from .dataset import Data
 from .finding import load
-from .stored import Stored
-
-ACCEPTED = (
-    "data can be (x_train, y_train, x_test, y_test), (x, y), (frame, 'label'), (train_frame, test_frame, 'label'), a "
-    "torch Dataset or two, the Data of shatterlab.load, or a name such as 'digits', 'npz:mine.npz', "
-    "'csv:mine.csv?label=COLUMN', 'folder:photos'"
-)
 
 
 def as_data(given: Any, data_dir: str | Path | None = None) -> Data:
@@ -37,7 +28,7 @@ def as_data(given: Any, data_dir: str | Path | None = None) -> Data:
     if isinstance(given, str | Path):
         return load(given if isinstance(given, str) else _address_of(given), data_dir)
     if isinstance(given, Data):
-        return _checked_again(given)
+        return checked_again(given)
     if isinstance(given, Mapping) and "x_train" in given:
         given = tuple(given[name] for name in ("x_train", "y_train", "x_test", "y_test") if name in given)
     if _is_torch_dataset(given):
@@ -61,38 +52,12 @@ def _of_several(given: tuple[Any, ...]) -> Data:
     if len(given) not in (2, 4) or any(isinstance(part, str) or part is None for part in given):
         kinds = ", ".join(type(part).__name__ for part in given)
         raise ShatterlabError(f"{ACCEPTED}; got ({kinds}).")
-    x, y, notes = list(map(_array, given[::2])), list(map(_array, given[1::2])), ()
+    x, y, notes = list(map(as_array, given[::2])), list(map(as_array, given[1::2])), ()
     if all(map(_is_frame, given[::2])):
         from .tables import features
 
         x, notes = features("frame", given[::2])
     return assembled("arrays", x, y, notes)
-
-
-def _checked_again(data: Data) -> Data:
-    """Data that a user may have made or changed, with inputs and labels looked at and the version of their content."""
-    parts = []
-    for name, part in (("train", data.train), ("test", data.test)):
-        sound = checked(f"{name} set", _array(part.inputs), _array(part.labels), part.classes)
-        parts.append(replace(part, inputs=sound.inputs, labels=sound.labels))
-    both = pair("data", *parts)
-    return with_version(replace(data, train=both.train, test=both.test))
-
-
-def _array(values: Any) -> Any:
-    """Numbers of any library as a numpy array, without a copy where that is possible; `Stored` ones as they are."""
-    torch = sys.modules.get("torch")
-    if isinstance(values, Stored):
-        return values
-    if torch is not None and isinstance(values, torch.Tensor):
-        values = values.detach().cpu()
-        return (values.float() if values.dtype == torch.bfloat16 else values).numpy()
-    if hasattr(values, "to_numpy"):
-        values = values.to_numpy()
-    try:
-        return np.asarray(values)
-    except ValueError as error:
-        raise ShatterlabError(f"{type(values).__name__} is no array ({error}); {ACCEPTED}.") from None
 
 
 def _is_frame(values: Any) -> bool:
@@ -118,8 +83,8 @@ def _items(dataset: Any) -> tuple[np.ndarray, np.ndarray]:
                 raise ShatterlabError(
                     f"item {i} of the {type(dataset).__name__} is no pair (input, label); {ACCEPTED}."
                 )
-            inputs.append(_array(item[0]))
-            labels.append(_array(item[1]))
+            inputs.append(as_array(item[0]))
+            labels.append(as_array(item[1]))
     try:
         return np.stack(inputs), np.stack(labels)
     except ValueError as error:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import unknown
+from ..errors import ShatterlabError, unknown
 from . import cifar10, digits, mnist, two_photographs
 from .addresses import FORMS
 from .dataset import Data
@@ -57,6 +57,9 @@ DATASETS = {
     ),
 }
 
+HOUSE = frozenset(DATASETS)
+"""The data sets that come with shatterlab; a name that is added later stands for a user's own data."""
+
 
 def source(name: str) -> Source:
     """The data set called `name`.
@@ -64,7 +67,8 @@ def source(name: str) -> Source:
     Raises:
         ShatterlabError: there is none; the message names the nearest.
     """
-    try:
-        return DATASETS[name]
-    except KeyError:
-        raise unknown("data set", name, [*DATASETS, *FORMS]) from None
+    if not isinstance(name, str) or name not in DATASETS:
+        raise unknown("data set", name, [*DATASETS, *FORMS])
+    if not isinstance(entry := DATASETS[name], Source):
+        raise ShatterlabError(f"DATASETS['{name}'] is of type {type(entry).__name__}; make it a Source.")
+    return entry

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ..files import path_of
 from ..results import Store
 from .audits import audit_face, write_audit
 from .explore import write_explore
@@ -40,4 +41,5 @@ def write_report(store: Store | Path | str, out: Path | str | None = None) -> Pa
     """
     opened = store if isinstance(store, Store) else Store(store)
     place = Path() if opened.remote else opened.path
-    return write(opened, opened.results(), Path(out or place / "report.html").expanduser())
+    page = path_of(place / "report.html" if out is None else out, "the page")
+    return write(opened, opened.results(), page)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import ShatterlabError
+from ..files import path_of
 from ..results import Asked, Measurement, Result, Store
 from ..studies import STUDIES, asked_of, command_of, found_of, tables
 from .latex import booktabs
@@ -52,7 +53,7 @@ def write_figures(
     Raises:
         ShatterlabError: there is nothing to draw, the width or font size is impossible, or a file cannot be written.
     """
-    points = None if width is None else points_of(width)
+    points, out = None if width is None else points_of(width), path_of(out, "the folder of figures")
     if not FONTS[0] <= font_size <= FONTS[1]:
         raise ShatterlabError(f"a font size of {font_size:g} points is outside {FONTS[0]:g} to {FONTS[1]:g}; try 8.")
     written, captions = [], []

@@ -32,7 +32,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import DamagedError, ShatterlabError, UnreadableError, listed
-from ..files import write_all, write_whole
+from ..files import path_of, write_all, write_whole
 from ..row import Row
 from ..spec import Spec
 from .examples import Examples, packed, unpacked
@@ -94,10 +94,9 @@ class Store:
     """
 
     def __init__(self, path: Path | str = DEFAULT_STORE) -> None:
-        if not str(path):
-            raise ShatterlabError("the path of the store is empty; name a folder, such as 'runs'.")
+        named = path_of(path, "the store")
         address = address_of(path)
-        self.path = mirror_of(address) if address else Path(path).expanduser()
+        self.path = mirror_of(address) if address else named
         self.remote = remote_of(self.path)
         self._unreadable: dict[Path, UnreadableError] = {}
         if address and self.remote:
