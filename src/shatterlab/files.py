@@ -47,6 +47,19 @@ def path_of(given: Path | str, what: str) -> Path:
         raise ShatterlabError(f"{given} names the home folder of no user that is known here; write it out.") from None
 
 
+def readable(name: str) -> str:
+    """The name of a file as UTF-8 reads it, which a result can hold, whatever the locale makes of its bytes."""
+    try:
+        return os.fsencode(name).decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # it is in characters that the locale lacks, and so readable already
+        return name
+
+
+def of_system(name: str) -> str:
+    """A name that `readable` gave in the form in which this locale opens it."""
+    return os.fsdecode(name.encode("utf-8", "surrogateescape"))
+
+
 def write_whole(path: Path, content: str | bytes, *, settled: bool = True) -> None:
     """Writes one file; see `write_all`."""
     write_all({path: content}, settled=settled)

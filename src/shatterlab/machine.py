@@ -89,7 +89,7 @@ def peak_memory() -> Iterator[Callable[[], float | None]]:
     It returns None where the system (any but Linux) does not tell.
     """
     try:
-        Path("/proc/self/clear_refs").write_text("5")  # resets the peak, see proc(5)
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # resets the peak, see proc(5)
         known = True
     except OSError:
         known = False
@@ -106,7 +106,7 @@ def _cpuinfo(field: str) -> str:
 
 def _kilobytes(path: Path, name: str) -> float | None:
     try:
-        lines = path.read_text().splitlines()
+        lines = path.read_text(encoding="utf-8").splitlines()
         return float(next(line.split()[1] for line in lines if line.startswith(f"{name}:"))) * 1024
     except (OSError, StopIteration, ValueError, IndexError):
         return None
@@ -121,7 +121,7 @@ def _ticks() -> list[int]:
 def _words(*paths: Path) -> list[str]:
     """The words of small files, in their order; none where one of them cannot be read."""
     try:
-        return [word for path in paths for word in path.read_text().split()]
+        return [word for path in paths for word in path.read_text(encoding="utf-8").split()]
     except OSError:
         return []
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import ShatterlabError, reading
+from ..files import of_system, readable
 from ..ranks import started_rank
 from .dataset import Data, Dataset
 
@@ -26,7 +27,7 @@ class Address(NamedTuple):
     option: str | None
 
     def __str__(self) -> str:
-        return f"{self.kind}:{self.path}" + (f"?{KINDS[self.kind][1]}={self.option}" if self.option else "")
+        return readable(f"{self.kind}:{self.path}" + (f"?{KINDS[self.kind][1]}={self.option}" if self.option else ""))
 
 
 def parse(name: str) -> Address | None:
@@ -35,6 +36,7 @@ def parse(name: str) -> Address | None:
     Raises:
         ShatterlabError: the name is that of a file without its kind, lacks a path or has an unknown option.
     """
+    name = of_system(name)
     form = re.fullmatch(r"(npz|csv|parquet|folder):(.*?)(?:\?(\w+)=(.*))?", name, re.DOTALL)
     if form is None:
         if Path(name).suffix[1:] in KINDS:
@@ -81,7 +83,7 @@ def _state(path: Path) -> tuple[object, ...]:
 def _read(address: Address, state: tuple[object, ...]) -> Data:
     module = import_module(f".{KINDS[address.kind][0]}", __package__)
     with reading(address.path, f"data of the kind {address.kind}", "look at its content, or write it anew"):
-        made = module.read(address.path, f"{address.kind}:{address.path.name}", address.option)
+        made = module.read(address.path, readable(f"{address.kind}:{address.path.name}"), address.option)
         data = read_only(replace(made, address=str(address)))
     tell(data)
     return data

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from ..errors import ShatterlabError, unknown
+from ..files import of_system, path_of, readable
 from . import lookup
 from .content import content_of
 from .generators import seeded
@@ -132,7 +133,7 @@ def own_model(given: Any) -> OwnModel:
             f"give the class, or a function that builds it: model=lambda: {type(given).__name__}(...)."
         )
     if isinstance(given, str):
-        return OwnModel(_name(given.rpartition(":")[2]), referred(given), given)
+        return OwnModel(_name(given.rpartition(":")[2]), referred(given), readable(given))
     if not callable(given):
         raise ShatterlabError(f"the model is of type {type(given).__name__}; {ACCEPTED}.")
     named = getattr(given, "__name__", type(given).__name__)
@@ -176,7 +177,7 @@ def module_at(path: Path | str) -> ModuleType:
 
 
 def _file(name: str) -> tuple[Path, int]:
-    path = Path(name).expanduser().resolve()
+    path = path_of(of_system(name), "the network").resolve()
     if not path.is_file():
         raise ShatterlabError(f"{path} is no file; name the one that holds your network, as in mine.py:Net.")
     return path, path.stat().st_mtime_ns

@@ -58,7 +58,7 @@ def commit() -> str | None:
             ["git", "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+changes"],
             cwd=here,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=5,
             check=True,
         )
