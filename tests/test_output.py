@@ -183,3 +183,31 @@ def test_a_word_that_is_in_no_title_is_an_error_that_names_some(tmp_path: Path, 
         "shatterlab: no title has 'alexnet' in it; --only takes a part of a title, of which there are "
     )
     assert "lemma" in said.partition("such as")[2]
+
+
+@pytest.mark.parametrize(
+    ("lines", "shown"),
+    [
+        ([{"[b]x": "[red]y[/red]"}, {"[b]x": "[/z]"}], ["[b]x", "[red]y[/red]", "[/z]"]),
+        ([{"a": 1.5}, {"a": None}], ["1.5", "—"]),
+        ([{"a": None}], ["—"]),
+        ([{"a": [1, 2]}, {"a": {"k": 1}}, {"a": True}], ["[1, 2]", "{'k': 1}", "True"]),
+        ([{"a": 1}, {"b": 2}], ["1", "2", "—"]),
+        ([{"a": ""}], ["a"]),
+    ],
+)
+def test_a_table_of_a_study_of_ones_own_is_shown_as_written(lines, shown, capsys) -> None:
+    print_records(lines)
+    said = capsys.readouterr().out
+    assert all(text in said for text in shown)
+
+
+def test_a_table_without_lines_or_columns_is_not_shown(capsys) -> None:
+    print_records([])
+    print_records([{}])
+    assert capsys.readouterr().out == ""
+
+
+def test_a_title_keeps_its_brackets(capsys) -> None:
+    print_records([{"a": "a column that is wider than the title"}], "a [/title] in brackets")
+    assert "a [/title] in brackets" in capsys.readouterr().out

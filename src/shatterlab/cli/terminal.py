@@ -2,11 +2,12 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from ..errors import escaped
 from ..results import Asked, Measurement, Result, Store
@@ -26,9 +27,10 @@ def print_records(lines: Sequence[Mapping[str, str | float | None]], title: str 
     that are left, each part beginning with the first column. A value that is missing is shown as a dash; without any
     record nothing is printed.
     """
-    if not lines:
+    columns = list(dict.fromkeys(column for line in lines for column in line))
+    if not columns:
         return
-    cells = {in_line(column): [_shown(line[column]) for line in lines] for column in lines[0]}
+    cells = {in_line(str(column)): [_shown(line.get(column)) for line in lines] for column in columns}
     console = Console()
     if not console.is_terminal:
         console = Console(width=max(console.width, min(MOST_COLUMNS, _width(cells, widest=True))))
@@ -41,16 +43,23 @@ def print_records(lines: Sequence[Mapping[str, str | float | None]], title: str 
 
 def print_columns(console: Console, cells: Mapping[str, Sequence[str]], title: str | None) -> None:
     """Prints columns of cells as a table."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(
+        title=None if title is None else Text(in_line(title)),
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     spare = console.width - _width(cells)
     for column, values in cells.items():
         least, most = _least(column, values), max(map(cell_len, [column, *values]))
         width = least + max(0, min(spare, most - least))  # what is spare goes to the first columns that can use it
         spare -= width - least
         right = _is_number(values[0])
-        table.add_column(column, justify="right" if right else "left", overflow="fold", width=width)
+        table.add_column(Text(column), justify="right" if right else "left", overflow="fold", width=width)
     for row in zip(*cells.values(), strict=True):
-        table.add_row(*map(escape, row))
+        table.add_row(*map(Text, row))
     console.print(table)
 
 
@@ -74,7 +83,7 @@ def _width(cells: Mapping[str, Sequence[str]], *, widest: bool = False) -> int:
 
 def _least(column: str, values: Sequence[str]) -> int:
     """The least width of a column in which no number and no word is broken, and no text becomes a ladder of words."""
-    words = max(map(cell_len, " ".join([column, *values]).split()))
+    words = max(map(cell_len, " ".join([column, *values]).split()), default=1)
     if _is_number(values[0]):
         return max(words, *map(cell_len, values))
     return max(words, min(LADDER, max(map(cell_len, values))))
@@ -89,10 +98,13 @@ def in_line(text: str) -> str:
     return escaped(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
-def _shown(cell: str | float | None) -> str:
+def _shown(cell: Any) -> str:
+    """A cell as text; what a study of one's own puts there that is no number is shown as Python shows it."""
     if cell is None:
         return MISSING
-    return in_line(cell) if isinstance(cell, str) else f"{cell:,}" if isinstance(cell, int) else f"{cell:,.6g}"
+    if isinstance(cell, bool) or not isinstance(cell, int | float):
+        return in_line(str(cell))
+    return f"{cell:,}" if isinstance(cell, int) else f"{cell:,.6g}"
 
 
 def say(text: str, indent: int = 0, hang: int | None = None) -> None:
