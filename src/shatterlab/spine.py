@@ -279,14 +279,15 @@ def _train(
                 here.append(run)
             else:
                 ended.append((run, end.predicted))
-        due = owns and saving.due()
+        # Alone, a run is multiplied by another kernel: what it did in company must not be repeated without.
+        due = owns and (saving.due() or len(here) == 1 < len(ends))
         if due or ended:
             stack.write_back()
-        if ended:
-            finish(ended)
         if due:
             store.save({run.spec: run.checkpoint() for run in here})
             saving.done()
+        if ended:
+            finish(ended)
     return errors
 
 

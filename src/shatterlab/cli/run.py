@@ -2,9 +2,10 @@
 
 import re
 import shlex
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -13,6 +14,7 @@ import tyro
 
 from ..errors import ShatterlabError
 from ..ranks import processes, started_rank
+from ..results.plan import Plan, keep_plan, place_of, read_plan
 from ..results.store import DEFAULT_STORE, Asked, Store
 from .flags import Address, DataDir, Device, StoreDir, check_engine, diverged
 
@@ -42,6 +44,7 @@ def command(
     seeds: int = 1,
     jobs: int | None = None,
     precision: Literal["float32", "tf32", "bf16"] | None = None,
+    stacks: bool = True,
     only: str | None = None,
     part: str | None = None,
     dry_run: bool = False,
@@ -49,7 +52,7 @@ def command(
     address: Address = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Do all missing runs of a study, then say what came out. Ctrl-C loses at most ten seconds or an epoch.
+    """Do all missing runs of a study, then say what came out. Ctrl-C loses at most ten seconds of training.
 
     Examples: shatterlab run all; shatterlab run table1 --scale cpu --seeds 3
 
@@ -62,6 +65,9 @@ def command(
         device: auto is CUDA where there is one.
         seeds: Seeds of each run, from 0.
         precision: Precision of every training of the study. Default: float32. The study precision has its own.
+        stacks: Train each run alone, and on the CPU with threads that no timing decides: the same command on a like
+            machine gives the same bits. By default small runs are trained at once where that is timed to be faster; the
+            store remembers how, and the same command on that store does it again.
         only: Do only what has this word in its title, such as alexnet or "random crop"; the rest can follow later.
         part: 3/16 does every 16th run, beginning with the third, so that 16 commands share the work.
         dry_run: Build every network, take one step on a few examples, and keep nothing. Pictures may be absent then.
@@ -127,7 +133,9 @@ def command(
         return [job for job, place in turns.values() if place == turn]
 
     title = f"{study} at scale {scale} on {data}" + (f", part {part}" if part else "")
-    with _engine(engine, address, device, jobs, data_dir) as (announce, do):
+    options = {"study": study, "scale": scale, "data": data, "model": model, "precision": precision, "seeds": seeds}
+    options |= {"only": only, "part": part, "engine": engine, "device": device, "jobs": jobs, "stacks": stacks}
+    with _engine(engine, address, device, jobs, data_dir, _Planning(opened, options)) as (announce, do):
         failures = _do_all(wanted, title, opened, scale, device, data_dir, announce, do)
     opened.forget_unreadable()  # most of it has been done again
     states: list[str] = []
@@ -150,6 +158,52 @@ def _none_fits(only: str, titles: "Sequence[str]") -> ShatterlabError:
         f"no title has '{only}' in it; --only takes a part of a title, of which there are {len(apart):,}, such as "
         f"{'; '.join(some)}."
     )
+
+
+class _Planning:
+    """What a command trains at once: as when it was given before, see `results.plan`, and the rest as is fastest now.
+
+    Args:
+        store: the store, which keeps the plan.
+        options: the options of the command, which are those of the plan.
+    """
+
+    def __init__(self, store: Store, options: Mapping[str, Any]) -> None:
+        from ..machine import cores
+
+        self.store, self.stacks, self.place = store, bool(options["stacks"]), place_of(store, options)
+        known = read_plan(store, self.place)
+        # On a machine with fewer cores the threads would stand in each other's way.
+        self.known = known if known and known.threads <= cores() else None
+
+    @property
+    def threads(self) -> int | None:
+        """The threads of each process; None where nothing has been planned yet."""
+        return self.known.threads if self.known else None
+
+    def threads_of(self, jobs: "Sequence[Job]") -> int | None:
+        """The same where there are trainings among the jobs; nothing was planned for others."""
+        from ..jobs import Training
+
+        return self.threads if any(isinstance(job, Training) for job in jobs) else None
+
+    def put_together(
+        self, trainings: "Sequence[Training]", stacked: "Callable[[Sequence[Training]], list[list[Training]]]"
+    ) -> "list[list[Training]]":
+        """The groups of trainings; `stacked` is asked about those that no earlier plan names."""
+        from ..engines.estimate import as_planned
+
+        groups, new = as_planned(trainings, self.known.groups if self.known else [])
+        return groups + (stacked(new) if new and self.stacks else [[job] for job in new])
+
+    def keep(self, groups: "Sequence[Sequence[Training]]", threads: int) -> None:
+        """Remembers the plan, beside the groups that are done."""
+        earlier = self.known.groups if self.known else []
+        told = {id for group in earlier for id in group}
+        new = [[job.id for job in group] for group in groups if not told & {job.id for job in group}]
+        self.known = Plan(threads=threads, groups=earlier + new)
+        if new:
+            keep_plan(self.store, self.place, self.known)
 
 
 def _rehearse(jobs: "Sequence[Job]", device: str, data_dir: Path | None, data: str | None) -> None:
@@ -330,14 +384,19 @@ def _do_all(
 
 @contextmanager
 def _engine(
-    name: str, address: str | None, device: str, workers: int | None, data_dir: Path | None
+    name: str, address: str | None, device: str, workers: int | None, data_dir: Path | None, planning: _Planning
 ) -> "Iterator[tuple[Callable[..., Any], Callable[..., Iterator[Ended]]]]":
     """Hands out what announces work, see `_announce`, and what does it, see `engines.local.do`."""
     from ..engines import do
 
     if name == "local":
-        announce = _announce_in_step if processes() > 1 else _announce
-        yield lambda missing, store: announce(missing, store, device, workers, data_dir), do
+        if processes() > 1:
+            yield lambda missing, store: _announce_in_step(missing), do
+        else:
+            yield (
+                lambda missing, store: _announce(missing, store, device, workers, data_dir, planning),
+                lambda missing, *rest, **settings: do(missing, *rest, **settings, threads=planning.threads_of(missing)),
+            )
         return
     if processes() > 1:
         raise ShatterlabError("torchrun and --engine both say where the work is done; leave one of them out.")
@@ -345,19 +404,19 @@ def _engine(
         from ..engines import slurm
 
         slurm.check()
-        yield lambda missing, store: _announce_on_slurm(missing, store, device, workers, data_dir), slurm.do
+        yield lambda missing, store: _announce_on_slurm(missing, store, device, workers, data_dir, planning), slurm.do
         return
     from ..engines import ray as cluster
 
     with cluster.connected(address) as ray:
         yield (
-            lambda missing, store: _announce_on_cluster(missing, store, ray, device, data_dir),
+            lambda missing, store: _announce_on_cluster(missing, store, ray, device, data_dir, planning),
             cluster.do,
         )
 
 
 def _announce_on_cluster(
-    missing: "Sequence[Job]", store: Store, ray: Any, device: str, data_dir: Path | None
+    missing: "Sequence[Job]", store: Store, ray: Any, device: str, data_dir: Path | None, planning: _Planning
 ) -> "tuple[int, list[list[Job]], dict[str, float]]":
     """As `_announce`; trainings are timed on a node of the cluster."""
     from ..engines import ray as cluster
@@ -372,8 +431,18 @@ def _announce_on_cluster(
     units: list[list[Job]] = []
     expected = seconds_of(computations, store)
     if trainings:
-        stacked, each = cluster.plan(trainings, ray, device, data_dir)
-        units += [[*stack] for stack in stacked]
+        timed, each = cluster.plan(trainings, ray, device, data_dir)
+        fastest = {job.id: place for place, stack in enumerate(timed) for job in stack}
+
+        def stacked(new: "Sequence[Training]") -> "list[list[Training]]":
+            groups: dict[int, list[Training]] = {}
+            for job in new:
+                groups.setdefault(fastest[job.id], []).append(job)
+            return [*groups.values()]
+
+        together = planning.put_together(trainings, stacked)
+        planning.keep(together, threads=1)
+        units += [[*stack] for stack in together]
         expected |= each
     told = f"about {duration(sum(expected.values()) / slots)} as far as is known"
     say(
@@ -385,7 +454,12 @@ def _announce_on_cluster(
 
 
 def _announce_on_slurm(
-    missing: "Sequence[Job]", store: Store, device: str, workers: int | None, data_dir: Path | None
+    missing: "Sequence[Job]",
+    store: Store,
+    device: str,
+    workers: int | None,
+    data_dir: Path | None,
+    planning: _Planning,
 ) -> "tuple[int, list[list[Job]], dict[str, float]]":
     """As `_announce`; how much is done at a time is up to Slurm, so that only the work in all can be told.
 
@@ -404,7 +478,8 @@ def _announce_on_slurm(
     if trainings and (device != "cuda" or torch.cuda.is_available()):  # what they run on there is here, too
         timed: dict[str, Any] = {"threads": 1, "device": "cuda" if device == "cuda" else "cpu", "data_dir": data_dir}
         if workers:
-            stacked = stacks(trainings, workers=workers, **timed)
+            stacked = planning.put_together(trainings, lambda new: stacks(new, workers=workers, **timed))
+            planning.keep(stacked, threads=1)
         expected |= estimate(stacked, **timed).each
     units: list[list[Job]] = [[*stack] for stack in stacked]
     units += [[job] for job in computations]
@@ -415,9 +490,7 @@ def _announce_on_slurm(
     return workers or AT_A_TIME, units, expected
 
 
-def _announce_in_step(
-    missing: "Sequence[Job]", store: Store, device: str, workers: int | None, data_dir: Path | None
-) -> "tuple[int, list[list[Job]], dict[str, float]]":
+def _announce_in_step(missing: "Sequence[Job]") -> "tuple[int, list[list[Job]], dict[str, float]]":
     """As `_announce` where several processes share each training, which nobody has timed yet."""
     from .terminal import say
 
@@ -426,7 +499,12 @@ def _announce_in_step(
 
 
 def _announce(
-    missing: "Sequence[Job]", store: Store, device: str, workers: int | None, data_dir: Path | None
+    missing: "Sequence[Job]",
+    store: Store,
+    device: str,
+    workers: int | None,
+    data_dir: Path | None,
+    planning: _Planning,
 ) -> "tuple[int, list[list[Job]], dict[str, float]]":
     """Says what is coming; returns the number of processes, the groups of jobs that they share, and the seconds of each
     job, by id, of which something is known.
@@ -442,7 +520,7 @@ def _announce(
     units: list[list[Job]] = []
     expected: dict[str, float] = {}
     if trainings:
-        workers, stacked, expected = _announce_trainings(trainings, device, workers, data_dir, busy)
+        workers, stacked, expected = _announce_trainings(trainings, device, workers, data_dir, busy, planning)
         units += [[*stack] for stack in stacked]
     if computations:
         of_computations = seconds_of(computations, store)
@@ -462,7 +540,12 @@ def _announce(
 
 
 def _announce_trainings(
-    trainings: "Sequence[Training]", device: str, workers: int | None, data_dir: Path | None, busy: float
+    trainings: "Sequence[Training]",
+    device: str,
+    workers: int | None,
+    data_dir: Path | None,
+    busy: float,
+    planning: _Planning,
 ) -> "tuple[int, list[list[Training]], dict[str, float]]":
     from ..engines import threads_for
     from ..engines.estimate import estimate, stacks
@@ -474,17 +557,28 @@ def _announce_trainings(
     # One run keeps a GPU busy. On the CPU large runs are fastest with a core each, and small ones in one stack.
     most = 1 if target.type == "cuda" else cores()
     plans = []
-    for wanted in {workers} if workers else {1, most}:
+    if workers:
+        choices = {workers}
+    elif planning.threads:
+        choices = {min(most, max(1, cores() // planning.threads))}
+    else:
+        choices = {1, most} if planning.stacks else {most}
+    for wanted in choices:
         wanted = min(wanted, len(trainings))
-        shared: dict[str, Any] = {"threads": threads_for(wanted), "device": device, "data_dir": data_dir}
-        units = stacks(trainings, workers=wanted, memory=MEMORY_SHARE * free / wanted, **shared)
+        shared: dict[str, Any] = {
+            "threads": planning.threads or threads_for(wanted), "device": device, "data_dir": data_dir
+        }  # fmt: skip
+        timed = partial(stacks, workers=wanted, memory=MEMORY_SHARE * free / wanted, **shared)
+        units = planning.put_together(trainings, timed)
         cost = estimate(units, **shared)
         fitting = wanted if workers else max(1, min(wanted, len(units), int(MEMORY_SHARE * free / cost.memory)))
-        slower = crowding(fitting * threads_for(fitting), busy) if target.type == "cpu" else 1.0
+        threads = planning.threads or threads_for(fitting)
+        slower = crowding(fitting * threads, busy) if target.type == "cpu" else 1.0
         cost = replace(cost, seconds=cost.seconds * slower, each={id: each * slower for id, each in cost.each.items()})
         seconds = cost.seconds / fitting + (START_SECONDS if fitting > 1 else 0)
-        plans.append((seconds, fitting, units, cost))
-    seconds, wanted, units, cost = min(plans, key=lambda plan: plan[:2])
+        plans.append((seconds, fitting, units, cost, threads))
+    seconds, wanted, units, cost, threads = min(plans, key=lambda plan: plan[:2])
+    planning.keep(units, threads)
     memory = cost.memory * wanted
     largest = max(map(len, units))
     stacked = f" in stacks of up to {largest}" if largest > 1 else ""

@@ -25,6 +25,7 @@ from ..training.captured import WARM_UP
 from ..training.precision import arithmetic, steady_shapes
 from ..training.preprocess import preprocess
 from ..training.sets import BATCH
+from .local import torch_threads
 from .typical import slowness, typical_seconds
 
 PROCESS_MEMORY = 0.35e9
@@ -68,12 +69,8 @@ def estimate(
 def _threads(count: int) -> Iterator[None]:
     """Gives torch so many threads for a block, in which freed memory is kept as in training."""
     keep_freed_memory()
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
+    with torch_threads(count):
         yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def seconds_of(computations: Sequence[Computation], store: Store) -> dict[str, float]:
@@ -182,6 +179,23 @@ def stacks(
             count = -(-len(group) // size)
             stacks += [group[i::count] for i in range(count)]
         return stacks
+
+
+def as_planned(
+    trainings: Sequence[Training], groups: Sequence[Sequence[str]]
+) -> tuple[list[list[Training]], list[Training]]:
+    """Puts trainings together as they were before.
+
+    Args:
+        trainings: the trainings, all of them different.
+        groups: the ids of earlier trainings that were together; some may be done by now.
+
+    Returns:
+        What is left of each group, in the order of the groups; and the trainings that were in none.
+    """
+    by_id = {job.id: job for job in trainings}
+    left = [[by_id.pop(id) for id in group if id in by_id] for group in groups]
+    return [group for group in left if group], [*by_id.values()]
 
 
 def _stack_size(

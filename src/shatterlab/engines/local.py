@@ -5,6 +5,7 @@ import os
 import queue
 import signal
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -50,6 +51,7 @@ def do(
     workers: int = 1,
     units: Sequence[Sequence[Job]] | None = None,
     tell: Tell = lambda job, row: None,
+    threads: int | None = None,
 ) -> Iterator[Ended]:
     """Does every job that the store does not hold yet, trainings and computations alike.
 
@@ -62,6 +64,8 @@ def do(
         workers: number of processes at a time, each with its share of the cores; 1 stays in this process.
         units: the jobs in groups that are done at once, see `estimate.stacks`; by default each job is alone.
         tell: called in this process when a computation begins and after each epoch of a training.
+        threads: number of CPU threads of each training, on which its last bits depend; by default each process takes
+            its share of the cores, and this one as many as torch has.
 
     Yields:
         The outcome of each job, as soon as it has ended.
@@ -76,10 +80,11 @@ def do(
         return
     together = [unit for unit in todo if not _large(unit[0])]
     if workers == 1 or len(together) <= 1:
-        yield from _one_by_one(todo, where, tell)
+        yield from _one_by_one(todo, where, tell, threads)
         return
-    yield from _side_by_side(together, where, min(workers, len(together)), tell)
-    yield from _one_by_one([unit for unit in todo if _large(unit[0])], where, tell)
+    count = min(workers, len(together))
+    yield from _side_by_side(together, where, count, tell, threads or threads_for(count))
+    yield from _one_by_one([unit for unit in todo if _large(unit[0])], where, tell, threads)
 
 
 def unfinished(jobs: Sequence[Job], units: Sequence[Sequence[Job]] | None, store: Store) -> list[list[Job]]:
@@ -110,9 +115,26 @@ def _large(job: Job) -> bool:
     return isinstance(job, Computation) and job.memory > UNEXPECTED
 
 
-def _one_by_one(units: Iterable[Sequence[Job]], where: Where, tell: Tell) -> Iterator[Ended]:
+def _one_by_one(
+    units: Iterable[Sequence[Job]], where: Where, tell: Tell, threads: int | None = None
+) -> Iterator[Ended]:
     for unit in _busy_last(units, Store(where.store)):
-        yield from ended_unit(unit, where, tell)
+        with torch_threads(threads) if threads and isinstance(unit[0], Training) else nullcontext():
+            ended = ended_unit(unit, where, tell)
+        yield from ended
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Gives torch so many threads for a block."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _busy_last(units: Iterable[Sequence[Job]], store: Store) -> Iterator[Sequence[Job]]:
@@ -149,7 +171,9 @@ def threads_for(workers: int) -> int:
     return max(1, cores() // workers)
 
 
-def _side_by_side(units: Sequence[Sequence[Job]], where: Where, count: int, tell: Tell) -> Iterator[Ended]:
+def _side_by_side(
+    units: Sequence[Sequence[Job]], where: Where, count: int, tell: Tell, threads: int
+) -> Iterator[Ended]:
     going = {job.id: job for unit in units for job in unit}
     # A user's data and objects travel once to each worker, not with every job.
     own = {id(thing): thing for job in going.values() for thing in own_of(job) if thing is not None}
@@ -159,7 +183,6 @@ def _side_by_side(units: Sequence[Sequence[Job]], where: Where, count: int, tell
         todo.put([(travelling(with_own(job, None, None)), *map(id, own_of(job))) for job in unit])
     for _ in range(count):
         todo.put(None)
-    threads = threads_for(count)
     arguments = (todo, events, where, own, threads)
     workers = [context.Process(target=_work, args=arguments, daemon=True) for _ in range(count)]
     for worker in workers:

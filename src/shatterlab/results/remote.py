@@ -302,7 +302,7 @@ def _version(facts: Any) -> dict[str, Any]:
 
 
 def _changes(name: str) -> bool:
-    return name.endswith(CHANGING) or name.startswith(("studies/", "audits/"))
+    return name.endswith(CHANGING) or name.startswith(("studies/", "audits/", "plans/"))
 
 
 def _final(name: str) -> bool:

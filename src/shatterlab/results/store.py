@@ -8,6 +8,7 @@
                  diverged.json   in its place where the loss became infinite
 <store>/measured/<id>.json       the result of a computation that a study makes beside training
 <store>/studies/<name>.<scale>.<data>.json   the runs and computations that a study asked for
+<store>/plans/<name>.<scale>.<command>.json  the runs that a command trains at once, see `plan`
 
 A file that cannot be read costs what it holds and nothing else: whoever lists runs gets the others, and
 `Store.unreadable` says which files were left out. The next process that does the job of a damaged file moves that file
