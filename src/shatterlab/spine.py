@@ -235,10 +235,10 @@ def _train(
 
     owns = rank() == 0
 
-    def finish(ended: Sequence[tuple[_Run, Mapping[str, np.ndarray]]]) -> None:
+    def finish(ended: Sequence[tuple[_Run, Mapping[str, np.ndarray]]], also: Sequence[_Run] = ()) -> None:
         if not owns:
             return
-        store.save({run.spec: run.checkpoint() for run, _ in ended})
+        store.save({run.spec: run.checkpoint() for run in [*also, *(run for run, _ in ended)]})
         store.finish(
             [_result(run, started=started, resumed_from=start, together=max(len(going), 1)) for run, _ in ended],
             [_examples(run.data, predicted) for run, predicted in ended],
@@ -283,11 +283,10 @@ def _train(
         due = owns and (saving.due() or len(here) == 1 < len(ends))
         if due or ended:
             stack.write_back()
+        if due or ended:
+            finish(ended, here if due else ())
         if due:
-            store.save({run.spec: run.checkpoint() for run in here})
             saving.done()
-        if ended:
-            finish(ended)
     return errors
 
 

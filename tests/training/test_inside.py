@@ -225,3 +225,20 @@ def test_the_states_of_the_generators_come_back_from_text() -> None:
         numbers()
         put_back(kept)
         assert numbers() == expected
+
+
+def test_a_stack_whose_members_end_apart_is_taken_up_with_the_same_bits(tmp_path: Path, monkeypatch) -> None:
+    """Stacks of two and more give a run the same bits, but alone another kernel multiplies."""
+    monkeypatch.setattr("shatterlab.spine.CHECKPOINT_SECONDS", 1_000)
+    dials = SMALL | {"model": "mlp-1x512", "epochs": 300, "stop": "fit", "batch_size": 64, "n": 120}
+    specs = [make_spec(**dials | {"learning_rate": rate}) for rate in (0.04, 0.02, 0.01)]
+    run_together(specs, tmp_path / "whole", device="cpu")
+    whole = Store(tmp_path / "whole")
+    ends = [whole.rows(spec)[-1].epoch for spec in specs]
+    assert len(set(ends)) == 3, ends
+    for saves in (1, 2):
+        path = tmp_path / f"broken{saves}"
+        with pytest.raises(Kill):
+            run_together(specs, Killed(path, saves), device="cpu")
+        run_together(specs, path, device="cpu")
+        assert left(Store(path), specs) == left(whole, specs)
