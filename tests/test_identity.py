@@ -1,6 +1,8 @@
 """What counts as the same network: the cases in which content was missed, or counted twice."""
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -121,3 +123,15 @@ def test_a_network_that_writes_into_its_input_trains_on_the_data_as_they_are(tmp
     ]  # fmt: skip
     assert ends[0].test_loss == ends[1].test_loss
     assert ends[0].train_loss == ends[1].train_loss
+
+
+@pytest.mark.parametrize(
+    ("folder", "library"), [("dist-packages", "True"), ("site-packages", "True"), ("own", "False")]
+)
+def test_a_package_is_a_library_wherever_it_is_installed(tmp_path: Path, folder: str, library: str) -> None:
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / "some_package.py").write_text("def act(x):\n    return x\n")
+    code = "import some_package, shatterlab.models.content as c; print(c.is_library(some_package.act))"
+    paths = os.pathsep.join([str(tmp_path / folder), *sys.path])
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": paths}, capture_output=True)
+    assert done.stdout.decode().strip() == library, done.stderr

@@ -23,6 +23,8 @@ from torch import nn
 
 LIBRARIES = (
     *{str(Path(sysconfig.get_path(name)).resolve()) for name in ("purelib", "platlib", "stdlib")},
+    # A user's own packages, and those of the system: Debian calls the folder dist-packages.
+    *{str(Path(path).resolve()) for path in sys.path if Path(path).name in ("site-packages", "dist-packages")},
     str(Path(__file__).resolve().parent.parent),
 )
 """Code in these folders enters the hash by name alone; the versions of packages stand in a result's provenance."""

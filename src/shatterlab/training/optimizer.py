@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.optim.adam import adam
+from torch.optim.adamw import adamw
 from torch.optim.sgd import sgd
 
 from ..spec import Spec
@@ -138,9 +139,10 @@ class Adam(Optimizer):
     def step(self, learning_rate: float | torch.Tensor) -> None:
         """See `Optimizer`."""
         parameters, gradients, (means, squares, counts) = self._with_gradients()
-        adam(
+        update = adamw if self.decoupled else adam
+        update(
             parameters, gradients, means, squares, [], counts,
-            fused=True, decoupled_weight_decay=self.decoupled, amsgrad=False, beta1=0.9, beta2=0.999, eps=1e-8,
+            fused=True, amsgrad=False, beta1=0.9, beta2=0.999, eps=1e-8,
             lr=learning_rate, weight_decay=self.weight_decay, maximize=False,
         )  # fmt: skip
 
