@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 LOCKED = $(PIP) --no-deps --require-hashes --requirement
 
-.PHONY: demo test lint bench soak docs install lock
+.PHONY: demo test lint bench soak docs install lock audit wheel-check
 
 demo: install  ## every study at its smallest size on real images, then one HTML page
 	$(BIN)/shatterlab run all --scale demo --store demo-runs
@@ -24,10 +24,19 @@ $(VENV)/installed-dev: $(VENV)/installed requirements/test.txt
 	$(LOCKED) requirements/test.txt
 	touch $@
 
-lock:  ## the hashes of the versions in constraints.txt; after a change of these or of pyproject.toml
+$(VENV)-lock/installed:
 	$(PYTHON) -m venv $(VENV)-lock
-	$(VENV)-lock/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(VENV)-lock/bin/pip install --quiet --disable-pip-version-check uv==0.13.9 pip-audit==2.10.1
+	touch $@
+
+lock: $(VENV)-lock/installed  ## the hashes of the versions in constraints.txt; after a change of these or of pyproject.toml
 	$(VENV)-lock/bin/python requirements/lock.py
+
+audit: $(VENV)-lock/installed  ## known vulnerabilities of the locked versions; asks PyPI
+	$(VENV)-lock/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements/test.txt
+
+wheel-check: $(VENV)-lock/installed  ## the wheel outside of the repository, with the oldest and the newest packages
+	$(VENV)-lock/bin/python requirements/check_wheel.py
 
 test: $(VENV)/installed-dev
 	$(BIN)/pytest -n 2

@@ -133,5 +133,7 @@ def test_a_package_is_a_library_wherever_it_is_installed(tmp_path: Path, folder:
     (tmp_path / folder / "some_package.py").write_text("def act(x):\n    return x\n")
     code = "import some_package, shatterlab.models.content as c; print(c.is_library(some_package.act))"
     paths = os.pathsep.join([str(tmp_path / folder), *sys.path])
-    done = subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": paths}, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": paths}, capture_output=True, check=False
+    )
     assert done.stdout.decode().strip() == library, done.stderr
