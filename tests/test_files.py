@@ -1,7 +1,9 @@
 """Files are written whole, and on the disk before they have their name."""
 
 import os
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -55,3 +57,46 @@ def test_a_disk_that_fails_leaves_the_old_content(tmp_path: Path, monkeypatch: p
     with pytest.raises(OSError, match="No space"):
         write_whole(path, "new")
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("a", "old")]
+
+
+@pytest.mark.parametrize(("refused", "content"), [(3, "new"), (10**6, "old")])
+def test_on_windows_a_file_that_is_being_read_is_replaced_when_its_readers_are_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: int, content: str
+) -> None:
+    path, replace, tries = tmp_path / "a", Path.replace, []
+    write_whole(path, "old")
+
+    def while_it_is_read(self: Path, target: Path) -> Path:
+        tries.append(target)
+        if len(tries) <= refused:
+            raise PermissionError(13, "Access is denied")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", while_it_is_read)
+    with pytest.raises(PermissionError):  # elsewhere a refusal is no matter of waiting
+        write_whole(path, "new")
+    tries.clear()
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(files, "sleep", lambda seconds: None)
+    if content == "old":
+        with pytest.raises(PermissionError):
+            write_whole(path, "new")
+    else:
+        write_whole(path, "new")
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("a", content)]
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_on_macos_files_are_forced_through_the_memory_of_the_drive(
+    tmp_path: Path, disk: list[str], monkeypatch: pytest.MonkeyPatch, knows: bool
+) -> None:
+    def fcntl(descriptor: int, command: int) -> None:
+        disk.append(f"full sync {command}")
+        if not knows:
+            raise OSError(45, "Operation not supported")
+
+    monkeypatch.setitem(sys.modules, "fcntl", SimpleNamespace(fcntl=fcntl, F_FULLFSYNC=51))
+    monkeypatch.setattr(sys, "platform", "darwin")
+    write_whole(tmp_path / "a", "content")
+    plainly = [] if knows else ["sync "]
+    assert disk[: 2 + len(plainly)] == ["full sync 51", *plainly, "name a"]

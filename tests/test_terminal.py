@@ -1,7 +1,11 @@
 """What a terminal of 80 columns shows: bars with their times, tables and sentences whose words are whole."""
 
 import io
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from helpers import square
@@ -166,3 +170,13 @@ def test_report_opens_the_page_that_it_wrote(capsys, small_store: Store, tmp_pat
     monkeypatch.setattr("webbrowser.open", seen.append)
     main(["report", "--store", str(small_store.path), "--out", str(tmp_path / "page.html"), "--open"])
     assert seen == [(tmp_path / "page.html").as_uri()]
+
+
+def test_a_terminal_without_our_signs_shows_the_rest() -> None:
+    store = str(Path(__file__).parent / "fixtures" / "store-0")
+    done = subprocess.run(
+        [sys.executable, "-m", "shatterlab", "show", "--store", store],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"label-noise (demo, digits)" in done.stdout

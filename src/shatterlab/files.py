@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from secrets import token_hex
+from time import sleep
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ SMALL = 2**26
 """So many bytes may come out of a file however small it is."""
 DENSEST = 100
 """Beyond `SMALL`, so many bytes may come out of each byte of a file. Pictures and tables reach 20, zeros 1,000."""
+READERS_WAIT = 100
+"""So many hundredths of a second we wait on Windows for those who read a file that is to be replaced."""
 
 
 def path_of(given: Path | str, what: str) -> Path:
@@ -86,7 +89,7 @@ def write_all(contents: Mapping[Path, str | bytes], also: Iterable[Path] = (), *
         if settled:
             settle([*(path for path in also if path.exists()), *temporaries.values()])
         for path, temporary in temporaries.items():
-            temporary.replace(path)
+            _rename(temporary, path)
         if settled:
             settle(sorted({path.parent for path in contents}))
     finally:
@@ -106,9 +109,33 @@ def settle(paths: Iterable[Path]) -> None:
             continue  # Windows opens no folders, and has no need to
         descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
         try:
-            os.fsync(descriptor)
+            _force(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _rename(temporary: Path, path: Path) -> None:
+    """Gives a file its name; Windows refuses this for as long as somebody reads the old one, most often a moment."""
+    for _ in range(READERS_WAIT if sys.platform == "win32" else 0):
+        try:
+            temporary.replace(path)
+            return
+        except PermissionError:
+            sleep(0.01)
+    temporary.replace(path)
+
+
+def _force(descriptor: int) -> None:
+    """Forces a file onto the disk; the fsync of macOS stops at the memory of the drive, which a power cut empties."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        try:
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+            return
+        except OSError:
+            pass  # a file system of another machine may not know it
+    os.fsync(descriptor)
 
 
 def _settle_file_system(path: Path) -> bool:

@@ -449,3 +449,12 @@ def test_labels_assigned_at_random_are_kept_apart_from_wrong_ones() -> None:
     half = corrupt(as_data((X, Y)), "partial-labels", 0.5, seed=0).train
     assert 0.35 < half.assigned.mean() < 0.65
     assert (half.assigned >= half.corrupted).all()
+
+
+def test_pictures_are_in_the_same_order_on_windows() -> None:
+    from pathlib import PureWindowsPath
+
+    from shatterlab.data.pictures import _by_name
+
+    paths = [PureWindowsPath(name) for name in ("a/x.png", "B/x.png", "a/X.png")]
+    assert [path.as_posix() for path in sorted(paths, key=_by_name)] == ["B/x.png", "a/X.png", "a/x.png"]

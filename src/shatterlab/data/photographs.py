@@ -149,7 +149,7 @@ def stored(folder: Path, listing: Listing, side: int, name: str) -> Stored:
         side: see `Files`.
         name: a short name for people.
     """
-    files = Files(folder, tuple(str(path.relative_to(folder)) for path, _ in listing), side)
+    files = Files(folder, tuple(path.relative_to(folder).as_posix() for path, _ in listing), side)
     kept = _cache() / _key(folder, files)
     pixels, note = kept.with_suffix(".npy"), kept.with_suffix(".json")
     with first_of_node_first():

@@ -53,12 +53,17 @@ def _side(file: Path) -> float:
         return 0.0
 
 
+def _by_name(path: Path) -> tuple[str, ...]:
+    """The order of pictures, which is a part of what the data are: paths sort without regard to case on Windows."""
+    return path.parts
+
+
 def _files(root: Path) -> list[tuple[Path, str]]:
     found = [
         (file, folder.name)
-        for folder in sorted(root.iterdir())
+        for folder in sorted(root.iterdir(), key=_by_name)
         if folder.is_dir() and not folder.name.startswith(".")
-        for file in sorted(folder.rglob("*"))
+        for file in sorted(folder.rglob("*"), key=_by_name)
         if file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
     ]
     if not found:
