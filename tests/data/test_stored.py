@@ -118,6 +118,19 @@ def test_the_pixels_are_written_once_and_anew_when_a_file_changes(folder: Path, 
     assert "are read once" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("kind", "content"), [("json", b"[1"), ("json", b'{"version": 3}'), ("npy", b"\x93NUMPY")])
+def test_a_damaged_copy_of_the_pixels_is_made_anew(folder: Path, limit, cache: Path, capsys, kind, content) -> None:
+    first = on_disk(folder)
+    pixels = first.train.on_disk[:]
+    (kept,) = cache.glob(f"*.{kind}")
+    kept.write_bytes(content)
+    photographs._opened.cache_clear()
+    again = on_disk(folder)
+    assert capsys.readouterr().err.count("are read once") == 2
+    assert again.version == first.version
+    assert np.array_equal(again.train.on_disk[:], pixels)
+
+
 def test_a_damaged_picture_is_named_and_leaves_no_half_copy(folder: Path, limit, cache: Path) -> None:
     (folder / "class1" / "1.png").write_bytes(b"no picture")
     with pytest.raises(ShatterlabError, match=r"class1/1\.png cannot be read as a picture"):
