@@ -60,7 +60,7 @@ bench: $(VENV)-bench/installed  ## needs CIFAR-10 where shatterlab finds it
 	$(VENV)-bench/bin/python bench/kernels.py
 	$(VENV)-bench/bin/python bench/answers.py
 
-soak: $(VENV)/installed-dev  ## a million damaged files, an hour of two cores
+soak: $(VENV)/installed-dev  ## a million damaged files, some twenty minutes of one core
 	$(BIN)/python soak/files.py --inputs 1000000
 
 # An environment of its own: the torchvision of the tests, beside a CPU-only torch, keeps Lightning from being imported.

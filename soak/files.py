@@ -30,7 +30,7 @@ MOST_MEMORY = 4 * 2**26
 MOST_ADDRESSES = 6 * 2**30
 """So much more address space a worker may ask for: enough for all that is honest, and the machine is spared."""
 MOST_SECONDS = 5
-"""An input of some kilobytes that takes longer is too slow."""
+"""An input of some kilobytes that takes more processor time is too slow."""
 HANGS_AFTER = 30
 """A worker that spends so many seconds on one input is stopped."""
 KEPT = 20
@@ -144,12 +144,12 @@ def work(
         shared[0], shared[1] = place, number
         content = input_of(made[name], draw)
         Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-        before, began = _kilobytes("VmRSS"), time.monotonic()
+        before, began = _kilobytes("VmRSS"), time.process_time()
         shared[2] = int(time.time())
         watch.on = "plan" not in name  # which writes a plan where there was none
         outcome, said = trial(made[name], content)
         watch.on = False
-        seconds, taken = time.monotonic() - began, 1024 * (_kilobytes("VmHWM") - before)
+        seconds, taken = time.process_time() - began, 1024 * (_kilobytes("VmHWM") - before)
         slowest[name] = max(slowest[name], seconds)
         writes = [event for event in watch.seen if str(made[name].path) not in event]
         watch.seen.clear()

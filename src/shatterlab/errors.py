@@ -96,7 +96,7 @@ def reading(path: object, kind: str, advice: str) -> Iterator[None]:
     Args:
         path: the file, or its name for people.
         kind: what it is read as, such as `a table`.
-        advice: what the user can do about it.
+        advice: what the user can do about it if it is damaged.
 
     Raises:
         ShatterlabError: anything went wrong in the block; its own ShatterlabErrors pass as they are.
@@ -112,8 +112,10 @@ def reading(path: object, kind: str, advice: str) -> Iterator[None]:
         raise
     except BaseException as error:
         reason = shown(getattr(error, "strerror", None) or error) or type(error).__name__
+        if isinstance(error, PermissionError):  # the file may be intact
+            advice = "let this user read it"
         if isinstance(error, MemoryError):
-            reason = "it asks for more memory than there is"
+            reason, advice = "it takes more memory than there is", "make room, or look whether it is damaged"
         raise ShatterlabError(f"{path} cannot be read as {kind} ({reason}); {advice}.") from None
 
 

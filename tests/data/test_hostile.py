@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import polars as pl
@@ -236,6 +237,18 @@ def test_a_path_that_cannot_be_is_one_sentence(kind: str, path: str) -> None:
     for ask in (load, find):
         with pytest.raises(ShatterlabError, match="cannot be read as .*; (name|let)"):
             ask(f"{kind}:{path}")
+
+
+def test_nobody_is_told_to_remove_a_file_that_is_closed_or_too_large_for_memory(tmp_path: Path, monkeypatch) -> None:
+    damaged_mnist(tmp_path)
+    for error, said in (
+        (PermissionError(13, "Permission denied"), "let this user read it"),
+        (MemoryError(), "make room"),
+    ):
+        monkeypatch.setattr(Path, "open", Mock(side_effect=error))
+        with pytest.raises(ShatterlabError, match=said) as caught:
+            load("mnist", tmp_path)
+        assert "delete" not in str(caught.value)
 
 
 def test_a_line_of_commas_is_no_table(tmp_path: Path) -> None:

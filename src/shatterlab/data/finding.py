@@ -78,7 +78,7 @@ def _registered(name: str, entry: Source, place: Path) -> Data:
 
 @lru_cache(maxsize=1)
 def _load_from(name: str, entry: Source, place: Path) -> Data:
-    with reading(place, name, f"delete it and run 'shatterlab data fetch {name}'"):
+    with reading(place, name, f"put it aside and run 'shatterlab data fetch {name}'"):
         return addresses.read_only(replace(entry.load(place), name=name, names=entry.names))
 
 
