@@ -33,6 +33,8 @@ MOST_SECONDS = 5
 """An input of some kilobytes that takes more processor time is too slow."""
 HANGS_AFTER = 30
 """A worker that spends so many seconds on one input is stopped."""
+STARTS_WITHIN = 300
+"""A worker that has not begun by then is stopped; it imports and makes all intact files first."""
 KEPT = 20
 """So many inputs of each failure of a reader are kept."""
 
@@ -172,7 +174,7 @@ class Worker:
     """A process that tries inputs, and what is known of it."""
 
     def __init__(self, place: int, choice: argparse.Namespace, until: float, counts: Any) -> None:
-        self.shared = RawArray("q", [place, 0, int(time.time())])
+        self.shared = RawArray("q", [place, -1, int(time.time())])  # no reader yet
         self.counts, self.until, self.choice = counts, until, choice
         self.inbox, outbox = multiprocessing.Pipe(duplex=False)
         self.process = multiprocessing.get_context("spawn").Process(
@@ -183,7 +185,9 @@ class Worker:
 
     def stuck(self) -> bool:
         """Whether one input has taken too long."""
-        return self.shared[0] >= 0 and time.time() - self.shared[2] > HANGS_AFTER + 30 * (self.shared[1] < 0)
+        return self.shared[0] >= 0 and time.time() - self.shared[2] > (
+            HANGS_AFTER if self.shared[1] >= 0 else STARTS_WITHIN
+        )
 
 
 def main() -> None:
@@ -225,6 +229,8 @@ def main() -> None:
                 worker.process.join()
                 workers.remove(worker)
                 place, number = worker.shared[0], worker.shared[1]
+                if place >= 0 and number < 0:
+                    sys.exit(f"a process ended before its first input, with exit code {worker.process.exitcode}")
                 if place >= 0:  # it was at an input
                     outcome, name = (HANG if alive else CRASH), names[number]
                     counts[number * len(OUTCOMES) + outcome] += 1
