@@ -1,5 +1,7 @@
 """Small data sets, a small store, and the tables that property tests cross."""
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -130,3 +132,16 @@ def square(number: int, seed: int) -> list[dict]:
 def count(data, more: int) -> list[dict]:
     """A computation on data."""
     return [{"count": len(data.train) + more}]
+
+
+def endless(mark: str) -> list[dict]:
+    """A computation that says that it has begun and then works without a word."""
+    Path(mark).touch()
+    while True:
+        np.linalg.svd(np.ones((200, 200)))
+
+
+def killed() -> list[dict]:
+    """A computation whose process is killed, as the system does with one that takes too much memory."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    return []

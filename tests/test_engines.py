@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers import HOUSE, computations, count, noise_data, square, train_all
+from helpers import HOUSE, computations, count, endless, killed, noise_data, square, train_all
 
 from shatterlab import ShatterlabError, Store, make_spec
 from shatterlab.engines import do, typical
@@ -160,15 +160,43 @@ def test_what_every_computation_of_a_demo_takes_is_known(name: str) -> None:
     assert [job.title for job in jobs if typical.typical_seconds(job) is None] == []
 
 
-def test_workers_of_a_killed_command_stop_too(tmp_path: Path) -> None:
-    process = started_study(tmp_path)
-    process.kill()
-    process.wait()
-    time.sleep(2)
-    before = {path: path.stat().st_size for path in tmp_path.glob("*/rows.jsonl")}
-    time.sleep(1)
-    assert before
-    assert before == {path: path.stat().st_size for path in tmp_path.glob("*/rows.jsonl")}
+def test_no_worker_outlives_its_killed_command_whether_it_waits_or_computes(tmp_path: Path) -> None:
+    store, mark = Store(tmp_path), tmp_path / "begun"
+    waits = Computation("squares", "a square", {"number": 2, "seed": 0}, square)
+    computes = Computation("endless", "an endless task", {"mark": str(mark)}, endless)
+    script = (
+        "import sys; from helpers import endless, square; from shatterlab import Store\n"
+        "from shatterlab.engines import do; from shatterlab.jobs import Computation\n"
+        "if __name__ == '__main__':\n"
+        f"    jobs = [Computation('endless', 'an endless task', {{'mark': {str(mark)!r}}}, endless),\n"
+        "            Computation('squares', 'a square', {'number': 2, 'seed': 0}, square)]\n"
+        f"    list(do(jobs, Store({str(tmp_path)!r}), workers=2))\n"
+    )
+    (tmp_path / "script.py").write_text(script)
+    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    with store.hold(waits.lock(store), waits.title):
+        process = subprocess.Popen(
+            [sys.executable, str(tmp_path / "script.py")],
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": path},
+        )
+        assert process.stderr is not None
+        assert "waiting for another process that is doing a square" in process.stderr.readline()
+        while not mark.exists():
+            time.sleep(0.01)
+        assert store.busy(computes.lock(store))
+        process.kill()
+        process.communicate(timeout=30)  # it ends when nobody is left who could write to stderr
+    assert not store.busy(computes.lock(store))
+
+
+def test_the_death_of_a_worker_costs_its_own_job_alone(tmp_path: Path) -> None:
+    dies = Computation("killed", "a task that is too large", {}, killed)
+    ended = {one.job.id: one for one in do([dies, *squares(1, 2, 3)], Store(tmp_path), workers=2)}
+    assert len(ended) == 4
+    assert "a task that is too large: its worker process died (exit code -9; -9 usually" in ended.pop(dies.id).error
+    assert all(one.kept for one in ended.values())
 
 
 def test_a_run_of_another_process_is_left_for_last(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_a_command_given_again_repeats_its_plan_for_what_is_missing(tmp_path: Pa
     timed(monkeypatch, 2.0)  # now nobody would stack
     assert planned(monkeypatch, tmp_path / "other", *two)[0] != groups
     assert planned(monkeypatch, tmp_path, *two, units=1) == (groups, threads)
-    done = {result.id for result in Store(tmp_path).results()[0]}
+    done = {result.id for result in Store(tmp_path).results()}
     assert done
     left = [rest for group in groups if (rest := [id for id in group if id not in done])]
     assert planned(monkeypatch, tmp_path, *two) == (left, threads)

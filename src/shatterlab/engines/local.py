@@ -2,14 +2,15 @@
 
 import multiprocessing
 import os
-import queue
 import signal
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, NamedTuple
+from threading import Thread
+from typing import Any, NamedTuple, cast
 
 from ..errors import ShatterlabError
 from ..jobs import Computation, Job, Kept, Tell, Training, travelling
@@ -17,7 +18,6 @@ from ..jobs import do as do_here
 from ..machine import cores
 from ..ranks import agreed, processes, rank
 from ..results import Store
-from ..row import Row
 
 UNEXPECTED = 1e9
 """A computation that takes at least these bytes is done while no other job runs, with all cores to itself."""
@@ -174,37 +174,50 @@ def threads_for(workers: int) -> int:
 def _side_by_side(
     units: Sequence[Sequence[Job]], where: Where, count: int, tell: Tell, threads: int
 ) -> Iterator[Ended]:
+    """Hands units out to workers, each at the end of a pipe of its own, so that the death of one harms no other."""
+    todo = [[(travelling(with_own(job, None, None)), [*map(id, own_of(job))]) for job in unit] for unit in units]
     going = {job.id: job for unit in units for job in unit}
     # A user's data and objects travel once to each worker, not with every job.
     own = {id(thing): thing for job in going.values() for thing in own_of(job) if thing is not None}
     context = multiprocessing.get_context("spawn")  # a forked torch may hang in its thread pool
-    todo, events = context.Queue(), context.Queue()
-    for unit in units:
-        todo.put([(travelling(with_own(job, None, None)), *map(id, own_of(job))) for job in unit])
-    for _ in range(count):
-        todo.put(None)
-    arguments = (todo, events, where, own, threads)
-    workers = [context.Process(target=_work, args=arguments, daemon=True) for _ in range(count)]
-    for worker in workers:
-        worker.start()
+    workers: dict[Connection, BaseProcess] = {}
+    doing: dict[Connection, set[str]] = {}
+    dead: list[BaseProcess] = []
     store = Store(where.store)
+    todo.reverse()
     try:
-        while going:
-            try:
-                ended, event = events.get(timeout=1)
-            except queue.Empty:
-                if not any(worker.is_alive() for worker in workers):
-                    yield from (Ended(job, None, _death(workers)) for job in going.values())
-                    return
-                continue
-            if isinstance(event, str):
-                job = going.pop(ended)
-                yield Ended(job, None, event) if event else Ended(job, job.kept(store))
-            else:
-                tell(going[ended], event)
+        for _ in range(count):
+            ours, theirs = context.Pipe()
+            workers[ours] = context.Process(target=_work, args=(theirs, where, own, threads), daemon=True)
+            doing[ours] = set()
+            workers[ours].start()
+            theirs.close()  # now the worker alone has that end, whose closing tells of its death
+        while workers:
+            for connection in cast("list[Connection]", wait([*workers])):
+                try:
+                    ended, event = connection.recv()
+                    if ended is None:
+                        unit = todo.pop() if todo else []
+                        doing[connection] |= {job.id for job, _ in unit}
+                        connection.send(unit)
+                        continue
+                except (EOFError, OSError):
+                    worker = workers.pop(connection)
+                    worker.kill()  # threads of a user's code may keep one that is through
+                    worker.join()
+                    dead.append(worker)
+                    yield from (_lost(going.pop(id), store, [worker]) for id in sorted(doing.pop(connection)))
+                    continue
+                if isinstance(event, str):
+                    doing[connection].discard(ended)
+                    job = going.pop(ended)
+                    yield Ended(job, None, event) if event else Ended(job, job.kept(store))
+                else:
+                    tell(going[ended], event)
+        yield from (_lost(job, store, dead) for job in going.values())
     finally:
         # A worker has nothing to tidy up, since a job may be killed at any moment.
-        for worker in workers:
+        for worker in workers.values():
             worker.kill()
             worker.join()
 
@@ -219,36 +232,54 @@ def with_own(job: Job, data: Any, objects: Any) -> Job:
     return replace(job, data=data, objects=objects) if isinstance(job, Computation) else replace(job, data=data)
 
 
-def _death(workers: Sequence[BaseProcess]) -> str:
+def _lost(job: Job, store: Store, workers: Sequence[BaseProcess]) -> Ended:
+    """The outcome of a job whose worker died: it may have been finished all the same."""
+    if (kept := job.kept(store)) is not None:
+        return Ended(job, kept)
     codes = ", ".join(str(worker.exitcode) for worker in workers)
-    return (
-        f"the worker processes died (exit codes {codes}; -9 usually means out of memory); run the same command again "
-        "with a smaller --jobs: it goes on from the last checkpoints."
+    return Ended(
+        job,
+        None,
+        f"{job.title}: its worker process died (exit code {codes}; -9 usually means out of memory); run the same "
+        "command again, if need be with a smaller --jobs: it goes on from the last checkpoints.",
     )
 
 
-def _work(todo: Any, events: Any, where: Where, own: dict[int, Any], threads: int) -> None:
-    """Does jobs in a worker and sends events: a job's id with a row, None at its start, an error or "" at its end."""
+def _work(connection: Connection, where: Where, own: dict[int, Any], threads: int) -> None:
+    """Asks for units and does them in a worker.
+
+    It sends pairs: (None, None) to ask for a unit, which is empty when there is none left; a job's id with a row, with
+    None at its start, and with an error or "" at its end.
+    """
+    Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which stops us
     from threadpoolctl import threadpool_limits
 
     for library in ("OMP", "OPENBLAS", "MKL"):  # those that are loaded later ask for it
         os.environ[f"{library}_NUM_THREADS"] = str(threads)
     threadpool_limits(threads)
-    parent = multiprocessing.parent_process()
 
-    def tell(job: Job, row: Row | None) -> None:
-        if parent is not None and not parent.is_alive():
-            os._exit(1)  # the command was killed; the job can be taken up again
-        events.put((job.id, row))
+    def units() -> Iterator[list[Job]]:
+        while True:
+            connection.send((None, None))
+            unit = connection.recv()
+            if not unit:
+                return
+            yield [with_own(job, *map(own.get, places)) for job, places in unit]
 
-    units = (
-        [with_own(job, own.get(data), own.get(objects)) for job, data, objects in unit] for unit in iter(todo.get, None)
-    )
-    for unit in _busy_last(units, Store(where.store)):
+    for unit in _busy_last(units(), Store(where.store)):
         if isinstance(unit[0], Training):
             import torch
 
             torch.set_num_threads(threads)
-        for ended in ended_unit(unit, where, tell):
-            events.put((ended.job.id, ended.error))
+        for ended in ended_unit(unit, where, lambda job, row: connection.send((job.id, row))):
+            connection.send((ended.job.id, ended.error))
+    connection.close()
+
+
+def _end_with_parent() -> None:
+    """Ends this process when the one that started it is gone, whatever it is doing; the job can be taken up again."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
