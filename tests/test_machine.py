@@ -42,6 +42,26 @@ def test_the_first_interface_of_containers_is_read_too(container: Path) -> None:
     assert machine.free_memory() == 600
 
 
+@pytest.mark.parametrize(
+    ("membership", "folder", "limit", "used"),
+    [
+        ("0::/user/job", "user/job", "memory.max", "memory.current"),
+        ("0::/user/job", "user", "memory.max", "memory.current"),
+        ("9:memory:/job\n1:cpu,cpuacct:/", "memory/job", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+    ],
+    ids=["its own", "the one above", "the first interface"],
+)
+def test_the_limit_of_a_group_within_the_machine_binds_too(
+    container: Path, monkeypatch: pytest.MonkeyPatch, membership: str, folder: str, limit: str, used: str
+) -> None:
+    (container / "membership").write_text(membership + "\n")
+    monkeypatch.setattr(machine, "MEMBERSHIP", container / "membership")
+    (container / folder).mkdir(parents=True)
+    (container / folder / limit).write_text("1000\n")
+    (container / folder / used).write_text("300\n")
+    assert machine.free_memory() == 700
+
+
 def test_the_processor_has_a_name_and_cores() -> None:
     assert machine.processor().endswith(" cores")
 

@@ -73,6 +73,12 @@ def listed(errors: Sequence[ShatterlabError], most: int = 5) -> str:
     return "\n".join([*lines, *([f"... and {more:,} more files ({len(errors):,} in all)."] if more else [])])
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error of any library says that memory has run out."""
+    words = ("out of memory", "allocate memory", "failed to map segment", "can't start new thread")
+    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
+
+
 def unknown(kind: str, name: object, known: Iterable[str]) -> ShatterlabError:
     """The error for a name that is in no table, with the nearest known one, however its letters are written.
 

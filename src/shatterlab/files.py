@@ -13,9 +13,10 @@ import os
 import sys
 import zipfile
 from collections.abc import Container, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
-from time import sleep
+from time import sleep, time
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ def write_all(contents: Mapping[Path, str | bytes], also: Iterable[Path] = (), *
     """Writes files so that each is replaced by its new content as a whole, and is on the disk when this returns.
 
     Args:
-        contents: path to its content; text is written as UTF-8.
+        contents: path to its content; text is written as UTF-8, with a question mark for each byte of a path that is
+            no text.
         also: files written earlier, by appending say, that have to be on the disk before any of `contents` is; one
             that is missing is passed over.
         settled: whether to wait until the content is on the disk. What can be made again need not be: readers find the
@@ -85,7 +87,7 @@ def write_all(contents: Mapping[Path, str | bytes], also: Iterable[Path] = (), *
     temporaries = {path: path.with_name(f".{path.name}.{os.getpid()}.{token_hex(4)}.tmp") for path in contents}
     try:
         for path, content in contents.items():
-            temporaries[path].write_bytes(content.encode() if isinstance(content, str) else content)
+            temporaries[path].write_bytes(content.encode(errors="replace") if isinstance(content, str) else content)
         if settled:
             settle([*(path for path in also if path.exists()), *temporaries.values()])
         for path, temporary in temporaries.items():
@@ -95,6 +97,19 @@ def write_all(contents: Mapping[Path, str | bytes], also: Iterable[Path] = (), *
     finally:
         for temporary in temporaries.values():
             temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path, *, older: float = 0.0) -> None:
+    """Removes the temporary files that killed writers left in a folder.
+
+    Args:
+        folder: in which nobody may be writing now, unless `older` says how long that takes at most.
+        older: the age in seconds from which on a temporary file counts as left.
+    """
+    for path in folder.glob(".*.tmp"):
+        with suppress(OSError):  # another process removes it, too, or the folder is closed
+            if not older or time() - path.stat().st_mtime > older:
+                path.unlink()
 
 
 def settle(paths: Iterable[Path]) -> None:

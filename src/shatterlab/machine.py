@@ -2,14 +2,18 @@
 
 import os
 import platform
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
+from itertools import product
 from pathlib import Path
 from time import sleep
 
 CGROUP = Path("/sys/fs/cgroup")
-"""Linux tells in this folder what a container may use, by version 2 of the interface or version 1."""
+"""Linux tells in this folder what a group of processes may use, by version 2 of the interface or version 1."""
+MEMBERSHIP = Path("/proc/self/cgroup")
+"""Linux tells in this file to which groups this process belongs; a container sees its own as the uppermost."""
 
 
 @cache
@@ -28,10 +32,25 @@ def vendor() -> str:
 def cores() -> int:
     """The number of cores that this process may use, by its affinity and its container's share of time."""
     mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    share = _words(CGROUP / "cpu.max") or _words(CGROUP / "cpu/cpu.cfs_quota_us", CGROUP / "cpu/cpu.cfs_period_us")
-    if len(share) == 2 and all(word.isdigit() for word in share):
-        mine = min(mine, max(1, int(share[0]) // int(share[1])))
+    for names in (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us")):
+        for group in _groups("cpu"):
+            share = _words(*(group / name for name in names))
+            if len(share) == 2 and all(word.isdigit() for word in share):
+                mine = min(mine, max(1, int(share[0]) // int(share[1])))
     return mine
+
+
+def open_files_left() -> float:
+    """The number of files that this process may still open, once it has asked for as many as it may have."""
+    if sys.platform == "win32":
+        return float("inf")
+    import resource
+
+    most, bound = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # macOS refuses what is infinite in name only
+        resource.setrlimit(resource.RLIMIT_NOFILE, (bound, bound))
+        most = bound
+    return float("inf") if most == resource.RLIM_INFINITY else float(most - len(os.listdir("/dev/fd")))
 
 
 STAT = Path("/proc/stat")
@@ -69,14 +88,12 @@ def free_memory() -> float:
     """The bytes that this process can still be given by the machine and by its container; infinite where unknown."""
     free = _kilobytes(Path("/proc/meminfo"), "MemAvailable")
     left = [float("inf") if free is None else free]
-    for limit, used, stat in (
-        ("memory.max", "memory.current", "memory.stat"),
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat"),
-    ):
-        words = _words(CGROUP / limit, CGROUP / used)
+    limits = (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes"))
+    for group, (limit, used) in product(_groups("memory"), limits):
+        words = _words(group / limit, group / used)
         if len(words) == 2 and all(word.isdigit() for word in words):
             # Files that the system has cached count as used, and are given up when memory is asked for.
-            stats = _words(CGROUP / stat)
+            stats = _words(group / "memory.stat")
             cached = dict(zip(stats[::2], stats[1::2], strict=False)).get("inactive_file", "0")
             left.append(float(int(words[0]) - int(words[1]) + int(cached)))
     return max(0.0, min(left))
@@ -94,6 +111,20 @@ def peak_memory() -> Iterator[Callable[[], float | None]]:
     except OSError:
         known = False
     yield lambda: _kilobytes(Path("/proc/self/status"), "VmHWM") if known else None
+
+
+def _groups(controller: str) -> list[Path]:
+    """The folders of this process's control groups and of those above, whose limits bind it as well."""
+    try:
+        lines = [line.split(":", 2) for line in MEMBERSHIP.read_text().splitlines()]
+    except OSError:
+        lines = []
+    groups = []
+    for root, wanted in ((CGROUP, ""), (CGROUP / controller, controller)):
+        own = next((path for _, names, path in lines if wanted in names.split(",")), "/")
+        folder = root / own.strip("/")
+        groups += [folder, *(above for above in folder.parents if above.is_relative_to(root))]
+    return groups
 
 
 def _cpuinfo(field: str) -> str:

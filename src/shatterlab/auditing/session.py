@@ -383,6 +383,7 @@ def _keep(store: Store, done: Audit, subject: Subject, seed: int, plan: Path) ->
     """Keeps what the report shows of the audit, in place of that of a smaller budget."""
     folder = store.path / "audits"
     folder.mkdir(parents=True, exist_ok=True)
+    store.tidy()
     path = folder / f"{subject.version}-{subject.pool.version}-{seed}.json"
     try:
         if path.exists():

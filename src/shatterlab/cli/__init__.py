@@ -10,7 +10,7 @@ from contextlib import nullcontext
 
 import tyro
 
-from ..errors import ShatterlabError, escaped
+from ..errors import ShatterlabError, escaped, out_of_memory
 from ..ranks import started_rank
 from ..results.store import DEFAULT_STORE
 from ..spec import ALIASES
@@ -62,6 +62,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         except KeyboardInterrupt:
             print("\nshatterlab: stopped. Run the same command again to go on where it was left.", file=sys.stderr)
             sys.exit(130)
+        except (MemoryError, RuntimeError, ImportError, OSError) as error:
+            if not out_of_memory(error):
+                raise
+            said = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+            print(
+                f"shatterlab: there is not enough memory ({said}); make room, or ask for less with a smaller --jobs, "
+                "--n or --scale, then run the same command again: what was finished is kept.",
+                file=sys.stderr,
+            )
+            sys.exit(2)
 
 
 def _main(given: Sequence[str]) -> None:

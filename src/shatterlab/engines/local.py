@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -12,13 +13,15 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple, cast
 
-from ..errors import ShatterlabError
+from ..errors import ShatterlabError, out_of_memory
 from ..jobs import Computation, Job, Kept, Tell, Training, travelling
 from ..jobs import do as do_here
-from ..machine import cores
+from ..machine import cores, open_files_left
 from ..ranks import agreed, processes, rank
 from ..results import Store
 
+OTHER_FILES = 32
+"""A process needs at most so many open files at a time beside the locks of the runs that it does."""
 UNEXPECTED = 1e9
 """A computation that takes at least these bytes is done while no other job runs, with all cores to itself."""
 
@@ -151,6 +154,15 @@ def _busy_last(units: Iterable[Sequence[Job]], store: Store) -> Iterator[Sequenc
 
 def ended_unit(unit: Sequence[Job], where: Where, tell: Tell) -> list[Ended]:
     """Does the jobs of a unit; if they fail together, each is tried alone, so that only broken ones fail."""
+    most = int(max(1, min(len(unit), open_files_left() - OTHER_FILES)))
+    if len(unit) > most:
+        print(
+            f"a stack of {len(unit)} runs holds a file open for each, more than may be opened here (see ulimit -n); at "
+            f"most {most} are trained at once, which takes longer",
+            file=sys.stderr,
+        )
+        pieces = -(-len(unit) // most)
+        return [ended for i in range(pieces) for ended in ended_unit(unit[i::pieces], where, tell)]
     try:
         kept = do_here(unit, Store(where.store), device=where.device, data_dir=where.data_dir, tell=tell)
     except Exception as error:
@@ -159,6 +171,9 @@ def ended_unit(unit: Sequence[Job], where: Where, tell: Tell) -> list[Ended]:
         (job,) = unit
         if isinstance(error, ShatterlabError):
             return [Ended(job, None, str(error))]
+        if out_of_memory(error):
+            advice = "a smaller --jobs, --n or --scale, or another machine, may do"
+            return [Ended(job, None, f"{job.title} needs more memory than there is; {advice}.")]
         return [Ended(job, None, f"{job.title} failed: {type(error).__name__}: {str(error).rstrip('.')}.")]
     return [
         Ended(job, None, str(end)) if isinstance(end, ShatterlabError) else Ended(job, end)

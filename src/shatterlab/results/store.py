@@ -15,6 +15,7 @@ A file that cannot be read costs what it holds and nothing else: whoever lists r
 aside (to `<name>.aside`), and nothing here is ever deleted.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -33,7 +34,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import DamagedError, ShatterlabError, UnreadableError, listed
-from ..files import path_of, write_all, write_whole
+from ..files import path_of, remove_leftovers, write_all, write_whole
 from ..row import Row
 from ..spec import Spec
 from .examples import Examples, packed, unpacked
@@ -48,6 +49,11 @@ if TYPE_CHECKING:
 DEFAULT_STORE = Path("shatterlab-runs")
 
 T = TypeVar("T")
+
+LEFT_SECONDS = 3_600
+"""No file takes so long to be written, so that a temporary one of this age belongs to a process that was killed."""
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+"""The errors of a file system that cannot lock files."""
 
 
 class Asked(BaseModel):
@@ -179,6 +185,7 @@ class Store:
         with self.hold(folder / "lock", f"{spec.title} ({spec.id})"):
             self._mend(spec)
             with self.writing():
+                remove_leftovers(folder)
                 # The first checkpoint forces the spec onto the disk; a spec that is cut short by then is written anew.
                 write_whole(folder / "spec.json", text_of(spec), settled=False)
             yield folder
@@ -212,7 +219,7 @@ class Store:
         """
         with self.writing():
             path.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(path)
+            lock = _lock(path)
             if self.busy(path):
                 print(f"waiting for {_told(_holder(path))}, which is doing {what}", file=sys.stderr)
             lock.acquire()
@@ -230,13 +237,19 @@ class Store:
     def asking(self) -> Iterator[None]:
         """Keeps other processes from changing what studies ask for while the block reads it and writes it anew."""
         with self.writing():
-            (self.path / "studies").mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / "studies" / "lock")
-            lock.acquire()
+            try:
+                (self.path / "studies").mkdir(parents=True, exist_ok=True)
+                lock = _lock(self.path / "studies" / "lock")
+                lock.acquire()
+            except OSError as error:
+                if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
+                    raise
+                lock = None  # where nothing can be written, nothing can be overwritten
         try:
             yield
         finally:
-            lock.release()
+            if lock is not None:
+                lock.release()
 
     def busy(self, path: Path) -> bool:
         """Whether some process holds this lock right now, on this machine or, with object storage, on another."""
@@ -246,7 +259,7 @@ class Store:
             return False
         with self.writing():
             try:
-                with FileLock(path, timeout=0):
+                with _lock(path, timeout=0):
                     return False
             except Timeout:
                 return True
@@ -496,13 +509,20 @@ class Store:
 
     def ask(self, asked: Asked) -> None:
         """Remembers the runs of a study, in place of those that it asked for before at that scale and on that data."""
+        self.tidy()
         path = self.path / "studies" / self.request_name(asked)
         if _written(path):
             try:
-                read(path, Asked)
+                if read(path, Asked)[0] == asked:
+                    return  # a store that may only be read still answers, where everything was asked for before
             except DamagedError as error:
                 self.set_aside(error)
         self._write(path, asked)
+
+    def tidy(self) -> None:
+        """Removes what killed processes left where no lock keeps other writers out, as that of a run's folder does."""
+        for folder in (self.path, *(self.path / name for name in ("measured", "studies", "audits"))):
+            remove_leftovers(folder, older=LEFT_SECONDS)
 
     def _write(self, path: Path, record: BaseModel) -> None:
         with self.writing():
@@ -528,10 +548,25 @@ class Store:
         try:
             yield
         except OSError as error:
+            if error.errno in NO_LOCKS:
+                raise ShatterlabError(
+                    f"the file system of the store {self.path} has no file locks ({os.strerror(error.errno)}), without "
+                    "which two processes might do the same run; name a folder on another disk with --store."
+                ) from None
+            if isinstance(error, FileNotFoundError):
+                raise ShatterlabError(
+                    f"the store {self.path} was moved, deleted or unmounted while it was written to; put it back or "
+                    "name another with --store, then run the same command again."
+                ) from None
             raise ShatterlabError(
                 f"cannot write to the store {self.path} ({os.strerror(error.errno) if error.errno else error}); make "
                 "room or name another with --store, then run the same command again: finished epochs are kept."
             ) from None
+
+
+def _lock(path: Path, timeout: float = -1) -> FileLock:
+    """A lock of the operating system; the library's substitute for it would outlive a killed process."""
+    return FileLock(path, timeout=timeout, fallback_to_soft=False)
 
 
 def _written(path: Path) -> bool:
