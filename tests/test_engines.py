@@ -182,7 +182,7 @@ def test_no_worker_outlives_its_killed_command_whether_it_waits_or_computes(tmp_
             env=os.environ | {"PYTHONPATH": path},
         )
         assert process.stderr is not None
-        assert "waiting for another process that is doing a square" in process.stderr.readline()
+        assert "which is doing a square" in process.stderr.readline()
         while not mark.exists():
             time.sleep(0.01)
         assert store.busy(computes.lock(store))
