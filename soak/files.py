@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import re
 import resource
+import select
 import shutil
 import subprocess
 import sys
@@ -33,6 +34,8 @@ MOST_SECONDS = 5
 """An input of some kilobytes that takes more processor time is too slow."""
 HANGS_AFTER = 30
 """A worker that spends so many seconds on one input is stopped."""
+DECODES_WITHIN = 10
+"""As `tables.DECODED_WITHIN`, which is longer."""
 STARTS_WITHIN = 300
 """A worker that has not begun by then is stopped; it imports and makes all intact files first."""
 KEPT = 20
@@ -72,6 +75,8 @@ for line in sys.stdin:
         assert self.process.stdout
         self.process.stdin.write(f"{path}\n")
         self.process.stdin.flush()
+        if not select.select([self.process.stdout], [], [], DECODES_WITHIN)[0]:
+            self.process.kill()
         answer = self.process.stdout.readline()
         if answer == "":
             raise ValueError(f"it ends the program that decodes it, with {self.process.wait()}")

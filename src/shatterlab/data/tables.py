@@ -21,6 +21,8 @@ MISSING = ["", "NA", "N/A", "nan", "NaN", "null", "NULL", "?"]
 """A csv file says that a value is missing with one of these."""
 MOST_COLUMNS = 2**16
 """A column takes some kilobytes before its first number, so that a line of commas would fill memory."""
+DECODED_WITHIN, SLOWEST = 60, 10**6
+"""A parquet file that takes longer than so many seconds, and one for each so many bytes, hangs its decoder."""
 MOST_NAMED = 40
 """An error names so many columns at most."""
 MOST_TEXTS = 20
@@ -127,6 +129,7 @@ def decode_elsewhere(path: Path, most: int) -> None:
 
     Raises:
         ValueError: the file cannot be decoded.
+        TimeoutExpired: its decoder hangs, as one of polars does that waits for a thread that has died.
     """
     done = subprocess.run(
         [sys.executable, "-P", decode.__file__, path, str(most)],
@@ -135,6 +138,7 @@ def decode_elsewhere(path: Path, most: int) -> None:
         text=True,
         errors="replace",
         check=False,
+        timeout=DECODED_WITHIN + path.stat().st_size / SLOWEST,
     )
     if done.returncode < 0:
         raise ValueError(f"it ends the program that decodes it, with signal {-done.returncode}")
