@@ -15,7 +15,9 @@ install: $(VENV)/installed
 # Everything comes by its hash, see requirements/lock.py: torch without NVIDIA's libraries where pip finds that build.
 $(VENV)/installed: pyproject.toml requirements/cpu.txt requirements/cuda.txt requirements/demo.txt
 	$(PYTHON) -m venv $(VENV)
-	$(LOCKED) requirements/cpu.txt 2> /dev/null || $(LOCKED) requirements/cuda.txt
+	$(LOCKED) requirements/cpu.txt 2> /dev/null || { \
+	    echo "No torch for the CPU alone was found here: taking PyPI's, with NVIDIA's libraries on Linux."; \
+	    $(LOCKED) requirements/cuda.txt; }
 	$(LOCKED) requirements/demo.txt
 	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@

@@ -15,8 +15,8 @@ HEAD = "# Written by `make lock` from pyproject.toml and constraints.txt.\n"
 ASKED = {"demo.txt": [], "test.txt": ["--extra", "dev"]}
 FOR_ALL = "--universal --python-version 3.11 --constraint constraints.txt --generate-hashes --no-header --no-annotate"
 
-# As PyTorch's index gives them for Python 3.11 to 3.14 on Linux, on x86-64 and 64-bit ARM: no tool reads them there
-# without writing the address of that index into what it locks.
+# For Python 3.11 to 3.14 on Linux, on x86-64 and 64-bit ARM, copied from PyTorch's index, as no tool reads them there
+# without writing the address of that index into what it locks. The one for Python 3.11 on x86-64 has been installed.
 TORCH = "torch==2.13.0"
 TORCH_CPU = """
 6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b

@@ -228,7 +228,8 @@ class Spec(BaseModel):
             ("preprocessing", "data", {}, "whiten"),
         ):
             if full[dial] is None:
-                full[dial] = table.get(full[key], otherwise)
+                named = full[key]  # of a file it may be anything, which is told where it is checked
+                full[dial] = table.get(named, otherwise) if isinstance(named, str) else otherwise
         spec = validate(full)
         # The dials that were named stay known, so that `on` can fill in the others anew.
         object.__setattr__(spec, "__pydantic_fields_set__", set(given))

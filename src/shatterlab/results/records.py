@@ -68,7 +68,7 @@ def read(path: Path, kind: type[Record], notes: tuple[str, ...] = ()) -> tuple[R
     try:
         # Numbers, tuples and defaults of earlier formats are read in pydantic's own mode for JSON.
         return kind.model_validate_json(json.dumps(body)), found
-    except ValueError as error:
+    except Exception as error:  # what fills in the entries of earlier formats meets anything in a damaged file
         raise damaged(path, _said(error)) from None
 
 
@@ -144,12 +144,12 @@ def _checksum(body: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _said(error: ValueError) -> str:
+def _said(error: Exception) -> str:
     """The first thing that a validation found, in a few words."""
     from pydantic import ValidationError
 
     if not isinstance(error, ValidationError):
-        return str(error)
+        return f"its entries are of the wrong kind ({type(error).__name__})"
     first = error.errors(include_url=False, include_context=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
