@@ -2,10 +2,8 @@
 
 import re
 import shlex
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -13,24 +11,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from ..errors import ShatterlabError
-from ..ranks import processes, started_rank
-from ..results.plan import Plan, keep_plan, place_of, read_plan
+from ..ranks import started_rank
 from ..results.store import DEFAULT_STORE, Asked, Store
 from .flags import Address, DataDir, Device, StoreDir, check_engine, diverged
+from .planning import Planning, counted, engine_for, ids_of
 
 if TYPE_CHECKING:
     from ..engines import Ended
-    from ..jobs import Job, Training
+    from ..jobs import Job
     from ..spec import Spec
     from ..studies import Study
     from ..studies.adapt import Own
 
-MEMORY_SHARE = 0.8
-"""The share of the free memory that jobs may take together while they are done side by side."""
 SOME = 5
 """An error names so many titles, from the first ones to the last ones."""
-START_SECONDS = 4
-"""A new process takes about these seconds until it has imported torch and read its data."""
 
 
 def command(
@@ -114,7 +108,7 @@ def command(
             file = opened.request_name(Asked(study=name, **setting, seeds=seeds, run_ids=[]))
             before = [asked.seeds for asked in opened.asked() if opened.request_name(asked) == file]
             most = max([seeds, *before])
-            opened.ask(Asked(study=name, **setting, seeds=most, **_ids(so_far(name, most))))
+            opened.ask(Asked(study=name, **setting, seeds=most, **ids_of(so_far(name, most))))
 
     def wanted() -> "list[Job]":
         if started_rank() == 0:
@@ -135,13 +129,13 @@ def command(
     title = f"{study} at scale {scale} on {data}" + (f", part {part}" if part else "")
     options = {"study": study, "scale": scale, "data": data, "model": model, "precision": precision, "seeds": seeds}
     options |= {"only": only, "part": part, "engine": engine, "device": device, "jobs": jobs, "stacks": stacks}
-    with _engine(engine, address, device, jobs, data_dir, _Planning(opened, options)) as (announce, do):
+    with engine_for(engine, address, device, jobs, data_dir, Planning(opened, options)) as (announce, do):
         failures = _do_all(wanted, title, opened, scale, device, data_dir, announce, do)
     opened.forget_unreadable()  # most of it has been done again
     states: list[str] = []
     for name, each in studies.items():
         of_study = so_far(name, seeds)
-        asked = Asked(study=name, **setting, seeds=seeds, **_ids(of_study))
+        asked = Asked(study=name, **setting, seeds=seeds, **ids_of(of_study))
         states += _print_outcome(each, opened, asked, of_study)
     if len(studies) > 1:
         _print_end(states, opened)
@@ -160,52 +154,6 @@ def _none_fits(only: str, titles: "Sequence[str]") -> ShatterlabError:
     )
 
 
-class _Planning:
-    """What a command trains at once: as when it was given before, see `results.plan`, and the rest as is fastest now.
-
-    Args:
-        store: the store, which keeps the plan.
-        options: the options of the command, which are those of the plan.
-    """
-
-    def __init__(self, store: Store, options: Mapping[str, Any]) -> None:
-        from ..machine import cores
-
-        self.store, self.stacks, self.place = store, bool(options["stacks"]), place_of(store, options)
-        known = read_plan(store, self.place)
-        # On a machine with fewer cores the threads would stand in each other's way.
-        self.known = known if known and known.threads <= cores() else None
-
-    @property
-    def threads(self) -> int | None:
-        """The threads of each process; None where nothing has been planned yet."""
-        return self.known.threads if self.known else None
-
-    def threads_of(self, jobs: "Sequence[Job]") -> int | None:
-        """The same where there are trainings among the jobs; nothing was planned for others."""
-        from ..jobs import Training
-
-        return self.threads if any(isinstance(job, Training) for job in jobs) else None
-
-    def put_together(
-        self, trainings: "Sequence[Training]", stacked: "Callable[[Sequence[Training]], list[list[Training]]]"
-    ) -> "list[list[Training]]":
-        """The groups of trainings; `stacked` is asked about those that no earlier plan names."""
-        from ..engines.estimate import as_planned
-
-        groups, new = as_planned(trainings, self.known.groups if self.known else [])
-        return groups + (stacked(new) if new and self.stacks else [[job] for job in new])
-
-    def keep(self, groups: "Sequence[Sequence[Training]]", threads: int) -> None:
-        """Remembers the plan, beside the groups that are done."""
-        earlier = self.known.groups if self.known else []
-        told = {id for group in earlier for id in group}
-        new = [[job.id for job in group] for group in groups if not told & {job.id for job in group}]
-        self.known = Plan(threads=threads, groups=earlier + new)
-        if new:
-            keep_plan(self.store, self.place, self.known)
-
-
 def _rehearse(jobs: "Sequence[Job]", device: str, data_dir: Path | None, data: str | None) -> None:
     """Builds each network and takes a step with it, and says what came of it."""
     from ..engines.rehearsal import rehearse
@@ -221,7 +169,7 @@ def _rehearse(jobs: "Sequence[Job]", device: str, data_dir: Path | None, data: s
             f"{job.title}: {one.parameters:,} parameters, up to {job.spec.epochs} epochs in batches of "
             f"{job.spec.batch_size}; a step from loss {one.loss:.2f} in {duration(one.seconds)}{stand_in}"
         )
-    say(f"{_count(trainings)} can be trained; nothing was kept.")
+    say(f"{counted(trainings)} can be trained; nothing was kept.")
 
 
 def _part(part: str | None) -> tuple[int, int]:
@@ -289,23 +237,6 @@ def _adapted(
     return adapted
 
 
-def _ids(jobs: "Sequence[Job]") -> dict[str, list[str]]:
-    from ..jobs import Training
-
-    trainings = [job.id for job in jobs if isinstance(job, Training)]
-    return {"run_ids": trainings, "measurement_ids": [job.id for job in jobs if not isinstance(job, Training)]}
-
-
-def _count(jobs: "Collection[Job]") -> str:
-    """`6 runs and 1 computation`."""
-    parts = [
-        f"{len(ids):,} {word}{'s' * (len(ids) > 1)}"
-        for ids, word in zip(_ids([*jobs]).values(), ("run", "computation"), strict=True)
-        if ids
-    ]
-    return " and ".join(parts) or "nothing to do"
-
-
 def _left_out(missing: "Sequence[Job]", scale: str, data_dir: Path | None) -> dict[str, str]:
     """The ids of the jobs whose data are not available; a line says so for each data set."""
     from .terminal import say
@@ -366,7 +297,7 @@ def _do_all(
         unfinished = [job for job in jobs if job.kept(store) is None]
         missing = [job for job in unfinished if job.id not in failures]
         if missing or not turn:
-            say(f"{title}: {_count(jobs)}, {len(jobs) - len(unfinished)} already in {store.address}.")
+            say(f"{title}: {counted(jobs)}, {len(jobs) - len(unfinished)} already in {store.address}.")
         left_out = _left_out(missing, scale, data_dir)
         failures |= left_out
         if not (missing := [job for job in missing if job.id not in left_out]):
@@ -380,215 +311,6 @@ def _do_all(
                 if ended.error:
                     failures[ended.job.id] = ended.error
     return failures
-
-
-@contextmanager
-def _engine(
-    name: str, address: str | None, device: str, workers: int | None, data_dir: Path | None, planning: _Planning
-) -> "Iterator[tuple[Callable[..., Any], Callable[..., Iterator[Ended]]]]":
-    """Hands out what announces work, see `_announce`, and what does it, see `engines.local.do`."""
-    from ..engines import do
-
-    if name == "local":
-        if processes() > 1:
-            yield lambda missing, store: _announce_in_step(missing), do
-        else:
-            yield (
-                lambda missing, store: _announce(missing, store, device, workers, data_dir, planning),
-                lambda missing, *rest, **settings: do(missing, *rest, **settings, threads=planning.threads_of(missing)),
-            )
-        return
-    if processes() > 1:
-        raise ShatterlabError("torchrun and --engine both say where the work is done; leave one of them out.")
-    if name == "slurm":
-        from ..engines import slurm
-
-        slurm.check()
-        yield lambda missing, store: _announce_on_slurm(missing, store, device, workers, data_dir, planning), slurm.do
-        return
-    from ..engines import ray as cluster
-
-    with cluster.connected(address) as ray:
-        yield (
-            lambda missing, store: _announce_on_cluster(missing, store, ray, device, data_dir, planning),
-            cluster.do,
-        )
-
-
-def _announce_on_cluster(
-    missing: "Sequence[Job]", store: Store, ray: Any, device: str, data_dir: Path | None, planning: _Planning
-) -> "tuple[int, list[list[Job]], dict[str, float]]":
-    """As `_announce`; trainings are timed on a node of the cluster."""
-    from ..engines import ray as cluster
-    from ..engines.estimate import seconds_of
-    from ..jobs import Computation, Training
-    from .terminal import duration, say
-
-    offers = cluster.capacity(ray)
-    slots = offers.slots(device)
-    trainings = [job for job in missing if isinstance(job, Training)]
-    computations = [job for job in missing if isinstance(job, Computation)]
-    units: list[list[Job]] = []
-    expected = seconds_of(computations, store)
-    if trainings:
-        timed, each = cluster.plan(trainings, ray, device, data_dir)
-        fastest = {job.id: place for place, stack in enumerate(timed) for job in stack}
-
-        def stacked(new: "Sequence[Training]") -> "list[list[Training]]":
-            groups: dict[int, list[Training]] = {}
-            for job in new:
-                groups.setdefault(fastest[job.id], []).append(job)
-            return [*groups.values()]
-
-        together = planning.put_together(trainings, stacked)
-        planning.keep(together, threads=1)
-        units += [[*stack] for stack in together]
-        expected |= each
-    told = f"about {duration(sum(expected.values()) / slots)} as far as is known"
-    say(
-        f"{_count(missing)} to do on a Ray cluster with {offers.told(device)}: {told}. Ctrl-C stops; the "
-        "same command goes on."
-    )
-    units += [[job] for job in computations]
-    return slots, units, expected
-
-
-def _announce_on_slurm(
-    missing: "Sequence[Job]",
-    store: Store,
-    device: str,
-    workers: int | None,
-    data_dir: Path | None,
-    planning: _Planning,
-) -> "tuple[int, list[list[Job]], dict[str, float]]":
-    """As `_announce`; how much is done at a time is up to Slurm, so that only the work in all can be told.
-
-    Each training is alone, so that all can go at a time; stacks are planned where the user says how many shall.
-    """
-    import torch
-
-    from ..engines.estimate import estimate, seconds_of, stacks
-    from ..engines.slurm import AT_A_TIME
-    from ..jobs import Computation, Training
-    from .terminal import duration, say
-
-    trainings = [job for job in missing if isinstance(job, Training)]
-    computations = [job for job in missing if isinstance(job, Computation)]
-    stacked, expected = [[job] for job in trainings], seconds_of(computations, store)
-    if trainings and (device != "cuda" or torch.cuda.is_available()):  # what they run on there is here, too
-        timed: dict[str, Any] = {"threads": 1, "device": "cuda" if device == "cuda" else "cpu", "data_dir": data_dir}
-        if workers:
-            stacked = planning.put_together(trainings, lambda new: stacks(new, workers=workers, **timed))
-            planning.keep(stacked, threads=1)
-        expected |= estimate(stacked, **timed).each
-    units: list[list[Job]] = [[*stack] for stack in stacked]
-    units += [[job] for job in computations]
-    known = f"about {duration(sum(expected.values()))} of work as far as is known"
-    told = known if expected else "how long they take is not known yet"
-    tasks = f"{len(units):,} Slurm job{'s' * (len(units) > 1)}"
-    say(f"{_count(missing)} to do as {tasks}: {told}. Ctrl-C cancels what is left; the same command goes on.")
-    return workers or AT_A_TIME, units, expected
-
-
-def _announce_in_step(missing: "Sequence[Job]") -> "tuple[int, list[list[Job]], dict[str, float]]":
-    """As `_announce` where several processes share each training, which nobody has timed yet."""
-    from .terminal import say
-
-    say(f"{_count(missing)} to do, each by {processes()} processes. Ctrl-C stops; the same command goes on.")
-    return 1, [[job] for job in missing], {}
-
-
-def _announce(
-    missing: "Sequence[Job]",
-    store: Store,
-    device: str,
-    workers: int | None,
-    data_dir: Path | None,
-    planning: _Planning,
-) -> "tuple[int, list[list[Job]], dict[str, float]]":
-    """Says what is coming; returns the number of processes, the groups of jobs that they share, and the seconds of each
-    job, by id, of which something is known.
-    """
-    from ..engines.estimate import seconds_of
-    from ..jobs import Computation, Training
-    from ..machine import busy_cores, cores, crowding
-    from .terminal import duration, say
-
-    busy = busy_cores()
-    computations = [job for job in missing if isinstance(job, Computation)]
-    trainings = [job for job in missing if isinstance(job, Training)]
-    units: list[list[Job]] = []
-    expected: dict[str, float] = {}
-    if trainings:
-        workers, stacked, expected = _announce_trainings(trainings, device, workers, data_dir, busy, planning)
-        units += [[*stack] for stack in stacked]
-    if computations:
-        of_computations = seconds_of(computations, store)
-        seconds, told = sum(of_computations.values()), len(of_computations)
-        # Where nobody knows better, they are long enough at sizes above the smallest to be worth some processes.
-        workers = workers or (cores() if seconds > 2 * START_SECONDS or not told else 1)
-        of_computations = {id: each * crowding(workers, busy) for id, each in of_computations.items()}
-        expected |= of_computations
-        seconds = sum(of_computations.values())
-        some = "they" if told == len(computations) else f"{told} of them"
-        known = f"{some} take about {duration(seconds / workers)}" if told else "how long they take is not known yet"
-        say(f"{_count(computations)} to do; {known}.")
-    units += [[job] for job in computations]
-    if trainings and computations and len(expected) == len(missing):
-        say(f"All together at most about {duration(sum(expected.values()) / (workers or 1))}.")
-    return workers or 1, units, expected
-
-
-def _announce_trainings(
-    trainings: "Sequence[Training]",
-    device: str,
-    workers: int | None,
-    data_dir: Path | None,
-    busy: float,
-    planning: _Planning,
-) -> "tuple[int, list[list[Training]], dict[str, float]]":
-    from ..engines import threads_for
-    from ..engines.estimate import estimate, stacks
-    from ..machine import cores, crowding, free_memory
-    from ..preparation import pick_device
-    from .terminal import duration, say
-
-    free, target = free_memory(), pick_device(device)
-    # One run keeps a GPU busy. On the CPU large runs are fastest with a core each, and small ones in one stack.
-    most = 1 if target.type == "cuda" else cores()
-    plans = []
-    if workers:
-        choices = {workers}
-    elif planning.threads:
-        choices = {min(most, max(1, cores() // planning.threads))}
-    else:
-        choices = {1, most} if planning.stacks else {most}
-    for wanted in choices:
-        wanted = min(wanted, len(trainings))
-        shared: dict[str, Any] = {
-            "threads": planning.threads or threads_for(wanted), "device": device, "data_dir": data_dir
-        }  # fmt: skip
-        timed = partial(stacks, workers=wanted, memory=MEMORY_SHARE * free / wanted, **shared)
-        units = planning.put_together(trainings, timed)
-        cost = estimate(units, **shared)
-        fitting = wanted if workers else max(1, min(wanted, len(units), int(MEMORY_SHARE * free / cost.memory)))
-        threads = planning.threads or threads_for(fitting)
-        slower = crowding(fitting * threads, busy) if target.type == "cpu" else 1.0
-        cost = replace(cost, seconds=cost.seconds * slower, each={id: each * slower for id, each in cost.each.items()})
-        seconds = cost.seconds / fitting + (START_SECONDS if fitting > 1 else 0)
-        plans.append((seconds, fitting, units, cost, threads))
-    seconds, wanted, units, cost, threads = min(plans, key=lambda plan: plan[:2])
-    planning.keep(units, threads)
-    memory = cost.memory * wanted
-    largest = max(map(len, units))
-    stacked = f" in stacks of up to {largest}" if largest > 1 else ""
-    say(
-        f"{_count(trainings)} to do on {target}{stacked}, {wanted} at a time: at most about {duration(seconds)}, "
-        f"{memory / 1e9:.1f} GB of memory. Ctrl-C stops; the same command goes on."
-    )
-    if memory > free:
-        say(f"That is more than the {free / 1e9:.1f} GB free now: a smaller --jobs or --scale needs less.")
-    return wanted, units, dict(cost.each)
 
 
 def _print_end(states: Sequence[str], store: Store) -> None:
