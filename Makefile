@@ -53,6 +53,11 @@ docs: $(VENV)/installed  ## the site, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Site: $(CURDIR)/site/index.html"
 
+soak: $(VENV)/installed-dev  ## kills, power cuts and crowds: an hour; power cuts need root
+	$(BIN)/python soak/kills.py --kills 200
+	$(BIN)/python soak/power.py --cuts 20
+	$(BIN)/python soak/many.py --processes 8
+
 bench: $(VENV)-bench/installed  ## needs CIFAR-10 where shatterlab finds it
 	$(VENV)-bench/bin/python bench/epoch.py
 	$(VENV)-bench/bin/python bench/stacking.py

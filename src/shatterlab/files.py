@@ -83,8 +83,7 @@ def write_all(contents: Mapping[Path, str | bytes], also: Iterable[Path] = (), *
     Raises:
         OSError: the disk is full or a folder closed; every file has its old content or its new one.
     """
-    # Names of their own, so that two processes that write the same file do not write into one another's.
-    temporaries = {path: path.with_name(f".{path.name}.{os.getpid()}.{token_hex(4)}.tmp") for path in contents}
+    temporaries = {path: temporary_of(path) for path in contents}
     try:
         for path, content in contents.items():
             temporaries[path].write_bytes(content.encode(errors="replace") if isinstance(content, str) else content)
@@ -99,14 +98,20 @@ def write_all(contents: Mapping[Path, str | bytes], also: Iterable[Path] = (), *
             temporary.unlink(missing_ok=True)
 
 
-def remove_leftovers(folder: Path, *, older: float = 0.0) -> None:
+def temporary_of(path: Path) -> Path:
+    """A name beside the file for its new content, which no other process takes that writes the same file."""
+    return path.with_name(f".{path.name}.{os.getpid()}.{token_hex(4)}.tmp")
+
+
+def remove_leftovers(folder: Path, *, name: str = "", older: float = 0.0) -> None:
     """Removes the temporary files that killed writers left in a folder.
 
     Args:
         folder: in which nobody may be writing now, unless `older` says how long that takes at most.
+        name: of the file that was to be written; by default any.
         older: the age in seconds from which on a temporary file counts as left.
     """
-    for path in folder.glob(".*.tmp"):
+    for path in folder.glob(f".{name}*.tmp"):
         with suppress(OSError):  # another process removes it, too, or the folder is closed
             if not older or time() - path.stat().st_mtime > older:
                 path.unlink()

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ShatterlabError
+from ..files import remove_leftovers, settle, temporary_of
 
 CONNECT_SECONDS = 5
 """A server that has not answered by then counts as out of reach, so that nobody waits for a dead line."""
+LEFT_SECONDS = 86_400
+"""A part of a file that has not grown for so many seconds belongs to a transfer that was killed."""
 
 
 @dataclass(frozen=True)
@@ -76,16 +79,23 @@ def _fetch_into(folder: Path, files: tuple[Download, ...]) -> None:
                 f"{file.url} is out of reach (no answer within {CONNECT_SECONDS} s); connect to the network, {by_hand}"
             )
         downloader = pooch.HTTPDownloader(timeout=(CONNECT_SECONDS, 60), progressbar=_RichBar(file.name))
+        arriving = temporary_of(folder / file.name)
         try:
-            pooch.retrieve(file.url, file.checksum, fname=file.name, path=folder, downloader=downloader)
-        except ValueError:
-            raise ShatterlabError(
-                f"{file.url} does not have the checksum {file.checksum}; try again later, {by_hand}"
-            ) from None
+            remove_leftovers(folder, name=file.name, older=LEFT_SECONDS)
+            downloader(file.url, str(arriving), None)
+            if not verify(file, arriving):
+                raise ShatterlabError(
+                    f"{file.url} does not have the checksum {file.checksum}; try again later, {by_hand}"
+                )
+            settle([arriving])
+            arriving.replace(folder / file.name)
+            settle([folder])
         except (requests.RequestException, OSError) as error:
             raise ShatterlabError(
                 f"{file.url} could not be fetched: {error}; run the same command again, {by_hand}"
             ) from None
+        finally:
+            arriving.unlink(missing_ok=True)
 
 
 def verify(file: Download, path: Path) -> bool:
