@@ -53,11 +53,6 @@ docs: $(VENV)/installed  ## the site, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Site: $(CURDIR)/site/index.html"
 
-soak: $(VENV)/installed-dev  ## kills, power cuts and crowds: an hour; power cuts need root
-	$(BIN)/python soak/kills.py --kills 200
-	$(BIN)/python soak/power.py --cuts 20
-	$(BIN)/python soak/many.py --processes 8
-
 bench: $(VENV)-bench/installed  ## needs CIFAR-10 where shatterlab finds it
 	$(VENV)-bench/bin/python bench/epoch.py
 	$(VENV)-bench/bin/python bench/stacking.py
@@ -67,8 +62,11 @@ bench: $(VENV)-bench/installed  ## needs CIFAR-10 where shatterlab finds it
 	$(VENV)-bench/bin/python bench/kernels.py
 	$(VENV)-bench/bin/python bench/answers.py
 
-soak: $(VENV)/installed-dev  ## a million damaged files, some twenty minutes of one core
+soak: $(VENV)/installed-dev  ## a million damaged files, kills, power cuts (as root) and crowds: two hours
 	$(BIN)/python soak/files.py --inputs 1000000
+	$(BIN)/python soak/kills.py --kills 200
+	$(BIN)/python soak/power.py --cuts 20
+	$(BIN)/python soak/many.py --processes 8
 
 # An environment of its own: the torchvision of the tests, beside a CPU-only torch, keeps Lightning from being imported.
 $(VENV)-bench/installed: pyproject.toml constraints.txt

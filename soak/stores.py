@@ -22,9 +22,9 @@ LONGEST = 300
 def content(path: Path) -> dict[str, Any]:
     """What a store holds, by a name for each thing, without times and provenance; what cannot be read raises."""
     store = Store(path)
-    results, errors = store.results()
-    if errors:
-        raise errors[0]
+    results = store.results()
+    if store.unreadable:
+        raise store.unreadable[0]
     found: dict[str, Any] = {}
     for result in results:
         found[f"{result.id} result"] = _timeless(result.model_dump(mode="json"))
