@@ -143,6 +143,19 @@ def test_a_claim_can_be_taken_once_its_lease_has_run_out_and_not_before(
     assert one.holder(one.mirror / "x" / "lock") == "two"
 
 
+def test_a_claim_from_before_the_clock_was_set_back_holds_for_one_lease_too(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = machines(monkeypatch, bucket, tmp_path, 2)
+    monkeypatch.setattr(remote, "LEASE", 0.5)
+    with monkeypatch.context() as ahead:
+        ahead.setattr(remote, "time", lambda: time.time() + 86_400)
+        assert one._take("x/lock.claim", "one")
+    assert two._take("x/lock.claim", "two") is None
+    time.sleep(0.6)
+    assert two._take("x/lock.claim", "two")
+
+
 def test_a_killed_process_is_followed_at_once_on_its_own_machine(
     bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

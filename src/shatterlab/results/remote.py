@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from secrets import token_hex
 from threading import Event, Thread
-from time import sleep, time
+from time import monotonic, sleep, time
 from typing import Any
 
 from platformdirs import user_cache_path
@@ -100,6 +100,7 @@ class Remote:
     def __init__(self, address: str, mirror: Path) -> None:
         self.address, self.mirror = address, mirror
         self.name = (mirror / MIRROR).read_text(encoding="utf-8")
+        self.seen: dict[tuple[str, float], float] = {}  # when a claim was first seen, by its owner and its time
 
     @contextmanager
     def _talking(self) -> Iterator[Any]:
@@ -194,8 +195,12 @@ class Remote:
         """Whether a claim may be taken: its lease has run out, or it is of this mirror, whose locks keep order here.
 
         A killed process of this machine leaves its claim behind, but no lock, and the next need not wait for the lease.
+        A claim from the future, of a machine whose clock is ahead or before ours was set back, is free once it has not
+        been renewed for a lease before our eyes.
         """
-        return bool(claim["mirror"] == self.name or time() - claim["time"] >= LEASE)
+        first = self.seen.setdefault((claim["owner"], claim["time"]), monotonic())
+        over = time() - claim["time"] >= LEASE or monotonic() - first >= LEASE
+        return bool(claim["mirror"] == self.name or over)
 
     def _content(self, owner: str) -> bytes:
         return json.dumps({"owner": owner, "mirror": self.name, "time": time()}).encode()
