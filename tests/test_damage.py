@@ -21,7 +21,7 @@ from shatterlab.errors import DivergedError, NewerError, UnreadableError
 from shatterlab.jobs import Computation, Training, do
 from shatterlab.report import chart_library
 from shatterlab.report.audits import audits_of
-from shatterlab.results import Asked
+from shatterlab.results import Asked, Reader
 from shatterlab.results import Store as Kept
 from shatterlab.results.records import FORMAT, text_of
 from shatterlab.row import Row
@@ -224,7 +224,11 @@ def test_a_record_that_lacks_what_its_study_needs_costs_that_record_alone(store:
     measured = store.measured(JOB.id)
     records = [{"nothing": "of use"} for _ in measured.records]
     (store.path / "measured" / f"{JOB.id}.json").write_text(text_of(measured.model_copy(update={"records": records})))
-    for command in (["show"], ["report", "--out", str(store.path / "page.html")]):
+    for command in (
+        ["show"],
+        ["report", "--out", str(store.path / "page.html")],
+        ["figures", "--out", str(store.path)],
+    ):
         with pytest.raises(SystemExit) as stop:
             main([*command, "--store", str(store.path)])
         said = capsys.readouterr()
@@ -314,6 +318,59 @@ def test_a_run_that_diverges_has_ended_is_shown_as_such_and_is_in_no_mean(store:
     assert "2 of 4 runs missing, of which 1 diverged" in said
     main(["report", "--store", str(store.path)])
     assert "1 run diverged" in (store.path / "report.html").read_text()
+
+
+def test_a_run_that_would_stop_at_its_fit_diverges_by_name_too(tmp_path: Path) -> None:
+    with pytest.raises(DivergedError):
+        run(DIVERGING.on(stop="fit"), tmp_path)
+    assert Store(tmp_path).diverged(DIVERGING.on(stop="fit")) is not None
+
+
+def test_a_damaged_note_of_a_divergence_is_moved_aside_and_a_later_one_left_alone(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    path = store.folder(DIVERGING) / "diverged.json"
+    with pytest.raises(DivergedError):
+        run(DIVERGING, store)
+    whole = path.read_text()
+    cut(path)
+    with pytest.raises(DivergedError):
+        run(DIVERGING, store)
+    assert path.with_name("diverged.json.aside").exists()
+    assert store.diverged(DIVERGING) is not None
+    path.write_text(json.dumps(json.loads(whole) | {"format": FORMAT + 1}))
+    with pytest.raises(NewerError):
+        run(DIVERGING, store)
+
+
+def test_a_folder_in_the_place_of_predictions_is_moved_aside(store: Store) -> None:
+    folder(store.folder(SPECS[0]) / "examples.npz")
+    assert Training(SPECS[0]).kept(store) is None
+    run(SPECS[0], store)
+    assert set(store.examples(SPECS[0])) == {"train", "test"}
+
+
+def test_a_checkpoint_that_may_not_be_read_is_not_called_damaged(store: Store, monkeypatch) -> None:
+    opened = Path.open
+
+    def refuse(path: Path, *given, **options):
+        if path.name == "checkpoint.safetensors":
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *given, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(UnreadableError, match=r"cannot be read \(Permission denied\)"):
+        run(BEGUN, store)
+    assert not list(store.path.rglob("*.aside"))
+
+
+def test_a_reader_forgets_that_the_system_refused_a_file(store: Store, monkeypatch) -> None:
+    reader = Reader(store.path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", lambda path: (_ for _ in ()).throw(OSError(24, "Too many open files")))
+        assert reader.results() == []
+    reader.forget_unreadable()
+    assert len(reader.results()) == 2
+    assert not reader.unreadable
 
 
 def test_an_intact_file_that_may_not_be_read_is_not_called_damaged(store: Store, monkeypatch) -> None:

@@ -1,13 +1,17 @@
 """`shatterlab.Store`: a store with its report and its charts, as one meets it in Python."""
 
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import ShatterlabError
 from .results import Store as Kept
 
 if TYPE_CHECKING:
     from .report.inline import Charts, Page
+    from .results import Measurement, Result
+    from .studies import Study
 
 
 class Store(Kept):
@@ -38,7 +42,7 @@ class Store(Kept):
             ShatterlabError: there is no such study, or none of its runs is finished.
         """
         from .report.inline import Charts, named
-        from .studies import STUDIES, asked_of, chosen, found_of, tables
+        from .studies import STUDIES, asked_of, chosen, found_of, without_misfits
 
         names = STUDIES if study is None else chosen(study)
         results = self._readable()
@@ -46,11 +50,20 @@ class Store(Kept):
         for asked in asked_of(self):
             runs, measured = found_of(self, asked, results)
             if asked.study in names and (runs or measured):
-                drawn = STUDIES[asked.study].draw(tables(self, runs, measured))
-                found |= named(asked.study, asked.scale, asked.data, drawn)
+                draw = partial(_drawn, self, STUDIES[asked.study], runs)
+                drawn = without_misfits(self, asked, measured, draw)
+                found |= named(asked.study, asked.scale, asked.data, drawn or {})
         if not found:
             raise ShatterlabError(
                 f"the store {self.path} holds nothing to draw{f' of {study}' if study else ''}; start with "
                 f"'shatterlab run {study or 'learning-curves'}'."
             )
         return found
+
+
+def _drawn(
+    store: Store, study: "Study", runs: "Sequence[Result]", measured: "Sequence[Measurement]"
+) -> Mapping[str, Any]:
+    from .studies import tables
+
+    return study.draw(tables(store, runs, measured))

@@ -132,24 +132,32 @@ def run_together(
             )
     errors: dict[str, ShatterlabError] = {}
     target = pick_device(device)
-    for spec in specs:
-        if diverged := store.readable(lambda: store.diverged(spec)):  # noqa: B023
-            errors[spec.id] = DivergedError(str(diverged), diverged.epoch)
-    missing = agreed(
-        [spec.id not in errors and store.readable(lambda: store.checked_result(spec)) is None for spec in specs]  # noqa: B023
-    )
+    missing, gone = agreed(_ends(specs, store))
+    errors |= gone
     runs = [_Run(spec, model, given, data_dir, target) for spec, wanted in zip(specs, missing, strict=True) if wanted]
     with ExitStack() as claims:
         if rank() == 0:
             for run in sorted(runs, key=lambda run: run.spec.id):  # in one order, or two processes might both wait
                 claims.enter_context(store.claim(run.spec))
-        done = agreed([store.result(run.spec) is not None for run in runs])
-        runs = [run for run, by_another in zip(runs, done, strict=True) if not by_another]
+        missing, gone = agreed(_ends([run.spec for run in runs], store))  # another process may have ended some
+        errors |= gone
+        runs = [run for run, wanted in zip(runs, missing, strict=True) if wanted]
         for run in runs:
             run.take_up(store)
         for start in sorted({run.left_at for run in runs}):
             errors |= _train([run for run in runs if run.left_at == start], start[0], store, on_row)
-    return agreed([end for spec in specs if (end := errors.get(spec.id) or store.result(spec))])
+    ends = [end for spec in specs if (end := errors.get(spec.id) or store.result(spec))] if rank() == 0 else []
+    return agreed(ends)
+
+
+def _ends(specs: Sequence[Spec], store: Store) -> tuple[list[bool], dict[str, ShatterlabError]]:
+    """Whether each run is still to be done, and the errors of those that have diverged; rank 0 alone looks."""
+    if rank() != 0:
+        return [], {}
+    found = {spec.id: store.readable(lambda: store.diverged(spec)) for spec in specs}  # noqa: B023
+    errors: dict[str, ShatterlabError] = {id: DivergedError(str(one), one.epoch) for id, one in found.items() if one}
+    finished = [store.readable(lambda: store.checked_result(spec)) for spec in specs]  # noqa: B023
+    return [end is None and spec.id not in errors for spec, end in zip(specs, finished, strict=True)], errors
 
 
 class _Run:

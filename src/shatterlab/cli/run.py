@@ -303,13 +303,18 @@ def _do_all(
         if not (missing := [job for job in missing if job.id not in left_out]):
             break
         processes, units, expected = announce(missing, store)
+        done: list[Job] = []
         with Progress(missing, expected=expected) as progress:
             for ended in do(
                 missing, store, device=device, data_dir=data_dir, workers=processes, units=units, tell=progress.update
             ):
                 progress.end(ended.job)
+                done.append(ended.job)
                 if ended.error:
                     failures[ended.job.id] = ended.error
+        for job in done:
+            if job.id not in failures and job.kept(store) is None:
+                failures[job.id] = f"{job.title} was done and cannot be read from {store.address}; look at its files."
     return failures
 
 

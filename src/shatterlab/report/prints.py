@@ -3,13 +3,14 @@
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from ..errors import ShatterlabError
+from ..errors import ShatterlabError, listed
 from ..files import path_of
 from ..results import Asked, Measurement, Result, Store
-from ..studies import STUDIES, asked_of, command_of, found_of, tables
+from ..studies import STUDIES, asked_of, command_of, found_of, tables, without_misfits
 from .latex import booktabs
 from .provenance import provenance
 from .render import heading_of
@@ -63,14 +64,17 @@ def write_figures(
         runs, measured = found_of(store, asked, results)
         if not (runs or measured):
             continue
-        for name, heading, content in _parts(store, asked, runs, measured, format, points, font_size, title):
+        make = partial(_parts, store, asked, runs, format=format, points=points, font=font_size, title=title)
+        parts = without_misfits(store, asked, measured, lambda some, make=make: [*make(some)])  # type: ignore[misc]
+        for name, heading, content in parts or []:
             path = out / f"{'-'.join(filter(None, [_stem(asked), re.sub(r'[^A-Za-z0-9.]+', '-', name)]))}.{format}"
             _write(path, content)
             written.append(path)
             captions.append(f"{path.name}\n{_caption(asked, heading, runs, measured)}")
     if not written:
+        damages = f"{listed(store.unreadable)}\n" if store.unreadable else ""
         raise ShatterlabError(
-            f"the store {store.path} holds nothing to draw{f' of {study}' if study else ''}; start with "
+            f"{damages}the store {store.path} holds nothing to draw{f' of {study}' if study else ''}; start with "
             f"'shatterlab run {study or 'learning-curves'}'."
         )
     _write(out / CAPTIONS, "\n\n".join(captions).encode() + b"\n")

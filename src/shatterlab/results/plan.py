@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..errors import DamagedError
 from ..files import write_whole
+from ..ranks import started_rank
 from .records import read, text_of
 from .store import Store
 
@@ -46,13 +47,15 @@ def read_plan(store: Store, path: Path) -> Plan | None:
     try:
         return read(path, Plan)[0]
     except DamagedError as error:
-        store.set_aside(error)
+        if started_rank() == 0:
+            with store.asking():  # no other process writes a new one meanwhile
+                store.set_aside(error)
         return None
 
 
 def keep_plan(store: Store, path: Path, plan: Plan) -> None:
     """Writes a plan in place of the one before."""
-    with store.writing():
+    with store.asking(), store.writing():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, text_of(plan))
     store.upload(path)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import UnreadableError
+from ..errors import DamagedError, NewerError, UnreadableError
 from ..spec import Spec
 from .examples import Examples
 from .measurement import Measurement
@@ -23,7 +23,7 @@ class Reader(Store):
 
     def __init__(self, path: Path | str) -> None:
         super().__init__(path)
-        self._memory: dict[Path, tuple[tuple[int, int] | None, object]] = {}
+        self._memory: dict[tuple[Path, str], tuple[tuple[int, int] | None, object]] = {}
 
     @classmethod
     def of(cls, store: Store) -> "Reader":
@@ -43,6 +43,9 @@ class Reader(Store):
         """A finished measurement, see `Store.measured`."""
         return self._once(self.measured_path(id), lambda: super(Reader, self).measured(id))
 
+    def _check_examples(self, path: Path) -> bool:
+        return self._once(path, lambda: super(Reader, self)._check_examples(path), "checked")
+
     def _rows(self, path: Path) -> Rows:
         return self._once(path, lambda: super(Reader, self)._rows(path))
 
@@ -55,7 +58,7 @@ class Reader(Store):
     def _read_asked(self, path: Path) -> Asked:
         return self._once(path, lambda: super(Reader, self)._read_asked(path))
 
-    def _once(self, path: Path, read: Callable[[], T]) -> T:
+    def _once(self, path: Path, read: Callable[[], T], what: str = "content") -> T:
         """Returns what `read` makes of the file, and keeps it until the file's time or size changes."""
         try:
             status = path.stat()
@@ -63,13 +66,13 @@ class Reader(Store):
             state = status.st_mtime_ns, status.st_size
         except OSError:
             state = None
-        kept = self._memory.get(path)
+        kept = self._memory.get((path, what))
         if kept is None or kept[0] != state:
             try:
                 found: object = read()
-            except UnreadableError as error:
+            except (DamagedError, NewerError) as error:  # others tell of the system, which may change its mind
                 found = error
-            kept = self._memory[path] = state, found
+            kept = self._memory[path, what] = state, found
         if isinstance(kept[1], UnreadableError):
             raise kept[1].with_traceback(None)
         return kept[1]  # type: ignore[return-value]

@@ -13,7 +13,7 @@ import re
 import socket
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -38,6 +38,8 @@ ADDRESS = "address"
 """The file of a mirror that names what it mirrors, so that a worker who is given the folder finds the storage."""
 MIRROR = "mirror"
 """The file of a mirror with its own random name, which tells its claims from those of other machines."""
+OF_A_RESULT = ("rows.jsonl", "examples.npz")
+"""Files that belong to a run's result: the result names the content of the rows, so that they come together."""
 CHANGING = ("rows.jsonl", "spec.json")
 """Files that grow while a run is trained; requests of studies grow, too."""
 
@@ -140,6 +142,9 @@ class Remote:
                 fetched.append(name)
             elif name not in there:
                 pushed.append(name)
+            elif name.endswith(OF_A_RESULT) and f"{name.rpartition('/')[0]}/result.json" in there:
+                if there[name]["size"] != here[name].st_size:
+                    fetched.append(name)  # they fit the result that is there
             elif _changes(name) and there[name]["size"] != here[name].st_size:
                 if name.endswith("rows.jsonl"):  # may be growing here right now, and clocks may differ
                     newer = there[name]["size"] > here[name].st_size
@@ -173,10 +178,22 @@ class Remote:
                 if not path.exists():
                     continue
                 name = path.relative_to(self.mirror).as_posix()
+                if name.endswith(OF_A_RESULT) and _exists(store, f"{path.parent.name}/result.json"):
+                    continue  # they would not fit the result that is there
                 try:
                     store.put(name, path.read_bytes(), mode="create" if _final(name) else "overwrite")
                 except AlreadyExistsError:
-                    write_whole(path, bytes(store.get(name).bytes()))
+                    for of_result in (*OF_A_RESULT, path.name) if path.name == "result.json" else (path.name,):
+                        with suppress(FileNotFoundError):
+                            content = bytes(store.get(f"{path.parent.name}/{of_result}").bytes())
+                            write_whole(path.parent / of_result, content)
+
+    def set_aside(self, folder: str, names: Iterable[str]) -> None:
+        """Renames damaged objects, so that what is done again in their place can be uploaded."""
+        with self._talking() as store:
+            for name in names:
+                with suppress(FileNotFoundError):
+                    store.rename(f"{folder}/{name}", f"{folder}/{name}.aside-{token_hex(4)}")
 
     def try_push(self, paths: Iterable[Path]) -> None:
         """Uploads files as `push` does; without a connection it says so and goes on, as the next command uploads."""
@@ -288,8 +305,17 @@ class Remote:
         written = checkpoint.stat().st_mtime if checkpoint.exists() else 0.0
         if checkpoint.name in there and there[checkpoint.name]["last_modified"].timestamp() > written:
             self.fetch(f"{folder}/{name}" for name in (checkpoint.name, "rows.jsonl"))
-        self.fetch(f"{folder}/{name}" for name in ("examples.npz", "result.json", "diverged.json") if name in there)
+        ends = (*OF_A_RESULT, "result.json") if "result.json" in there else ("diverged.json",)
+        self.fetch(f"{folder}/{name}" for name in ends if name in there)
         return None
+
+
+def _exists(store: Any, name: str) -> bool:
+    try:
+        store.head(name)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _read(store: Any, name: str) -> "tuple[dict[str, Any], dict[str, Any]] | None":

@@ -23,7 +23,7 @@ import socket
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from html import escape
 from itertools import count
 from pathlib import Path
@@ -138,12 +138,12 @@ class Store:
             error: the error about the file.
             others: intact files that are of no use without it, which are moved too.
         """
-        for path in (error.path, *others):
+        for path in dict.fromkeys((error.path, *others)):
             if not os.path.lexists(path):
-                continue
+                continue  # another process has moved it
             names = (path.with_name(f"{path.name}.aside{f'-{turn}' if turn > 1 else ''}") for turn in count(1))
             target = next(name for name in names if not os.path.lexists(name))
-            with self.writing():
+            with self.writing(), suppress(FileNotFoundError):
                 path.rename(target)
             why = "is damaged" if path == error.path else "is of no use without it"
             print(f"{path} {why}; moved aside to {target.name}", file=sys.stderr)
@@ -180,8 +180,9 @@ class Store:
             UnreadableError: a later version has begun the run, or the system does not let us read a file of it.
         """
         folder = self.folder(spec)
-        if folder.exists() and not folder.is_dir():
-            self.set_aside(damaged(folder, "it is a file where a folder belongs"))
+        with self.asking():
+            if folder.exists() and not folder.is_dir():
+                self.set_aside(damaged(folder, "it is a file where a folder belongs"))
         with self.hold(folder / "lock", f"{spec.title} ({spec.id})"):
             self._mend(spec)
             with self.writing():
@@ -199,12 +200,22 @@ class Store:
             except DamagedError as error:
                 self.set_aside(error)
         try:
-            self.checked_result(spec)
+            self.diverged(spec)
         except DamagedError as error:
-            if error.path.name == "rows.jsonl":
-                self.start_anew(error, spec)
-            else:
-                self.set_aside(error, folder / "result.json")
+            self.set_aside(error)
+        for copy in (self.remote, None):
+            try:
+                self.checked_result(spec)
+                return
+            except DamagedError as error:
+                if error.path.name == "rows.jsonl":
+                    self.start_anew(error, spec)
+                else:
+                    self.set_aside(error, folder / "result.json")
+            if copy:  # what is damaged here may be intact there
+                copy.fetch(f"{folder.name}/{name}" for name in ("rows.jsonl", "examples.npz", "result.json"))
+        if self.remote:
+            self.remote.set_aside(folder.name, ("result.json", "examples.npz"))
 
     def start_anew(self, error: DamagedError, spec: Spec) -> None:
         """Moves aside all that a run has left, because a file is damaged without which it cannot go on."""
@@ -230,7 +241,8 @@ class Store:
             with self.remote.claimed(path, what) if self.remote else nullcontext():
                 yield
         finally:
-            _holder(path).unlink(missing_ok=True)
+            with suppress(OSError):
+                _holder(path).unlink(missing_ok=True)
             lock.release()
 
     @contextmanager
@@ -344,9 +356,14 @@ class Store:
     def checked_result(self, spec: Spec) -> Result | None:
         """The finished run, of which the predictions have been read as well, or None; see `result`."""
         result = self.result(spec)
-        if result and (self.folder(spec) / "examples.npz").exists():  # earlier versions did not keep them
-            self.examples(spec)
+        path = self.folder(spec) / "examples.npz"
+        if result and os.path.lexists(path):  # earlier versions did not keep them
+            self._check_examples(path)
         return result
+
+    def _check_examples(self, path: Path) -> bool:
+        """Whether the predictions can be read, which they can where nothing is raised."""
+        return bool(_examples_in(path))
 
     def diverge(self, diverged: Diverged) -> None:
         """Notes that a run has ended because its loss became infinite."""
@@ -363,7 +380,7 @@ class Store:
 
     def diverged_runs(self) -> list[Diverged]:
         """All runs that have diverged."""
-        paths = sorted(filter(_written, self.path.glob("*/diverged.json")))
+        paths = self._each("diverged.json")
         return [found[0] for path in paths if (found := self.readable(lambda: read(path, Diverged)))]  # noqa: B023
 
     def examples(self, spec: Spec | Result) -> dict[str, Examples]:
@@ -376,24 +393,26 @@ class Store:
             ShatterlabError: the run is not finished, is of a version that did not keep them, or its file is damaged.
         """
         path = self.folder(spec.spec if isinstance(spec, Result) else spec) / "examples.npz"
-        try:
-            return unpacked(path.read_bytes())
-        except OSError:
+        if not os.path.lexists(path):
             raise ShatterlabError(
                 f"{path} is missing: there is no such run (ask by result.spec), or it is unfinished, or of an earlier "
                 "version."
-            ) from None
-        except ValueError:
-            raise damaged(path, "the predictions in it cannot be read") from None
+            )
+        return _examples_in(path)
 
     def begun(self) -> list[Path]:
         """The spec files of the runs that have begun and not ended."""
         ends = ("result.json", "diverged.json")
-        return [
-            path
-            for path in sorted(filter(_written, self.path.glob("*/spec.json")))
-            if not any(_written(path.parent / end) for end in ends)
-        ]
+        return [path for path in self._each("spec.json") if not any(_written(path.parent / end) for end in ends)]
+
+    def _each(self, name: str) -> list[Path]:
+        """The files of this name in the folders of runs, those that may not be read among them."""
+        try:
+            with os.scandir(self.path) as entries:
+                folders = sorted(entry.path for entry in entries if entry.is_dir())
+        except FileNotFoundError:
+            return []
+        return [path for folder in folders if _written(path := Path(folder, name))]
 
     def unfinished(self) -> list[tuple[Spec, list[Row], float]]:
         """The runs that have begun and not ended: spec, epochs so far, and seconds since the last one was written."""
@@ -416,7 +435,7 @@ class Store:
 
     def results(self) -> list[Result]:
         """All finished runs; those whose files cannot be read are left out and are `unreadable` from then on."""
-        paths = sorted(filter(_written, self.path.glob("*/result.json")))
+        paths = self._each("result.json")
         return [found for path in paths if (found := self.readable(lambda: self._read_result(path)))]  # noqa: B023
 
     def _read_result(self, path: Path) -> Result:
@@ -498,10 +517,16 @@ class Store:
         Raises:
             UnreadableError: a later version wrote it, or the system does not let us read it.
         """
-        try:
-            self.measured(id)
-        except DamagedError as error:
-            self.set_aside(error)
+        for copy in (self.remote, None):
+            try:
+                self.measured(id)
+                return
+            except DamagedError as error:
+                self.set_aside(error)
+            if copy:  # what is damaged here may be intact there
+                copy.fetch([f"measured/{id}.json"])
+        if self.remote:
+            self.remote.set_aside("measured", (f"{id}.json",))
 
     def keep(self, measurement: Measurement) -> None:
         """Writes a finished measurement."""
@@ -573,8 +598,17 @@ def _written(path: Path) -> bool:
     """Whether there is a file with content; a power cut may leave an empty one, which does not count."""
     try:
         return path.stat().st_size > 0
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
+    except OSError:
+        return True  # whoever reads it says why that cannot be
+
+
+def _examples_in(path: Path) -> dict[str, Examples]:
+    try:
+        return unpacked(content_of(path))
+    except ValueError:
+        raise damaged(path, "the predictions in it cannot be read") from None
 
 
 def _holder(lock: Path) -> Path:

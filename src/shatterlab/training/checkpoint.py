@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from safetensors.torch import save as to_bytes
 from torch import nn
 
-from ..errors import DamagedError, NewerError, ShatterlabError, shown
+from ..errors import DamagedError, NewerError, ShatterlabError, UnreadableError, out_of_memory, shown
 from .inside import Inside
 from .marks import Marks
 from .optimizer import Optimizer
@@ -83,6 +83,15 @@ def restore(
             model.
     """
     try:
+        with path.open("rb"):
+            pass  # the library says of every file that it cannot open that there is none
+    except IsADirectoryError:
+        raise DamagedError(path, f"{path} is a folder where a file belongs; {AGAIN}.") from None
+    except OSError as error:
+        raise UnreadableError(
+            path, f"{path} cannot be read ({error.strerror}); mend that and run the same command again."
+        ) from None
+    try:
         with safetensors.safe_open(path, "pt") as file:
             metadata = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
@@ -101,9 +110,9 @@ def restore(
         inside = _inside(notes.inside, tensors)
     except NewerError:
         raise
-    except PermissionError as error:
-        raise ShatterlabError(f"{path} cannot be read ({error.strerror}); give yourself the right to.") from None
-    except Exception:  # a damaged file raises nearly any type of error
+    except Exception as error:  # a damaged file raises nearly any type of error
+        if out_of_memory(error):
+            raise
         raise DamagedError(path, f"{path} is damaged; {AGAIN}.") from None
     epoch, known = notes.epoch, notes.identity
     for name, value in identity.items():

@@ -201,7 +201,9 @@ def _epoch(
     for place, (scores, classes) in zip(scored, sets.train.scores(stack, scored, "train"), strict=True):
         values[place] |= scores
         predicted[place]["train"] = classes
-    ended = [last or (fitting and Row(**fields, evaluation_seconds=0.0).fitted) for fields in values]
+    ended = [
+        last or (fitting and _finite(fields) and Row(**fields, evaluation_seconds=0.0).fitted) for fields in values
+    ]
     tested = [place for place in range(len(specs)) if scheduled or ended[place]]
     for name, part in sets.held.items():
         for place, (scores, classes) in zip(tested, part.scores(stack, tested, name), strict=True):
@@ -210,11 +212,15 @@ def _epoch(
     share = (perf_counter() - trained) / len(specs)
     ends: list[Epoch | ShatterlabError] = []
     for spec, fields, end, classes_of in zip(specs, values, ended, predicted, strict=True):
-        finite = all(value < float("inf") for name, value in fields.items() if name.endswith("loss"))
         last_classes = {name: classes.cpu().numpy() for name, classes in classes_of.items()} if end else None
-        row = Row(**fields, evaluation_seconds=share) if finite else None
+        row = Row(**fields, evaluation_seconds=share) if _finite(fields) else None
         ends.append(Epoch(row, last_classes) if row else _diverged(spec, epoch))
     return ends
+
+
+def _finite(fields: Mapping[str, Any]) -> bool:
+    """Whether all losses of an epoch are finite numbers; no row can hold others."""
+    return all(value < float("inf") for name, value in fields.items() if name.endswith("loss"))
 
 
 def _of_parts(losses: torch.Tensor, batch_size: int) -> list[list[float]]:
