@@ -219,7 +219,7 @@ def soak(kills: int, seed: int, names: list[str], say: Callable[[str], None] = p
             store = folder / f"{turn}-{name}"
             if KINDS[name].prepared:
                 shutil.copytree(folder / f"whole-{name}", store)
-            most = min(random.randint(1, 6), kills - done.total())
+            most = min(random.randint(2, 12), kills - done.total())
             try:
                 killed = episode(name, store, random, most, *expected[name], environment)
             except Exception as error:

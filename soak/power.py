@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
+from time import time
 
 from kills import KINDS, Failure, finish
 from stores import content, differences, moment, start, wait_until_gone
@@ -29,9 +30,9 @@ COMMANDS = ("alone", "stack", "computations")
 
 @contextmanager
 def mounted(image: Path, place: Path) -> Iterator[Path]:
-    """Mounts the file system in a file."""
+    """Mounts the file system in a file, which notes names and sizes every second and content when it is forced to."""
     place.mkdir(exist_ok=True)
-    subprocess.run(["mount", "-o", "loop", str(image), str(place)], check=True)
+    subprocess.run(["mount", "-o", "loop,commit=1", str(image), str(place)], check=True)
     try:
         yield place
     finally:
@@ -45,8 +46,25 @@ def copy(image: Path, target: Path) -> None:
         target.write_bytes(again)
 
 
-def cut(name: str, image: Path, random: Random, seconds: float, folder: Path, environment: dict[str, str]) -> Path:
-    """Runs a command on the disk, cuts its power at a random moment and returns the image of what it then held."""
+def finished(store: Path) -> dict[str, bytes]:
+    """The files of a store that stand for finished work, and have been there for a second."""
+    files = [path for path in store.rglob("*.json") if path.name != "spec.json"]
+    return {str(path.relative_to(store)): path.read_bytes() for path in files if time() - path.stat().st_mtime > 1}
+
+
+def held_by(path: Path, content: bytes) -> bool:
+    """Whether a file is there with this content."""
+    return path.exists() and path.read_bytes() == content
+
+
+def cut(
+    name: str, image: Path, random: Random, seconds: float, folder: Path, environment: dict[str, str]
+) -> tuple[Path, dict[str, bytes]]:
+    """Runs a command on the disk and cuts its power at a random moment.
+
+    Returns:
+        The image of what the disk then held, and the finished work that it has to hold.
+    """
     target = image.with_name("cut" if image.name != "cut" else "again")
     with mounted(image, folder / "disk") as disk:
         store = disk / "store"
@@ -55,12 +73,13 @@ def cut(name: str, image: Path, random: Random, seconds: float, folder: Path, en
         moment(process, store, random, seconds)
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGSTOP)
+        promised = finished(store)
         copy(image, target)
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         wait_until_gone(process.pid)
-    return target
+    return target, promised
 
 
 def soak(cuts: int, seed: int) -> None:
@@ -86,13 +105,16 @@ def soak(cuts: int, seed: int) -> None:
             file.truncate(MEGABYTES << 20)
         subprocess.run(["mkfs.ext4", "-q", str(image)], check=True)
         for _ in range(random.randint(1, 3)):
-            image = cut(name, image, random, 8.0, folder, environment)
+            image, promised = cut(name, image, random, 8.0, folder, environment)
             done += 1
             with mounted(image, folder / "disk") as disk:
                 try:
                     found = content(disk / "store")
                 except Exception as error:
                     raise Failure(f"cut {done} ({name}, seed {seed}): the store cannot be read: {error}") from error
+                lost = [path for path, held in promised.items() if not held_by(disk / "store" / path, held)]
+                if lost:
+                    raise Failure(f"cut {done} ({name}, seed {seed}): finished work is lost: {lost}")
                 print(f"cut {done} of {cuts}, {name}: {len(found) - 1} finished things were there", flush=True)
         with mounted(image, folder / "disk") as disk:
             store = disk / "store"

@@ -27,6 +27,11 @@ if sys.argv[1] in ("run", "train", "stack"):
         spine._train = noted(spine._train, lambda runs: [run.spec.id for run in runs])
         jobs._measured = noted(jobs._measured, lambda job: [job.id])
 
+if "SOAK_LOG" not in os.environ:
+    from shatterlab.results import store as kept
+
+    kept.LEFT_SECONDS = 0  # no other process writes, so that what a killed one left need not be old
+
 if server := os.environ.get("SOAK_SERVER"):
     from shatterlab.data import download
     from shatterlab.data.digits import load
