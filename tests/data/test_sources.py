@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import http.server
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,6 +141,20 @@ def test_a_download_is_checked_kept_and_repaired(tmp_path: Path, server: str) ->
     assert (tmp_path / "here" / "a.bin").read_bytes() == b"content"
     (tmp_path / "published" / "a.bin").unlink()
     fetch((file,), tmp_path / "here")
+
+
+def test_what_a_killed_transfer_left_is_removed_and_what_is_arriving_is_not(tmp_path: Path, server: str) -> None:
+    (tmp_path / "published" / "a.bin").write_bytes(b"content")
+    file = Download("a.bin", f"{server}/a.bin", f"sha256:{hashlib.sha256(b'content').hexdigest()}")
+    here = tmp_path / "here"
+    here.mkdir()
+    old, new, foreign = (here / name for name in (".a.bin.1.ab.tmp", ".a.bin.2.cd.tmp", ".b.bin.1.ab.tmp"))
+    for path in (old, new, foreign):
+        path.write_bytes(b"con")
+    for path in (old, foreign):
+        os.utime(path, (0, 0))
+    fetch((file,), here)
+    assert sorted(here.iterdir()) == sorted([new, foreign, here / "a.bin"])
 
 
 def test_a_wrong_checksum_leaves_nothing_behind(tmp_path: Path, server: str) -> None:
