@@ -41,8 +41,8 @@ SHARE = 0.05
 """Looks may take this share of a core: after one that cost much time the next comes later."""
 ANSWERS = 40
 """Pages together ask about so often in a second; the more there are, the less often each is told to ask."""
-LONGEST = 60.0
-"""Seconds after which a page asks again, however many there are."""
+LONGEST = 30.0
+"""Seconds after which a page asks again, however many there are, and after which the store is looked at again."""
 REFRESH = 10.0
 """Seconds after which the words about a run's last sign of life are made anew."""
 THOROUGH = 60.0
@@ -107,7 +107,7 @@ class Watched:
 
     def look(self) -> None:
         """Looks at the store now; what has not changed since the last look is not made again."""
-        began, spent = monotonic(), thread_time()
+        began, spent, first = monotonic(), thread_time(), not self.parts
         try:
             state, age = self._now(), began - self._seen
             if state != self._state or age > (REFRESH if self._open else THOROUGH) or self.error:
@@ -116,7 +116,8 @@ class Watched:
             self.error = ""
         except ShatterlabError as error:
             self.error = str(error)
-        self._next = monotonic() + max(self.pause, (thread_time() - spent) / SHARE if self.pause else 0)
+        cost = (thread_time() - spent) / SHARE if self.pause and not first else 0.0  # the first one reads everything
+        self._next = monotonic() + min(LONGEST, max(self.pause, cost))
 
     def _make(self) -> None:
         self.store.forget_unreadable()
