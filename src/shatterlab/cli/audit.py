@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from ..files import path_of
+from ..files import path_of, write_whole
+from ..results.remote import address_of
 from ..results.store import DEFAULT_STORE
 from .flags import Address, DataDir, Device, Engine, Json, StoreDir, check_engine, print_json
 
@@ -82,12 +83,13 @@ def command(
         surrogate=surrogate, data_dir=data_dir, device=device, engine=engine, address=address, **dials,
     )  # fmt: skip
     name = re.sub(r"[^A-Za-z0-9]+", "-", f"audit {found.record['learner']} {found.record['data']}").strip("-")
-    page = found.to_html(out or path_of(store, "the store") / f"{name}.html")
+    place = Path() if address_of(store) else path_of(store, "the store")  # object storage holds no pages
+    page = found.to_html(out or place / f"{name}.html")
     if scores is not None:
         scores = path_of(scores, "the scores")
         try:
             scores.parent.mkdir(parents=True, exist_ok=True)
-            found.scores().write_csv(scores)
+            write_whole(scores, found.scores().write_csv(), settled=False)
         except OSError as error:
             raise ShatterlabError(f"cannot write {scores} ({error}); name another file with --scores.") from None
     if json:

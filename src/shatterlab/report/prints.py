@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import ShatterlabError, listed
-from ..files import path_of
+from ..files import path_of, write_whole
 from ..results import Asked, Measurement, Result, Store
 from ..studies import STUDIES, asked_of, command_of, found_of, tables, without_misfits
 from .latex import booktabs
@@ -156,7 +156,7 @@ def _stem(asked: Asked) -> str:
 def _write(path: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        write_whole(path, content, settled=False)
     except OSError as error:
         raise ShatterlabError(f"cannot write {path} ({error.strerror}); name a folder with --out.") from None
 
