@@ -14,7 +14,7 @@ from shatterlab.files import of_system, readable
 
 ROOT = Path(shatterlab.__file__).parent
 OF_FILES = {"open", "read_text", "write_text", "fdopen", "TextIOWrapper", "NamedTemporaryFile"}
-NOT_OF_TEXT = {"os", "Image", "tarfile", "zipfile", "archive", "webbrowser"}
+NOT_OF_TEXT = {"os", "gzip", "Image", "tarfile", "zipfile", "archive", "webbrowser"}
 """These open no text."""
 
 

@@ -36,7 +36,7 @@ def test_a_damaged_result_is_a_warning_and_the_others_are_there(tmp_path: Path) 
     for epochs in (1, 2):
         last = sl.run(sl.make_spec(model="mlp-1x8", data="digits", n=50, n_test=20, epochs=epochs), store)
     (store.folder(last.spec) / "result.json").write_text("{")
-    with pytest.warns(UserWarning, match="is cut short, damaged or of another version"):
+    with pytest.warns(UserWarning, match="is damaged: it is cut short or no JSON"):
         assert len(store.table()) == 1
 
 

@@ -116,7 +116,7 @@ def peak_memory() -> Iterator[Callable[[], float | None]]:
 def _groups(controller: str) -> list[Path]:
     """The folders of this process's control groups and of those above, whose limits bind it as well."""
     try:
-        lines = [line.split(":", 2) for line in MEMBERSHIP.read_text().splitlines()]
+        lines = [line.split(":", 2) for line in MEMBERSHIP.read_text(encoding="utf-8", errors="replace").splitlines()]
     except OSError:
         lines = []
     groups = []

@@ -46,7 +46,7 @@ def test_damaged_notes_are_one_sentence_and_change_nothing(tmp_path: Path, chang
     model, optimizer = model_and_optimizer()
     content = packed(model, optimizer, 2, IDENTITY)
     (tmp_path / "whole").write_bytes(with_notes(content, lambda metadata: metadata))
-    assert restore(tmp_path / "whole", model, optimizer, IDENTITY) == 2
+    assert restore(tmp_path / "whole", model, optimizer, IDENTITY) == (2, None)
     before = model.weight.clone()
     (tmp_path / "damaged").write_bytes(with_notes(packed(*model_and_optimizer(), 2, IDENTITY), change))
     with pytest.raises(ShatterlabError, match="damaged is damaged; move it out of the store and run the same command"):

@@ -135,7 +135,7 @@ def decode_elsewhere(path: Path, most: int) -> None:
         [sys.executable, "-P", decode.__file__, path, str(most)],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "POLARS_MAX_THREADS": "1"},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         errors="replace",
         check=False,
         timeout=DECODED_WITHIN + path.stat().st_size / SLOWEST,

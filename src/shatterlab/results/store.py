@@ -180,9 +180,10 @@ class Store:
             UnreadableError: a later version has begun the run, or the system does not let us read a file of it.
         """
         folder = self.folder(spec)
-        with self.asking():
-            if folder.exists() and not folder.is_dir():
-                self.set_aside(damaged(folder, "it is a file where a folder belongs"))
+        if folder.exists() and not folder.is_dir():
+            with self.asking():  # another process may have moved it and made the folder meanwhile
+                if not folder.is_dir():
+                    self.set_aside(damaged(folder, "it is a file where a folder belongs"))
         with self.hold(folder / "lock", f"{spec.title} ({spec.id})"):
             self._mend(spec)
             with self.writing():
