@@ -513,7 +513,7 @@ def trial(reader: Reader, content: bytes) -> tuple[int, str]:
         reader.read()
     except ShatterlabError as error:
         said = str(error)
-        if "memory" in said:
+        if "more memory than there is" in said or "smaller model" in said:  # a library may refuse a frame in such words
             return MEMORY, said
         return (REFUSED if len(said) < 1_000 and said.isprintable() else SENTENCE), said
     except KeyboardInterrupt:
