@@ -1,6 +1,7 @@
 """Jobs that a study asks for: all at once, in rounds, and for a user's network."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -84,7 +85,13 @@ def test_a_study_is_cut_to_a_smaller_data_set() -> None:
     assert sized(make_spec(n=1_400, n_validation=1_000), data).n_validation == 287
 
 
-def test_run_puts_a_named_network_into_a_study_and_show_names_it(capsys, tmp_path: Path) -> None:
+def test_run_puts_a_named_network_into_a_study_and_show_names_it(capsys, tmp_path: Path, monkeypatch) -> None:
+    study = STUDIES["precision"]
+
+    def shorter(scale, data: str, seeds: int) -> list[Training]:
+        return [replace(job, spec=job.spec.on(epochs=4)) for job in study.jobs(scale, data, seeds)]
+
+    monkeypatch.setitem(STUDIES, "precision", replace(study, jobs=shorter))
     options = ["--data", "digits", "--store", str(tmp_path), "--jobs", "1"]
     main(["run", "precision", *options, "--model", "mlp-1x4"])
     said = capsys.readouterr().out
