@@ -54,16 +54,19 @@ class DivergedError(ShatterlabError):
     """A training ended because its loss was no longer a finite number.
 
     Args:
-        sentence: which training it was and what to do.
+        title: which training it was.
         epoch: the epoch in which the loss became infinite, from 1.
+        learning_rate: that of the training.
     """
 
-    def __init__(self, sentence: str, epoch: int) -> None:
-        super().__init__(sentence)
-        self.epoch = epoch
+    def __init__(self, title: str, epoch: int, learning_rate: float) -> None:
+        super().__init__(
+            f"{title} diverged in epoch {epoch} (the loss is not finite); lower --learning-rate, now {learning_rate:g}."
+        )
+        self.title, self.epoch, self.learning_rate = title, epoch, learning_rate
 
-    def __reduce__(self) -> tuple[type, tuple[str, int]]:
-        return type(self), (str(self), self.epoch)
+    def __reduce__(self) -> tuple[type, tuple[str, int, float]]:
+        return type(self), (self.title, self.epoch, self.learning_rate)
 
 
 def listed(errors: Sequence[ShatterlabError], most: int = 5) -> str:

@@ -155,7 +155,7 @@ def _ends(specs: Sequence[Spec], store: Store) -> tuple[list[bool], dict[str, Sh
     if rank() != 0:
         return [], {}
     found = {spec.id: store.readable(lambda: store.diverged(spec)) for spec in specs}  # noqa: B023
-    errors: dict[str, ShatterlabError] = {id: DivergedError(str(one), one.epoch) for id, one in found.items() if one}
+    errors: dict[str, ShatterlabError] = {id: one.error for id, one in found.items() if one}
     finished = [store.readable(lambda: store.checked_result(spec)) for spec in specs]  # noqa: B023
     return [end is None and spec.id not in errors for spec, end in zip(specs, finished, strict=True)], errors
 

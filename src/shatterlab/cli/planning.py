@@ -14,7 +14,7 @@ from ..results.store import Store
 
 if TYPE_CHECKING:
     from ..engines import Ended
-    from ..jobs import Job, Training
+    from ..jobs import Computation, Job, Training
 
 MEMORY_SHARE = 0.8
 """The share of the free memory that jobs may take together while they are done side by side."""
@@ -107,13 +107,11 @@ def _announce_on_cluster(
     """As `_announce`; trainings are timed on a node of the cluster."""
     from ..engines import ray as cluster
     from ..engines.estimate import seconds_of
-    from ..jobs import Computation, Training
     from .terminal import duration, say
 
     offers = cluster.capacity(ray)
     slots = offers.slots(device)
-    trainings = [job for job in missing if isinstance(job, Training)]
-    computations = [job for job in missing if isinstance(job, Computation)]
+    trainings, computations = _parted(missing)
     units: list[list[Job]] = []
     expected = seconds_of(computations, store)
     if trainings:
@@ -155,11 +153,9 @@ def _announce_on_slurm(
 
     from ..engines.estimate import estimate, seconds_of, stacks
     from ..engines.slurm import AT_A_TIME
-    from ..jobs import Computation, Training
     from .terminal import duration, say
 
-    trainings = [job for job in missing if isinstance(job, Training)]
-    computations = [job for job in missing if isinstance(job, Computation)]
+    trainings, computations = _parted(missing)
     stacked, expected = [[job] for job in trainings], seconds_of(computations, store)
     if trainings and (device != "cuda" or torch.cuda.is_available()):  # what they run on there is here, too
         timed: dict[str, Any] = {"threads": 1, "device": "cuda" if device == "cuda" else "cpu", "data_dir": data_dir}
@@ -196,13 +192,11 @@ def _announce(
     job, by id, of which something is known.
     """
     from ..engines.estimate import seconds_of
-    from ..jobs import Computation, Training
     from ..machine import busy_cores, cores, crowding
     from .terminal import duration, say
 
     busy = busy_cores()
-    computations = [job for job in missing if isinstance(job, Computation)]
-    trainings = [job for job in missing if isinstance(job, Training)]
+    trainings, computations = _parted(missing)
     units: list[list[Job]] = []
     expected: dict[str, float] = {}
     if trainings:
@@ -277,12 +271,17 @@ def _announce_trainings(
     return wanted, units, dict(cost.each)
 
 
+def _parted(jobs: "Sequence[Job]") -> "tuple[list[Training], list[Computation]]":
+    """The trainings and the computations among the jobs, each in their order."""
+    from ..jobs import Computation, Training
+
+    return [job for job in jobs if isinstance(job, Training)], [job for job in jobs if isinstance(job, Computation)]
+
+
 def ids_of(jobs: "Sequence[Job]") -> dict[str, list[str]]:
     """The ids of trainings and of computations, under the names that a request has for them."""
-    from ..jobs import Training
-
-    trainings = [job.id for job in jobs if isinstance(job, Training)]
-    return {"run_ids": trainings, "measurement_ids": [job.id for job in jobs if not isinstance(job, Training)]}
+    trainings, computations = _parted(jobs)
+    return {"run_ids": [job.id for job in trainings], "measurement_ids": [job.id for job in computations]}
 
 
 def counted(jobs: "Collection[Job]") -> str:

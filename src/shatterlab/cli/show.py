@@ -61,8 +61,9 @@ def command(
     else:
         if results:
             _print_runs(results)
+        lost = {one.spec.id for one in opened.diverged_runs()}
         for asked, runs, measurements in there:
-            _print_verdicts(opened, asked, runs, measurements)
+            _print_verdicts(opened, asked, runs, measurements, lost)
         for line in (*gone, left):
             if line:
                 print(f"\n{line}")
@@ -93,7 +94,9 @@ def _print_runs(results: "Sequence[Result]") -> None:
     print_records(brief_table(ordered))
 
 
-def _print_verdicts(store: Store, asked: "Asked", runs: "list[Result]", measured: "list[Measurement]") -> None:
+def _print_verdicts(
+    store: Store, asked: "Asked", runs: "list[Result]", measured: "list[Measurement]", lost: "set[str]"
+) -> None:
     from ..studies import STUDIES
     from .terminal import print_study
 
@@ -101,9 +104,9 @@ def _print_verdicts(store: Store, asked: "Asked", runs: "list[Result]", measured
         return
     whole = len(asked.run_ids) + len(asked.measurement_ids)
     missing = whole - len(runs) - len(measured)
-    lost = sum(one.spec.id in asked.run_ids for one in store.diverged_runs())
+    ended = len(lost.intersection(asked.run_ids))
     note = f", {missing} of {whole} runs missing" if missing else ""
-    note += f", of which {lost} diverged" if lost else ""
+    note += f", of which {ended} diverged" if ended else ""
     told = "".join(f", {word}" for word in (asked.model, asked.precision) if word)
     print(f"\n{asked.study} ({asked.scale}, {asked.data}{told}{note})")
     print_study(STUDIES[asked.study], store, asked, runs, measured)

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from ..assumptions import ASSUMPTIONS
 from ..errors import ShatterlabError
 from ..files import write_whole
-from ..results import Measurement, Reader, Result, Store
+from ..results import Diverged, Measurement, Reader, Result, Store
 from ..results.table import RUN_ORDER, run_table
 from ..studies import CHAPTERS, STUDIES, Claim, Outcome, asked_of, found_of, judge, tables, without_misfits
 from .audits import CHAPTER, audit_sections, audits_of
@@ -48,12 +48,13 @@ def write(store: Store, results: Sequence[Result], out: Path) -> Path:
     Raises:
         ShatterlabError: there is nothing to report, or the file cannot be written.
     """
-    measured = any(found_of(store, asked, [])[1] for asked in asked_of(store))
-    if not (results or measured or audits_of(store) or store.unreadable):
+    reader = Reader.of(store)
+    there = results or any(found_of(reader, asked, [])[1] for asked in asked_of(reader)) or audits_of(reader)
+    if not (there or store.unreadable):
         raise ShatterlabError(
             f"the store {store.address} holds no finished runs; start with 'shatterlab run learning-curves'."
         )
-    html = page(sections(Reader.of(store), results))
+    html = page(sections(reader, results))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_whole(out, html, settled=False)
@@ -133,15 +134,15 @@ def sections(store: Store, results: Sequence[Result], kept: dict[str, Any] | Non
     parts.append(_remembered(kept, "runs", results, lambda: _runs(results)))
     parts.append(render("assumptions", "assumptions", assumptions=ASSUMPTIONS, glossary=GLOSSARY))
     store.unfinished()  # which notes those whose specs cannot be read
-    if store.unreadable or store.diverged_runs():
-        parts.insert(0, _left_out(store))
+    gone = store.diverged_runs()
+    if store.unreadable or gone:
+        parts.insert(0, _left_out(store.unreadable, gone))
     parts.append(lecture_section(shown, outcomes, {id: spec for one in parts for id, spec in one.charts.items()}))
     return parts
 
 
-def _left_out(store: Store) -> Section:
-    """The runs that have diverged and the files that cannot be read, which all other sections leave out."""
-    errors, gone = store.unreadable, store.diverged_runs()
+def _left_out(errors: Sequence[ShatterlabError], gone: Sequence[Diverged]) -> Section:
+    """The files that cannot be read and the runs that have diverged, which all other sections leave out."""
     return render(
         "left-out",
         "left_out",

@@ -5,6 +5,7 @@ from html import escape
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, model_validator
 
+from ..errors import DivergedError
 from ..row import Count, Row, Seconds, Share
 from ..spec import Spec
 from .provenance import Provenance
@@ -152,11 +153,13 @@ class Diverged(BaseModel):
     """The epoch in which the loss became infinite, from 1."""
     provenance: Provenance
 
+    @property
+    def error(self) -> DivergedError:
+        """The error with which the training ended."""
+        return DivergedError(self.spec.title, self.epoch, self.spec.learning_rate)
+
     def __str__(self) -> str:
-        return (
-            f"{self.spec.title} diverged in epoch {self.epoch} (the loss is not finite); lower --learning-rate, now "
-            f"{self.spec.learning_rate:g}."
-        )
+        return str(self.error)
 
 
 def brief_table(results: Sequence[Result]) -> list[dict[str, str | int]]:

@@ -214,7 +214,7 @@ def _epoch(
     for spec, fields, end, classes_of in zip(specs, values, ended, predicted, strict=True):
         last_classes = {name: classes.cpu().numpy() for name, classes in classes_of.items()} if end else None
         row = Row(**fields, evaluation_seconds=share) if _finite(fields) else None
-        ends.append(Epoch(row, last_classes) if row else _diverged(spec, epoch))
+        ends.append(Epoch(row, last_classes) if row else DivergedError(spec.title, epoch, spec.learning_rate))
     return ends
 
 
@@ -295,11 +295,3 @@ def _steps(
 
 def _so_far(gathering: Gathering, parts: Sequence[slice], n: int) -> Marks:
     return of_all(gathering.marks(), parts, n)
-
-
-def _diverged(spec: Spec, epoch: int) -> DivergedError:
-    return DivergedError(
-        f"{spec.title} diverged in epoch {epoch} (the loss is not finite); "
-        f"lower --learning-rate, now {spec.learning_rate:g}.",
-        epoch,
-    )
