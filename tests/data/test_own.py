@@ -174,6 +174,10 @@ SHAPES = [
     ((30, 3, 8, 8), np.float32, (8, 8, 3), np.float32, True),
     ((30, 1, 8, 8), np.uint8, (8, 8, 1), np.uint8, True),
     ((30, 3, 8, 3), np.uint8, (3, 8, 3), np.uint8, False),
+    ((30, 8, 8, 5), np.uint8, (8, 8, 5), np.uint8, False),
+    ((30, 12, 8, 8), np.float32, (8, 8, 12), np.float32, True),
+    ((30, 10, 8, 7), np.float32, (8, 7, 10), np.float32, True),
+    ((30, 8, 8, 8), np.uint8, (8, 8, 8), np.uint8, True),
     ((30, 7), np.uint8, (7,), np.uint8, False),
     ((30, 7), np.int32, (7,), np.int64, False),
     ((30, 7), bool, (7,), np.float32, False),
@@ -185,9 +189,13 @@ SHAPES = [
 @pytest.mark.parametrize(("shape", "dtype", "kept", "kept_type", "first"), SHAPES)
 def test_inputs_of_any_shape_keep_it_and_channels_go_last(shape, dtype, kept, kept_type, first: bool) -> None:
     x = np.random.default_rng(0).integers(2, size=shape).astype(dtype)
-    train = as_data((x, np.arange(30) % 3, x, np.arange(30) % 3)).train
+    data = as_data((x, np.arange(30) % 3, x, np.arange(30) % 3))
+    train = data.train
     assert (train.shape, train.inputs.dtype) == (kept, kept_type)
     assert (train.inputs == (np.moveaxis(x, 1, 3) if first else x)).all()
+    unusual = len(kept) == 3 and kept[2] not in (1, 3, 4)
+    assert any("pixels of" in note for note in data.notes) == unusual
+    assert (as_data(data).train.inputs == train.inputs).all()  # what has been ordered once is not turned again
 
 
 def test_the_networks_of_the_house_see_images() -> None:

@@ -60,13 +60,22 @@ def assembled(
     """
     inputs = []
     for what, given, labels in zip(("x_train", "x_test"), x, y, strict=False):
-        inputs.append(checked_inputs(f"{name}: {what}", given))
+        part = checked_inputs(f"{name}: {what}", given)
+        if part.ndim == 4 and channels_axis(*part.shape[1:]) is None:
+            part = np.moveaxis(part, 1, 3)  # as torch has them
+        inputs.append(part)
         _one_label_each(f"{name}: {what}", inputs[-1], labels)
     mapped = map_labels(name, *y, are_classes=are_classes)
     train, *test = (Dataset(part, labels, mapped.classes) for part, labels in zip(inputs, mapped.labels, strict=True))
     notes += mapped.notes
     if train.are_tokens:
         notes += ("rows of integers are taken for token ids; make them floats if they are measurements.",)
+    if train.inputs.ndim == 4 and train.shape[2] not in CHANNELS:
+        height, width, channels = train.shape
+        notes += (
+            f"each image of shape {x[0].shape[1:]} was read as {height} x {width} pixels of {channels} channels; if "
+            "that is wrong, store them as (n, channels, height, width).",
+        )
     if test:
         data = pair(name, train, *test)
     else:
@@ -137,7 +146,7 @@ def checked_inputs(name: str, inputs: Any) -> Inputs:
     Args:
         name: the name of the file or array, for messages.
         inputs: numbers or booleans, one row an example. Integers (n, length) that are not uint8 are token ids, other
-            integers are pixels in 0..255. Images may have their channels first.
+            integers are pixels in 0..255. Images whose channels are first, see `channels_axis`, get them last.
     """
     if isinstance(inputs, Stored):
         return inputs  # type: ignore[return-value]  # see `Dataset`
@@ -164,7 +173,8 @@ def checked_inputs(name: str, inputs: Any) -> Inputs:
             )
     elif inputs.dtype != np.uint8:
         raise ShatterlabError(f"{name} has entries of type {inputs.dtype}; store them as uint8 or float32.")
-    return np.moveaxis(inputs, 1, 3) if inputs.ndim == 4 and _channels_first(*inputs.shape[1:]) else inputs
+    first = inputs.ndim == 4 and channels_axis(*inputs.shape[1:]) == 1
+    return np.moveaxis(inputs, 1, 3) if first else inputs
 
 
 def _one_label_each(name: str, inputs: Inputs, labels: Any) -> None:
@@ -174,8 +184,13 @@ def _one_label_each(name: str, inputs: Inputs, labels: Any) -> None:
         )
 
 
-def _channels_first(first: int, second: int, third: int) -> bool:
-    """Whether images of this shape have their channels first: there may be as many channels as one likes."""
-    if third not in CHANNELS:
-        return True
-    return first in CHANNELS and second == third != first
+def channels_axis(first: int, second: int, third: int) -> int | None:
+    """The axis of images (n, first, second, third) that holds their channels: 1, 3, or None if the shape cannot tell.
+
+    An axis of 1, 3 or 4 entries is the channels, and two equal axes side by side are height and width.
+    """
+    if second == third != first and (first in CHANNELS or third not in CHANNELS):
+        return 1
+    if third in CHANNELS or (first == second and first not in CHANNELS and second != third):
+        return 3
+    return 1 if first in CHANNELS else None
