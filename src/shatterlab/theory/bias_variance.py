@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .arguments import number, whole
+from ..arguments import number, whole
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_array, check_X_y
 
-from .arguments import whole
+from ..arguments import whole
 from .ramps import sum_of_ramps
 from .relu_interpolation import project, slopes_between, sorted_line
 from .targets import numbers

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .arguments import number, scale_of_pixels, whole
+from ..arguments import number, scale_of_pixels, whole
 
 BLOCK = 4_096
 """So many images are transformed at a time."""

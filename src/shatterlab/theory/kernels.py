@@ -19,7 +19,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..machine import free_memory
-from .arguments import number, whole
+from ..arguments import number, whole
 from .cholesky import factor_in_place, multiply_upper, numbers_beside, solve_factored
 from .conjugate_gradients import conjugate_gradients, nystrom
 from .scales import exponent_of, times_power

@@ -11,7 +11,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from .arguments import number, whole
+from ..arguments import number, whole
 
 RATE = 0.4
 """This learning rate from a small start is stable for a truth of Frobenius norm 1."""

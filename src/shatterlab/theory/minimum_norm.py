@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, check_X_y, validate_data
 
-from .arguments import number, whole
+from ..arguments import number, whole
 from .scales import exponent_of, times_power
 
 SINGULAR = 1e-9

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from .arguments import number, whole
+from ..arguments import number, whole
 
 
 @dataclass(frozen=True)

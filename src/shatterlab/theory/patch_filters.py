@@ -11,7 +11,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from .arguments import scale_of_pixels, whole
+from ..arguments import scale_of_pixels, whole
 
 PATCH = 6
 """A patch has this many pixels a side [a public implementation of the paper's random features]."""

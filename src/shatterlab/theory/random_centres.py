@@ -10,7 +10,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from .arguments import number
+from ..arguments import number
 from .kernels import gaussian
 
 

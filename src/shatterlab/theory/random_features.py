@@ -10,7 +10,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from .arguments import number, whole
+from ..arguments import number, whole
 
 
 def random_relu_features(X: NDArray, count: int, seed: int = 0) -> NDArray[np.float64]:

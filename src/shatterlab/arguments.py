@@ -1,0 +1,61 @@
+"""The numbers that callers hand over: what is none, or lies outside its range, is refused before it is used."""
+
+from math import inf, isfinite
+from numbers import Real
+from typing import TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def number(
+    name: str, value: object, *, least: float = 0.0, most: float = inf, above: bool = False, below: bool = False
+) -> float:
+    """Returns a finite number from `least` to `most`, without these ends where it has to be `above` or `below` them.
+
+    Raises:
+        ValueError: the value is text, NaN, infinite, a truth value, an array, or outside the range.
+    """
+    if isinstance(value, Real) and not isinstance(value, bool):  # numpy's truth values are no Real, Python's are
+        try:
+            given = float(value)
+        except OverflowError:
+            given = inf
+        high = given > least or (given == least and not above)
+        low = given < most or (given == most and not below)
+        if isfinite(given) and high and low:
+            return given
+    if most == inf:
+        raise ValueError(
+            f"{name} must be a finite number {'above' if above else 'of at least'} {least:g}, got {value!r}."
+        )
+    interval = f"{'(' if above else '['}{least:g}, {most:g}{')' if below else ']'}"
+    raise ValueError(f"{name} must be a number in {interval}, got {value!r}.")
+
+
+def is_whole(value: object, *, least: int = 1) -> TypeGuard[int | np.integer]:
+    """Whether a value is a whole number of Python or of numpy, no truth value, and at least `least`."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= least)
+
+
+def whole(name: str, value: object, *, least: int = 1) -> int:
+    """Returns a whole number of at least `least`, of Python or of numpy.
+
+    Raises:
+        ValueError: the value is anything else.
+    """
+    if is_whole(value, least=least):
+        return int(value)
+    raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}.")
+
+
+def scale_of_pixels(images: NDArray) -> float:
+    """The number that stands for white: 255 in bytes, 1 in floats.
+
+    Raises:
+        ValueError: the images are of another type, in which white may be anything.
+    """
+    if not isinstance(images, np.ndarray) or (images.dtype.kind != "f" and images.dtype != np.uint8):
+        kind = images.dtype if isinstance(images, np.ndarray) else type(images).__name__
+        raise ValueError(f"images must be an array of uint8 or of floats in [0, 1], got {kind}.")
+    return 255.0 if images.dtype == np.uint8 else 1.0
