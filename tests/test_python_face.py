@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.tree import DecisionTreeClassifier
 
 import shatterlab as sl
 
@@ -49,6 +52,57 @@ def test_a_condition_has_an_amount_of_its_own_and_no_other_than_a_share() -> Non
     for amount in (1.5, -0.1, float("nan")):
         with pytest.raises(sl.ShatterlabError, match=r"amount must lie in \[0, 1\]"):
             sl.corrupt(data, "random-labels", amount)
+
+
+NO_NAME = (None, 0, 1.5, True, (), [], {}, b"x", object(), np.zeros(3), "no such")
+NO_COUNT = (None, "", "x", 0, -1, 1.5, float("nan"), True, (), [], {}, object(), np.zeros(3))
+DIGITS = sl.load("digits")
+SPEC = sl.make_spec(model="mlp-1x8", data="digits", n=50, n_test=20, epochs=1)
+
+
+def audited(**given: Any) -> sl.Audit:
+    return sl.audit(**{"learner": DecisionTreeClassifier(), "data": "digits", "budget": 10, "quiet": True} | given)
+
+
+CALLS: dict[str, tuple[Callable[[Any], Any], tuple[Any, ...]]] = {
+    "load": (sl.load, NO_NAME),
+    "build, name": (lambda v: sl.build(v, (8, 8, 1), 10), NO_NAME),
+    "build, shape": (lambda v: sl.build("mlp-1x8", v, 10), (*NO_COUNT, (8, 8), (8, 8, 0), (8, 8, 1.5), "abc")),
+    "build, classes": (lambda v: sl.build("mlp-1x8", (8, 8, 1), v), NO_COUNT),
+    "build, start": (lambda v: sl.build("mlp-1x8", (8, 8, 1), 10, initialization=v), NO_NAME[1:]),
+    "build, dropout": (lambda v: sl.build("mlp-1x8", (8, 8, 1), 10, dropout=v), (None, "x", -1, 1, np.nan, True)),
+    "corrupt, data": (lambda v: sl.corrupt(v, "random-labels"), (*NO_NAME, "digits")),
+    "corrupt, name": (lambda v: sl.corrupt(DIGITS, v), NO_NAME),
+    "corrupt, amount": (lambda v: sl.corrupt(DIGITS, "random-labels", v), ("x", -1, 1.5, np.nan, True, [], {})),
+    "corrupt, seed": (lambda v: sl.corrupt(DIGITS, "random-labels", seed=v), (None, "x", -1, 1.5, True, [], {})),
+    "corrupt, convention": (lambda v: sl.corrupt(DIGITS, "random-labels", label_noise=v), (*NO_NAME, "Uniform")),
+    "make_spec, optimizer": (lambda v: sl.make_spec(model="mlp-1x8", data="digits", optimizer=v), NO_NAME),
+    "run, spec": (sl.run, NO_NAME),
+    "run, store": (lambda v: sl.run(SPEC, v), (0, 1.5, True, (), [], {}, b"x", "")),
+    "run, device": (lambda v: sl.run(SPEC, device=v), (*NO_NAME, "gpu")),
+    "Store": (sl.Store, (None, 0, (), {}, b"x", "")),
+    "write_report": (sl.write_report, (None, 0, (), {}, b"x", "")),
+    "audit, learner": (lambda v: audited(learner=v), NO_NAME),
+    "audit, data": (lambda v: audited(data=v), NO_NAME),
+    "audit, budget": (lambda v: audited(budget=v), (*NO_COUNT, 1e30)),
+    "audit, seed": (lambda v: audited(seed=v), (None, "x", -1, 1.5, True, [], {}, np.zeros(3))),
+    "audit, jobs": (lambda v: audited(jobs=v), NO_COUNT),
+    "audit, n": (lambda v: audited(n=v), (*NO_COUNT[1:], 3)),
+    "audit, surrogate": (lambda v: audited(surrogate=v), NO_NAME[1:]),
+    "audit, engine": (lambda v: audited(engine=v), NO_NAME),
+    "audit, unlabelled": (lambda v: audited(unlabelled=v), (*NO_NAME[1:], np.zeros((2, 3)))),
+    "audit, device": (lambda v: audited(learner="mlp-1x8", device=v), ("gpu", None, 0)),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_wrong_argument_is_told_in_one_sentence_and_nothing_is_done(call: str, tmp_path: Path) -> None:
+    use, wrong = CALLS[call]
+    for value in wrong:
+        with pytest.raises(sl.ShatterlabError) as caught:
+            use(value)
+        assert len(str(caught.value).splitlines()) == 1
+    assert not list(tmp_path.rglob("result.json"))
 
 
 def test_the_bare_name_says_what_to_do_next() -> None:

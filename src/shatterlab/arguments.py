@@ -30,7 +30,17 @@ def number(
             f"{name} must be a finite number {'above' if above else 'of at least'} {least:g}, got {value!r}."
         )
     interval = f"{'(' if above else '['}{least:g}, {most:g}{')' if below else ']'}"
-    raise ValueError(f"{name} must be a number in {interval}, got {value!r}.")
+    advice = "; for ten percent write 0.1" if most == 1 else ""
+    raise ValueError(f"{name} must lie in {interval}, got {value!r}{advice}.")
+
+
+def fraction(name: str, value: object) -> float:
+    """Returns a number strictly between 0 and 1.
+
+    Raises:
+        ValueError: the value is anything else.
+    """
+    return number(name, value, most=1, above=True, below=True)
 
 
 def is_whole(value: object, *, least: int = 1) -> TypeGuard[int | np.integer]:

@@ -78,7 +78,7 @@ def version_of(spec: Spec, data: Data, network: OwnModel) -> str:
 
 def pick_device(name: str) -> torch.device:
     """Returns the device of a name; `auto` is CUDA where there is a GPU, else the CPU."""
-    if name not in ("auto", "cpu", "cuda"):
+    if not isinstance(name, str) or name not in ("auto", "cpu", "cuda"):
         raise unknown("device", name, ("auto", "cpu", "cuda"))
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"

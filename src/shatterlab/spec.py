@@ -215,7 +215,7 @@ class Spec(BaseModel):
         if full["model_version"] and full["initialization"] is None:
             full["initialization"] = "own"
         if full["learning_rate"] is None:
-            full["learning_rate"] = RATES_OF_OPTIMIZERS.get(full["optimizer"])
+            full["learning_rate"] = RATES_OF_OPTIMIZERS.get(str(full["optimizer"]))
         for dial in ("data_seed", "training_seed"):
             if full[dial] == full["seed"]:
                 full[dial] = None

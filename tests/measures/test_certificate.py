@@ -277,7 +277,8 @@ def test_unlabelled_examples_get_the_random_labels_and_no_bound_that_needs_their
     ("y", "options", "message"),
     [
         (np.zeros(100, dtype=int), {}, "at least two classes, got 1"),
-        (np.arange(100) % 2, {"relabelled": 0.0}, "nothing to train on or to relabel"),
+        (np.arange(100) % 2, {"relabelled": 0.0}, r"relabelled must lie in \(0, 1\)"),
+        (np.arange(100) % 2, {"relabelled": 0.001}, "nothing to train on or to relabel"),
         (np.arange(3) % 2, {"relabelled": 0.5, "held": 0.5}, "nothing to train on or to relabel"),
     ],
 )
@@ -289,5 +290,5 @@ def test_too_little_is_refused(y, options, message: str) -> None:
 @pytest.mark.parametrize("options", [{"delta": 0.0}, {"delta": 5}, {"looks": 0}])
 def test_a_delta_out_of_range_is_refused(options) -> None:
     asked = request(np.arange(50) % 2)
-    with pytest.raises(ValueError, match=r"delta must lie in \(0, 1\)"):
+    with pytest.raises(ValueError, match=r"delta must lie in \(0, 1\)|looks must be a whole number of at least 1"):
         estimate(asked, asked.labels, asked.truth[len(asked.kept) :], **options)

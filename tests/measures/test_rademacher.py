@@ -102,5 +102,5 @@ def test_one_draw_of_the_constants_stays_within_mcdiarmids_spread() -> None:
 
 @pytest.mark.parametrize(("n", "draws"), [(0, 3), (3, 0)])
 def test_nothing_to_draw_is_refused(n: int, draws: int) -> None:
-    with pytest.raises(ValueError, match="must be at least 1"):
+    with pytest.raises(ValueError, match="must be a whole number of at least 1"):
         requests(n, draws=draws)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from math import log
 from statistics import fmean
 
+from ..arguments import number
 from ..errors import ShatterlabError
 
 SHARES = {
@@ -16,8 +17,8 @@ SHARES = {
     "subsets": 0.40,
 }
 """The share of the budget that each part may take; what a part leaves goes to the subsets, which come last."""
-LEAST = 10.0
-"""A budget is at least these seconds."""
+LEAST, MOST = 10.0, 365 * 86_400.0
+"""A budget is at least and at most these seconds."""
 RESERVE = 0.02
 """This share is kept for what follows the last fit: bootstraps and tables."""
 UNITS = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
@@ -27,7 +28,7 @@ def seconds_of(budget: str | float) -> float:
     """The seconds of a budget such as `300`, `"90s"`, `"5m"`, `"2h"` or `"1h30m"`.
 
     Raises:
-        ShatterlabError: it is not understood, or less than `LEAST`.
+        ShatterlabError: it is not understood, less than `LEAST` or more than `MOST`.
 
     >>> seconds_of("1h30m")
     5400.0
@@ -40,11 +41,12 @@ def seconds_of(budget: str | float) -> float:
         elif not parts or whole != re.sub(r"\s", "", budget.lower()):
             raise ShatterlabError(f"the budget {budget!r} is not understood; write seconds, or 90s, 5m, 2h, 1h30m.")
         budget = sum(float(number) * UNITS[unit] for number, unit in parts)
-    if isinstance(budget, bool) or not isinstance(budget, int | float) or not budget >= LEAST or budget == float("inf"):
+    try:
+        return number("budget", budget, least=LEAST, most=MOST)
+    except ValueError:
         raise ShatterlabError(
-            f"a budget is at least {LEAST:.0f} seconds, got {budget!r}; write budget='5m', for example."
-        )
-    return float(budget)
+            f"a budget is {LEAST:.0f} seconds to a year, got {budget!r}; write budget='5m', for example."
+        ) from None
 
 
 def told(seconds: float) -> str:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ShatterlabError
 from ..jobs import Computation
 from ..learners import Given, fit_of
 from ..measures import capacity, certificate, critical_samples, label_errors, memorization, rademacher
@@ -133,7 +134,8 @@ def compute(subject: Subject, limit: float, **settings: Any) -> list[dict[str, A
                  "seconds": subject.seconds() - began}]  # fmt: skip
     except Exception as error:
         text = str(error).strip().splitlines()
-        return [{"failed": f"{type(error).__name__}: {text[0].rstrip('.') if text else 'no message'}",
+        kind = "" if isinstance(error, ShatterlabError) else f"{type(error).__name__}: "
+        return [{"failed": f"{kind}{text[0].rstrip('.') if text else 'no message'}",
                  "seconds": subject.seconds() - began}]  # fmt: skip
     return [record | {"seconds": subject.seconds() - began}]
 

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic_core import to_json
 
+from ..arguments import whole
 from ..data import DATASETS, Data
+from ..data.arrays import as_array
 from ..data.splitting import standardized
 from ..engines import Ended, local
 from ..errors import DamagedError, ShatterlabError, unknown
@@ -102,14 +104,11 @@ def audit(
     'memorizes'
     """
     seconds = seconds_of(budget)
-    if engine not in ENGINES:
-        raise unknown("engine", engine, ENGINES)
+    _check(engine, surrogate, jobs, n, seed)
     if address and engine == "local":
         raise ShatterlabError("address is that of a Ray cluster; write engine='ray' beside it.")
     if jobs != 1 and engine == "ray":
         raise ShatterlabError("jobs is for this machine; leave it out, as a Ray cluster does what it has room for.")
-    if jobs < 1 or (n is not None and n < 4) or surrogate not in (None, "kernel"):
-        raise ShatterlabError("jobs is at least 1, n at least 4, and surrogate is 'kernel' or left out.")
     kept = store if isinstance(store, Store) else Store() if store is None else Store(store)
     given = given_learner(learner)
     if dials and given.kind != "network":
@@ -122,6 +121,20 @@ def audit(
         say = _Said(quiet, purse)
         session = _Session(kept, purse, jobs, say, cluster, device if given.kind == "network" else "cpu")
         return _audited(session, given, data, data_dir, seed, n, unlabelled, surrogate, device, dials)
+
+
+def _check(engine: Any, surrogate: Any, jobs: Any, n: Any, seed: Any) -> None:
+    if not isinstance(engine, str) or engine not in ENGINES:
+        raise unknown("engine", engine, ENGINES)
+    if surrogate is not None and (not isinstance(surrogate, str) or surrogate != "kernel"):
+        raise ShatterlabError(f"surrogate is 'kernel' or left out, got {surrogate!r}.")
+    try:
+        whole("jobs", jobs)
+        whole("seed", seed, least=0)
+        if n is not None:
+            whole("n", n, least=4)
+    except ValueError as error:
+        raise ShatterlabError(str(error)) from None
 
 
 @contextlib.contextmanager
@@ -229,10 +242,14 @@ def _with_unlabelled(subject: Subject, unlabelled: Any) -> Subject:
     pool = subject.pool
     inputs = unlabelled
     if isinstance(pool.X, np.ndarray):
-        inputs = np.asarray(unlabelled)
+        inputs = as_array(unlabelled)
+        if inputs.ndim == 0 or inputs.dtype.kind not in "biuf":
+            raise ShatterlabError(
+                f"unlabelled must be inputs like those of the data, {pool.X.shape}, got {type(unlabelled).__name__}."
+            )
         if inputs.dtype == np.uint8 and pool.X.dtype != np.uint8:
             inputs = inputs.astype(np.float32) / 255
-        if inputs.shape[1:] != pool.X.shape[1:]:
+        if len(inputs) and inputs.shape[1:] != pool.X.shape[1:]:
             inputs = inputs.reshape(len(inputs), -1)
         if inputs.shape[1:] != pool.X.shape[1:] or not len(inputs):
             raise ShatterlabError(

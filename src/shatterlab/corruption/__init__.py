@@ -11,6 +11,7 @@ from numbers import Real
 
 import numpy as np
 
+from ..arguments import is_whole
 from ..data.dataset import Data, Dataset
 from ..errors import ShatterlabError, unknown
 from ..seeds import stream
@@ -119,7 +120,7 @@ def corrupt(
     """
     if not isinstance(data, Data):
         raise ShatterlabError(f"corrupt takes the Data that shatterlab.load returns, got {type(data).__name__}.")
-    if name not in CORRUPTIONS:
+    if not isinstance(name, str) or name not in CORRUPTIONS:
         raise unknown("corruption", name, CORRUPTIONS)
     if data.validation is not None:
         raise ShatterlabError("corrupt the data first and hold out validation examples then; they share it.")
@@ -127,6 +128,6 @@ def corrupt(
         amount = AMOUNTS.get(name, 1.0)
     if not isinstance(amount, Real) or isinstance(amount, bool) or not 0 <= amount <= 1:
         raise ShatterlabError(f"amount must lie in [0, 1], got {amount!r}; for twenty percent write 0.2.")
-    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
+    if not is_whole(seed, least=0):
         raise ShatterlabError(f"seed must be a whole number from 0, got {seed!r}; for the usual one write seed=0.")
     return CORRUPTIONS[name].apply(data, amount, seed, label_noise)

@@ -30,7 +30,7 @@ def corrupt_labels(
     Raises:
         ShatterlabError: there is no such convention.
     """
-    if convention not in get_args(LabelNoise):
+    if not isinstance(convention, str) or convention not in get_args(LabelNoise):
         raise ShatterlabError(
             f"label_noise must be 'uniform' (drawn from all classes) or 'symmetric' (from the wrong ones), "
             f"got {convention!r}."

@@ -36,6 +36,8 @@ from math import ceil, floor, inf, log, sqrt
 
 import numpy as np
 
+from ..arguments import fraction, number, whole
+
 MOST_POINTS = 10**9
 """So many points are looked through when it is asked how many would do."""
 
@@ -51,16 +53,25 @@ def held_out(wrong: float, m: int, *, delta: float = 0.05) -> float:
     Returns:
         The p for which at most `wrong` errors of m have probability delta; 1 if all are wrong.
 
+    Raises:
+        ValueError: a number is out of its range.
+
     >>> round(held_out(0, 59), 4)  # the rule of three: about 3/m
     0.0495
     """
     from scipy.stats import beta
 
+    m = whole("m", m)
+    wrong, delta = number("wrong", wrong, most=m), fraction("delta", delta)
     return 1.0 if wrong >= m else float(beta.ppf(1 - delta, wrong + 1, m - wrong))
 
 
 def without_deviation(clean_error: float, random_error: float, k: int) -> float:
-    """What RATT would guarantee with infinitely many points: E_S + (k-1) (1 - k/(k-1) E_R)."""
+    """What RATT would guarantee with infinitely many points: E_S + (k-1) (1 - k/(k-1) E_R).
+
+    Args and errors are those of `published`.
+    """
+    _check(clean_error, random_error, k)
     return clean_error + (k - 1) - k * random_error
 
 
@@ -79,7 +90,11 @@ def published(clean_error: float, random_error: float, n: float, m: int, k: int,
 
     Returns:
         The bound, which may exceed 1.
+
+    Raises:
+        ValueError: a number is out of its range.
     """
+    _check(clean_error, random_error, k, n=n, m=m, delta=delta)
     L = log(4 / delta)
     if k == 2:
         deviation = (sqrt(2) * random_error + 2 + m / (2 * n)) * sqrt(L / m)
@@ -91,9 +106,10 @@ def published(clean_error: float, random_error: float, n: float, m: int, k: int,
 def rigorous(clean_error: float, random_error: float, n: float, m: int, k: int, *, delta: float = 0.05) -> float:
     """The largest error that steps 1 to 4 at the head of this file leave possible.
 
-    Args and returns are those of `published`. The maximum is over the integers m2 that step 3 allows; the bound is
-    infinite where these include 0.
+    Args, returns and errors are those of `published`. The maximum is over the integers m2 that step 3 allows; the bound
+    is infinite where these include 0.
     """
+    _check(clean_error, random_error, k, n=n, m=m, delta=delta)
     L = log(4 / delta)
     middle, width = m * (k - 1) / k, sqrt(L * m / 2)
     least, most = max(0, ceil(middle - width)), min(m, floor(middle + width))
@@ -105,6 +121,15 @@ def rigorous(clean_error: float, random_error: float, n: float, m: int, k: int, 
     right_error = np.minimum(1, clean_error + drift)
     wrong_error = (m * random_error - right * right_error) / wrong
     return float(((k - 1) * (1 - wrong_error + np.sqrt(L / (2 * wrong)))).max())
+
+
+def _check(clean_error: float, random_error: float, k: int, *, n: float = 1, m: int = 1, delta: float = 0.5) -> None:
+    number("clean_error", clean_error, most=1)
+    number("random_error", random_error, most=1)
+    whole("k", k, least=2)
+    number("n", n, above=True)
+    whole("m", m)
+    fraction("delta", delta)
 
 
 def known_wrong_labels(fitted: float, m_wrong: int, k: int, *, delta: float = 0.05) -> float:
@@ -140,19 +165,32 @@ def known_wrong_labels(fitted: float, m_wrong: int, k: int, *, delta: float = 0.
 
     Returns:
         The bound, which may exceed 1.
+
+    Raises:
+        ValueError: a number is out of its range.
     """
+    m_wrong, k = whole("m_wrong", m_wrong), whole("k", k, least=2)
+    fitted, delta = number("fitted", fitted, most=m_wrong), fraction("delta", delta)
     return (k - 1) * (fitted / m_wrong + sqrt(log(1 / delta) / (2 * m_wrong)))
 
 
 def points_needed(bound_at: Callable[[int], float], below: float) -> int | None:
     """The least number of points m with bound_at(m) < below, for a bound that falls with m.
 
+    Args:
+        bound_at: the bound for a number of points.
+        below: what it has to fall below.
+
     Returns:
         None if a thousand million points would not do.
+
+    Raises:
+        ValueError: `below` is no finite number above 0.
 
     >>> points_needed(lambda m: 0.1 + 1 / m, below=0.3)
     6
     """
+    below = number("below", below, above=True)
     enough = 1
     while not bound_at(enough) < below:
         if enough > MOST_POINTS:

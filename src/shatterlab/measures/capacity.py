@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import fraction, number, whole
 from .fitting import Fit, Outcome, do, generator, length, seed_of
 
 
@@ -172,9 +173,13 @@ Search = Generator[list[Probe], Sequence[Outcome], Capacities]
 def grid(total: int, *, ratio: float = 2.0) -> list[int]:
     """Numbers of examples from 2 to all, each about `ratio` times the one before.
 
+    Raises:
+        ValueError: there are fewer than 2 examples, or the ratio is not above 1.
+
     >>> grid(20)
     [2, 4, 8, 16, 20]
     """
+    total, ratio = whole("total", total, least=2), number("ratio", ratio, least=1, above=True)
     numbers = [2]
     while numbers[-1] < total:
         numbers.append(min(total, max(numbers[-1] + 1, round(numbers[-1] * ratio))))
@@ -216,16 +221,10 @@ def requests(
     Raises:
         ValueError: a number is out of its range.
     """
-    if total < 2 or k < 2 or draws < 1 or curve_draws < 0 or fresh < 0:
-        raise ValueError(
-            "total and k must be at least 2, draws at least 1, curve_draws and fresh at least 0, got "
-            f"{total}, {k}, {draws}, {curve_draws} and {fresh}."
-        )
-    if not 0 < tolerance < 1 or resolution < 0:
-        raise ValueError(
-            f"tolerance must lie in (0, 1) and resolution be at least 0, got {tolerance} and {resolution}; for ten "
-            "percent write 0.1."
-        )
+    total, k, draws = whole("total", total, least=2), whole("k", k, least=2), whole("draws", draws)
+    curve_draws, fresh = whole("curve_draws", curve_draws, least=0), whole("fresh", fresh, least=0)
+    seed, resolution = whole("seed", seed, least=0), number("resolution", resolution)
+    tolerance = fraction("tolerance", tolerance)
     known: dict[Probe, Outcome] = {}
 
     def probe(n: int, draw: str) -> Probe:

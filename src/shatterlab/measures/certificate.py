@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import fraction, number, whole
 from .bounds import held_out, known_wrong_labels, points_needed, published, rigorous, without_deviation
 from .fitting import Fit, finished, generator, predicted, seed_of, take
 
@@ -54,7 +55,9 @@ class Certificate:
 
 
 def by_held_out(wrong: int, m: int, k: int, *, delta: float = 0.05) -> Certificate:
-    """The certificate of `held_out`, whose arguments it takes, with k the number of classes."""
+    """The certificate of `held_out`, whose arguments and errors it has, with k the number of classes, at least 2."""
+    m, k = whole("m", m), whole("k", k, least=2)
+    wrong, delta = number("wrong", wrong, most=m), fraction("delta", delta)
     share = wrong / m
     return _certificate(
         "held-out examples", lambda points: held_out(share * points, points, delta=delta), share, m, k, delta
@@ -64,8 +67,9 @@ def by_held_out(wrong: int, m: int, k: int, *, delta: float = 0.05) -> Certifica
 def by_random_labels(
     clean_error: float, random_error: float, n: int, m: int, k: int, *, delta: float = 0.05
 ) -> tuple[Certificate, Certificate]:
-    """The certificates of `published` and of `rigorous`, whose arguments it takes."""
+    """The certificates of `published` and of `rigorous`, whose arguments and errors it has."""
     limit = without_deviation(clean_error, random_error, k)
+    n, m = whole("n", n), whole("m", m)
 
     def certificate(name: str, formula: Callable[..., float]) -> Certificate:
         def bound_at(points: int) -> float:
@@ -77,7 +81,9 @@ def by_random_labels(
 
 
 def by_known_wrong_labels(fitted: int, m_wrong: int, k: int, *, delta: float = 0.05) -> Certificate:
-    """The certificate of `known_wrong_labels`, whose arguments it takes."""
+    """The certificate of `known_wrong_labels`, whose arguments and errors it has."""
+    m_wrong, k = whole("m_wrong", m_wrong), whole("k", k, least=2)
+    fitted, delta = number("fitted", fitted, most=m_wrong), fraction("delta", delta)
     share = fitted / m_wrong
     return _certificate(
         "labels known to be wrong",
@@ -232,6 +238,8 @@ def request(
     Raises:
         ValueError: the shares leave no example in some part, or there are fewer than two classes.
     """
+    relabelled = fraction("relabelled", relabelled)
+    held, seed = number("held", held, most=1, below=True), whole("seed", seed, least=0)
     y = np.asarray(y, dtype=np.int64)
     known, unknown = np.flatnonzero(y >= 0), np.flatnonzero(y < 0)
     classes = k if k is not None else int(y.max(initial=-1)) + 1
@@ -276,8 +284,8 @@ def estimate(
     Raises:
         ValueError: delta is not in (0, 1) or looks is below 1.
     """
-    if not 0 < delta < 1 or looks < 1:
-        raise ValueError(f"delta must lie in (0, 1) and looks be at least 1, got {delta} and {looks}.")
+    delta = fraction("delta", delta)
+    looks = whole("looks", looks)
     delta, k, n = delta / looks, request.k, len(request.kept)
     m, m_held = len(request.relabelled), len(request.held)
     missed = trained != request.labels

@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..arguments import whole
 from .fitting import Fit, generator, length, seed_of, take
 from .memorization import SubsetOutcome, observe
 from .memorization import do as do_subset
@@ -141,7 +142,8 @@ def requests(y: NDArray[np.int64], *, folds: int = FOLDS, seed: int = 0) -> list
     Raises:
         ValueError: there are fewer than 2 folds or more than examples.
     """
-    if not 2 <= folds <= len(y):
+    folds, seed = whole("folds", folds, least=2), whole("seed", seed, least=0)
+    if folds > len(y):
         raise ValueError(f"folds must be from 2 to the number of examples, {len(y)}, got {folds}.")
     order = generator(seed, "order of folds", 0).permutation(len(y))
     order = order[np.argsort(np.asarray(y)[order], kind="stable")]  # classes one after the other, each in random order

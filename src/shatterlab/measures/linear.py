@@ -7,15 +7,21 @@ recognition, IEEE Transactions on Electronic Computers (1965); for least squares
 from dataclasses import dataclass
 from math import sqrt
 
+from ..arguments import number, whole
+
 
 def dichotomies(n: int, d: int) -> int:
     """Cover's number of ways to split n points in general position by a plane through the origin of d dimensions.
 
         C(n, d) = 2 sum_{i < d} binom(n - 1, i)
 
+    Raises:
+        ValueError: n or d is no whole number of at least 1.
+
     >>> dichotomies(3, 2), dichotomies(4, 3)  # of 8 and of 16
     (6, 14)
     """
+    n, d = whole("n", n), whole("d", d)
     term, total = 1, 0
     for i in range(min(d, n)):
         total += term
@@ -24,7 +30,11 @@ def dichotomies(n: int, d: int) -> int:
 
 
 def separable_share(n: int, d: int) -> float:
-    """The probability C(n, d) / 2^n that random labels of n points can be separated; exactly 1/2 at n = 2 d."""
+    """The probability C(n, d) / 2^n that random labels of n points can be separated; exactly 1/2 at n = 2 d.
+
+    Raises:
+        ValueError: n or d is no whole number of at least 1.
+    """
     return dichotomies(n, d) / 2**n
 
 
@@ -54,10 +64,13 @@ def linear_capacity(d: int, *, bias: bool = True) -> LinearCapacity:
         d: number of dimensions, at least 1: the rank of the inputs.
         bias: whether the plane need not pass through the origin, which is one dimension more.
 
+    Raises:
+        ValueError: d is no whole number of at least 1.
+
     >>> linear_capacity(20, bias=False)
     LinearCapacity(low=31, middle=40, high=51, mean=40.0, deviation=6.324555320336759)
     """
-    free = d + bias
+    free = whole("d", d) + bool(bias)
 
     def largest(share: float) -> int:
         low, high = free, 4 * free + 16
@@ -78,9 +91,13 @@ def sign_error(n: int, d: int) -> float:
     Args:
         n: number of points.
         d: number of dimensions, at least 1; from n on the error is 0.
+
+    Raises:
+        ValueError: n or d is no whole number of at least 1.
     """
     from scipy.stats import norm
 
+    n, d = whole("n", n), whole("d", d)
     return 0.0 if d >= n else float(norm.cdf(-sqrt(d / (n - d))))
 
 
@@ -91,9 +108,13 @@ def sign_capacity(d: int, tolerance: float) -> float:
         d: number of dimensions.
         tolerance: share of errors, in (0, 1/2); z is the standard normal's quantile of 1 - tolerance.
 
+    Raises:
+        ValueError: a number is out of its range.
+
     >>> [round(sign_capacity(1, share), 2) for share in (0.1, 0.05, 0.01)]
     [1.61, 1.37, 1.18]
     """
     from scipy.stats import norm
 
+    d, tolerance = whole("d", d), number("tolerance", tolerance, most=0.5, above=True, below=True)
     return d * (1 + 1 / float(norm.ppf(1 - tolerance)) ** 2)

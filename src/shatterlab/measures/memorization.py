@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import fraction, whole
 from .fitting import Fit, Predict, generator, length, predicted, probabilities_of, seed_of, take
 
 SHARE = 0.7
@@ -203,9 +204,9 @@ def requests(n: int, *, draws: int = 30, share: float = SHARE, seed: int = 0) ->
     Raises:
         ValueError: a number is out of its range, or a subset would have no or all examples.
     """
-    if draws < 2:
-        raise ValueError(f"draws must be at least 2, got {draws}.")
-    if not 0 < share < 1 or not 0 < round(share * n) < n:
+    n, draws, seed = whole("n", n, least=2), whole("draws", draws, least=2), whole("seed", seed, least=0)
+    share = fraction("share", share)
+    if not 0 < round(share * n) < n:
         raise ValueError(
             f"a subset must have some of the examples and not all, got share = {share} of n = {n}; for seventy percent "
             "write share=0.7."

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..arguments import fraction, number, whole
 from .fitting import Fit, Outcome, do, generator, length, seed_of
 
 NEAR_ONE = 0.9
@@ -115,10 +116,9 @@ def requests(n: int, *, draws: int = 10, seed: int = 0) -> list[SignDraw]:
         seed: seed of the draws.
 
     Raises:
-        ValueError: there are no examples or no draws.
+        ValueError: a number is out of its range.
     """
-    if n < 1 or draws < 1:
-        raise ValueError(f"n and draws must be at least 1, got {n} and {draws}.")
+    n, draws, seed = whole("n", n), whole("draws", draws), whole("seed", seed, least=0)
     return [SignDraw(n, index, seed) for index in range(draws)]
 
 
@@ -153,7 +153,11 @@ def one_draw_spread(n: int, delta: float = 0.05) -> float:
     """How far a draw may lie from R(H) with probability 1 - delta if fits were perfect: sqrt(2 ln(2/delta) / n).
 
     Changing one sign changes the supremum by at most 2/n, and McDiarmid's inequality does the rest.
+
+    Raises:
+        ValueError: n is no whole number of at least 1, or delta not in (0, 1).
     """
+    n, delta = whole("n", n), fraction("delta", delta)
     return sqrt(2 * log(2 / delta) / n)
 
 
@@ -164,8 +168,13 @@ def linear_upper_bound(X: ArrayLike, norm: float) -> float:
         X: (n, d) numbers.
         norm: the largest Euclidean norm of w.
 
+    Raises:
+        ValueError: X is no table of finite numbers, or norm no finite number of at least 0.
+
     >>> round(linear_upper_bound([[1, 0], [0, 1]], norm=1), 4)
     0.7071
     """
-    X = np.asarray(X, dtype=np.float64)
+    X, norm = np.asarray(X, dtype=np.float64), number("norm", norm)
+    if X.ndim != 2 or not len(X) or not np.isfinite(X).all():
+        raise ValueError(f"X must be a table of finite numbers with at least one row, got one of shape {X.shape}.")
     return float(norm / len(X) * np.linalg.norm(X))

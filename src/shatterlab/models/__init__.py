@@ -1,10 +1,11 @@
 """The networks. A new one is a file and a line in `MODELS`; torch is imported only when one is built."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..arguments import is_whole, number, whole
 from ..errors import ShatterlabError, unknown
 from ..spec import STARTS
 from .layouts import (
@@ -94,6 +95,8 @@ def lookup(name: str) -> Model:
     Raises:
         ShatterlabError: there is no such model; the message names the nearest one.
     """
+    if not isinstance(name, str):
+        raise unknown("model", name, [*MODELS, "mlp-LxW"])
     if name in MODELS:
         return MODELS[name]
     if match := re.fullmatch(r"mlp-(\d+)x(\d+)", name):
@@ -125,20 +128,31 @@ def build(
         A float32 module that takes images (batch, channels, height, width) to logits (batch, classes).
 
     Raises:
-        ShatterlabError: there is no such model or initialization, or the images are too small for the model.
+        ShatterlabError: there is no such model or initialization, the images are too small for the model, or a number
+            is out of its range.
     """
     from .dropout import with_dropout
     from .initialization import INITIALIZATIONS
 
     entry = lookup(name)
+    if not isinstance(shape, Sequence) or len(shape) != 3 or not all(map(is_whole, shape)):
+        raise ShatterlabError(
+            f"shape must be the height, width and channels of an image, as (32, 32, 3), got {shape!r}."
+        )
+    try:
+        whole("classes", classes)
+        whole("seed", seed, least=0)
+        number("dropout", dropout, most=1, below=True)
+    except ValueError as error:
+        raise ShatterlabError(str(error)) from None
     if min(shape[:2]) < entry.smallest:
         raise ShatterlabError(
             f"{name} needs images of at least {entry.smallest} x {entry.smallest} pixels, got {shape[0]} x {shape[1]}; "
             f"give it larger ones, as in --data folder:PATH?side={entry.smallest}, or take another model."
         )
     model = entry.module(shape, classes)
-    start = initialization or STARTS.get(name, "he")
-    if start not in INITIALIZATIONS:
+    start = STARTS.get(name, "he") if initialization is None else initialization
+    if not isinstance(start, str) or start not in INITIALIZATIONS:
         raise unknown("initialization", start, INITIALIZATIONS)
     INITIALIZATIONS[start](model, seed)
     return with_dropout(model, dropout)

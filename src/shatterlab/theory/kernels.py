@@ -18,8 +18,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..machine import free_memory
 from ..arguments import number, whole
+from ..machine import free_memory
 from .cholesky import factor_in_place, multiply_upper, numbers_beside, solve_factored
 from .conjugate_gradients import conjugate_gradients, nystrom
 from .scales import exponent_of, times_power
