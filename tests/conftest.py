@@ -2,15 +2,17 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from filelock import FileLock
 from helpers import every_study_small
 
 from shatterlab.data import find
+from shatterlab.report import write
 from shatterlab.results import Store
 
 torch.set_num_threads(1)
@@ -42,6 +44,18 @@ def _nothing_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.chdir(tmp_path)
 
 
+def once(factory: pytest.TempPathFactory, worker_id: str, name: str, make: Callable[[Path], object]) -> Path:
+    """What `make` leaves at a path, made by the first process that wants it and read by all processes of the tests."""
+    base = factory.getbasetemp()
+    path = (base if worker_id == "master" else base.parent) / name
+    with FileLock(f"{path}.lock"):
+        if not path.exists():
+            unfinished = path.with_name(f"unfinished-{name}")
+            make(unfinished)
+            unfinished.rename(path)
+    return path
+
+
 @pytest.fixture
 def cifar10(monkeypatch: pytest.MonkeyPatch) -> str:
     """Real CIFAR-10, or the test is skipped with the reason."""
@@ -59,9 +73,19 @@ def mnist() -> str:
 
 
 @pytest.fixture(scope="session")
-def small_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+def small_store(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Store:
     """Every study, done small; only to be read."""
-    return every_study_small(tmp_path_factory.mktemp("store"))
+    return Store(once(tmp_path_factory, worker_id, "every-study", every_study_small))
+
+
+@pytest.fixture(scope="session")
+def small_page(small_store: Store, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The report of `small_store`; only to be read."""
+
+    def make(path: Path) -> None:
+        write(small_store, small_store.results(), path)
+
+    return once(tmp_path_factory, worker_id, "page.html", make)
 
 
 @pytest.fixture(scope="session")

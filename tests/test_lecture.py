@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shatterlab import Store
-from shatterlab.report import sections, write
+from shatterlab.report import sections
 from shatterlab.report.lecture.mathematics import with_mathematics
 
 PROJECTOR = {"width": 1920, "height": 1080}
@@ -22,13 +22,12 @@ OUTLINE = (
 
 
 @pytest.fixture(scope="module")
-def deck(browser: Any, small_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    path = write(small_store, small_store.results(), tmp_path_factory.mktemp("lecture") / "page.html")
+def deck(browser: Any, small_page: Path) -> Iterator[Any]:
     page = browser.new_page(viewport=PROJECTOR)
     page.said = []
     page.on("console", lambda message: page.said.append(message.text))
     page.on("pageerror", lambda error: page.said.append(str(error)))
-    page.goto(path.as_uri())
+    page.goto(small_page.as_uri())
     page.evaluate("ready")
     yield page
     page.close()

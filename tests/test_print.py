@@ -1,24 +1,21 @@
 """The report on paper: the PDF that Chromium prints of it."""
 
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
-
-from shatterlab import Store
-from shatterlab.report import write
 
 MOST_PAGES = 26
 """Two seeds of every study; the demo on CIFAR-10, one seed, takes 23 pages."""
 
 
 @pytest.fixture(scope="module")
-def pages(browser: Any, small_store: Store, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def pages(browser: Any, small_page: Path) -> list[str]:
     """The text of each page, printed from the dark theme."""
     pdf = pytest.importorskip("pypdfium2")
-    path = write(small_store, small_store.results(), tmp_path_factory.mktemp("print") / "page.html")
     page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="dark")
-    page.goto(path.as_uri())
+    page.goto(small_page.as_uri())
     page.evaluate("ready")
     printed = page.pdf(prefer_css_page_size=True, print_background=True)
     assert page.evaluate("document.querySelectorAll('details[open]').length") == 0  # as they were

@@ -37,7 +37,15 @@ from shatterlab.learners import given_learner
 from shatterlab.models.own import own_model
 
 SHORT = [make_spec(data="digits", model="mlp-1x16", n=60, n_test=30, epochs=3, seed=seed) for seed in range(3)]
-LONG = make_spec(data="digits", model="mlp-1x256", epochs=1_200, batch_size=16, evaluate_every=200)
+SAVES_OFTEN = """
+import shatterlab.spine
+from torch import nn
+
+shatterlab.spine.CHECKPOINT_SECONDS = 0.2  # the file is read by each process that trains the network
+
+def net(classes):
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, classes))
+"""
 TASK = "ray::_do_unit"
 
 
@@ -93,61 +101,67 @@ def test_a_job_that_fails_says_why_and_the_others_are_done(cluster, tmp_path: Pa
     assert "-1 is negative" in ended["the square of -1"].error
 
 
+def long_run(folder: Path) -> Training:
+    """A run of some seconds with a checkpoint every fifth of one."""
+    (folder / "mine.py").write_text(SAVES_OFTEN)
+    spec = make_spec(data="digits", model="net", n=400, epochs=400, batch_size=10, evaluate_every=100)
+    return Training(spec, own_model(f"{folder / 'mine.py'}:net")).pinned()
+
+
 def test_the_run_of_a_killed_worker_goes_on_from_its_checkpoint(cluster, tmp_path: Path) -> None:
-    store, killed = Store(tmp_path), False
+    store, job, killed = Store(tmp_path / "store"), long_run(tmp_path), False
     told: list[int] = []
 
-    def tell(job: Job, row: Any) -> None:
+    def tell(_: Job, row: Any) -> None:
         nonlocal killed
         told.append(row.epoch)
-        if not killed and (store.folder(LONG) / "checkpoint.safetensors").exists() and row.epoch > 50:
+        if not killed and store.checkpoint(job.spec).exists() and row.epoch > 20:
             killed = True
             for pid in workers():
                 os.kill(pid, signal.SIGKILL)
 
-    (ended,) = engine.do([Training(LONG)], store, tell=tell)
+    (ended,) = engine.do([job], store, tell=tell)
     assert killed
     assert not ended.error
-    assert told[-1] == LONG.epochs
-    assert [row.epoch for row in store.rows(LONG)] == list(range(1, LONG.epochs + 1))
+    assert told[-1] == job.spec.epochs
+    assert [row.epoch for row in store.rows(job.spec)] == list(range(1, job.spec.epochs + 1))
     again = [at for at, epoch in enumerate(told[1:], 1) if epoch <= told[at - 1]]
     assert len(again) <= 1
     assert not again or told[again[0]] > 1, "it did not begin anew"
 
 
 def test_a_command_that_is_stopped_leaves_no_work_behind(cluster, tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = Store(tmp_path / "store")
 
     def stop(job: Job, row: Any) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(engine.do([Training(LONG.model_copy(update={"seed": 1}))], store, tell=stop))
+        list(engine.do([long_run(tmp_path)], store, tell=stop))
     eventually(lambda: not workers())
 
 
 def test_a_killed_command_leaves_no_work_behind_and_its_runs_are_taken_up_again(cluster, tmp_path: Path) -> None:
-    spec, store = LONG.model_copy(update={"seed": 2}), Store(tmp_path)
+    store, job = Store(tmp_path / "store"), long_run(tmp_path)
     code = (
-        "import sys; from pathlib import Path; from shatterlab import Store; from shatterlab.spec import Spec\n"
-        "from shatterlab.engines import ray; from shatterlab.jobs import Training\n"
-        "job = Training(Spec.model_validate_json(sys.argv[1]))\n"
-        "list(ray.do([job], Store(Path(sys.argv[2])), address=sys.argv[3]))\n"
+        "import sys; from pathlib import Path; from shatterlab import Store; from test_ray import long_run\n"
+        "from shatterlab.engines import ray\n"
+        "list(ray.do([long_run(Path(sys.argv[1]))], Store(Path(sys.argv[2])), address=sys.argv[3]))\n"
     )
     address = cluster.get_runtime_context().gcs_address
-    command = [sys.executable, "-c", code, spec.model_dump_json(), str(tmp_path), address]
+    command = [sys.executable, "-c", code, str(tmp_path), str(store.path), address]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as driver:
-        eventually((store.folder(spec) / "checkpoint.safetensors").exists, 60)
+        eventually(store.checkpoint(job.spec).exists, 60)
         driver.kill()
     eventually(lambda: not workers())
-    reached = [row.epoch for row in store.rows(spec)]
+    reached = [row.epoch for row in store.rows(job.spec)]
     assert reached
-    assert store.result(spec) is None
+    assert store.result(job.spec) is None
     told: list[int] = []
-    (ended,) = engine.do([Training(spec)], store, tell=lambda job, row: told.append(row.epoch))
+    (ended,) = engine.do([job], store, tell=lambda _, row: told.append(row.epoch))
     assert not ended.error
     assert told[0] > 1, "it did not begin anew"
-    assert [row.epoch for row in store.rows(spec)] == list(range(1, spec.epochs + 1))
+    assert [row.epoch for row in store.rows(job.spec)] == list(range(1, job.spec.epochs + 1))
 
 
 def test_a_users_network_and_data_travel_with_the_job(cluster, tmp_path: Path) -> None:

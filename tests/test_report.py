@@ -31,9 +31,8 @@ def charts_of(page: str) -> dict[str, Any]:
     return json.loads(re.search(r'id="charts">(.*?)</script>', page, re.DOTALL)[1])  # type: ignore[index]
 
 
-def test_the_page_is_whole_and_asks_the_network_for_nothing(small_store: Store, tmp_path: Path) -> None:
-    results = small_store.results()
-    page = write(small_store, results, tmp_path / "deep" / "page.html").read_text()
+def test_the_page_is_whole_and_asks_the_network_for_nothing(small_store: Store, small_page: Path) -> None:
+    page = small_page.read_text()
     outside_scripts = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
     assert not re.search(r"""(src|href)\s*=\s*["'](?!#|data:)|url\(|@import""", outside_scripts)
     for name in HOUSE:
@@ -200,10 +199,8 @@ def test_an_empty_store_says_how_to_start(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def opened(browser: Any, small_store: Store, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+def opened(browser: Any, small_page: Path) -> Iterator[Callable[..., Any]]:
     """Opens the page of every study; what the console says and what is asked of the network is kept beside it."""
-    results = small_store.results()
-    path = write(small_store, results, tmp_path / "page.html")
     contexts = []
 
     def open_(**options: Any) -> Any:
@@ -214,7 +211,7 @@ def opened(browser: Any, small_store: Store, tmp_path: Path) -> Iterator[Callabl
         page.on("console", lambda message: page.said.append(message.text))
         page.on("pageerror", lambda error: page.said.append(str(error)))
         page.on("request", lambda request: page.asked.append(request.url))
-        page.goto(path.as_uri())
+        page.goto(small_page.as_uri())
         page.evaluate("ready")
         return page
 
@@ -278,7 +275,7 @@ def test_the_keyboard_reaches_every_chart_and_the_dark_mode(opened) -> None:
 
 
 def test_a_planted_script_never_runs(browser: Any, hostile_store: Store, tmp_path: Path) -> None:
-    path = write(hostile_store, hostile_store.results(), tmp_path / "page.html")
+    path = write(hostile_store, hostile_store.results(), tmp_path / "deep" / "page.html")
     page, alerts = browser.new_page(), []
     page.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
     page.goto(path.as_uri())
