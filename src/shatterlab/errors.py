@@ -47,7 +47,36 @@ class DamagedError(UnreadableError):
 
 
 class NewerError(UnreadableError):
-    """A later version wrote the file, which is intact and is left alone."""
+    """A later version wrote the file, which is intact and is left alone.
+
+    Args:
+        path: the file.
+        found: the number of its format.
+        known: the number of the latest format that we read.
+        writer: the version of shatterlab that wrote the file, None where it does not tell.
+    """
+
+    def __init__(self, path: Path, found: int, known: int, writer: object = None) -> None:
+        super().__init__(
+            path,
+            f"{path} is of format {found}, written by shatterlab {writer or 'of a later version'}; this is shatterlab "
+            f"{our_version()}, which reads formats up to {known}: the file is left alone, and "
+            "'pip install --upgrade shatterlab' reads it.",
+        )
+        self.given = path, found, known, writer
+
+    def __reduce__(self) -> tuple[type, tuple[Path, int, int, object]]:
+        return type(self), self.given
+
+
+def our_version() -> str:
+    """The version of shatterlab that is running."""
+    from importlib.metadata import PackageNotFoundError, version  # here, as importing it takes long
+
+    try:
+        return version("shatterlab")
+    except PackageNotFoundError:  # the code is used without being installed
+        return "unknown"
 
 
 class DivergedError(ShatterlabError):

@@ -8,14 +8,13 @@ was in use before there were numbers, lack all three.
 import hashlib
 import json
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 from pydantic_core import from_json
 
-from ..errors import DamagedError, NewerError, UnreadableError
+from ..errors import DamagedError, NewerError, UnreadableError, our_version
 
 FORMAT = 2
 """The number of the format that this version writes; it reads this one and all earlier ones."""
@@ -27,14 +26,6 @@ HEAD = ("format", "shatterlab", "checksum")
 Record = TypeVar("Record", bound=BaseModel)
 
 
-def written_by() -> str:
-    """The version of shatterlab that is running."""
-    try:
-        return version("shatterlab")
-    except PackageNotFoundError:  # the code is used without being installed
-        return "unknown"
-
-
 def text_of(record: BaseModel | Mapping[str, Any], **notes: str) -> str:
     """The content of a record's file.
 
@@ -43,7 +34,7 @@ def text_of(record: BaseModel | Mapping[str, Any], **notes: str) -> str:
         notes: further entries of the head, which belong to the file and not to the record.
     """
     body = json.loads(record.model_dump_json()) if isinstance(record, BaseModel) else dict(record)
-    body = {"format": FORMAT, "shatterlab": written_by()} | notes | body
+    body = {"format": FORMAT, "shatterlab": our_version()} | notes | body
     return json.dumps({"checksum": _checksum(body)} | body, indent=1)
 
 
@@ -119,12 +110,7 @@ def refuse_newer(path: Path, found: object, known: int, writer: object) -> None:
         writer: the version of shatterlab that wrote the file, if it tells.
     """
     if isinstance(found, int) and found > known:
-        raise NewerError(
-            path,
-            f"{path} is of format {found}, written by shatterlab {writer or 'of a later version'}; this is shatterlab "
-            f"{written_by()}, which reads formats up to {known}: the file is left alone, and "
-            "'pip install --upgrade shatterlab' reads it.",
-        )
+        raise NewerError(path, found, known, writer)
     if found is not None and not isinstance(found, int):
         raise damaged(path, "its format is no number")
 

@@ -143,8 +143,11 @@ class Store:
                 continue  # another process has moved it
             names = (path.with_name(f"{path.name}.aside{f'-{turn}' if turn > 1 else ''}") for turn in count(1))
             target = next(name for name in names if not os.path.lexists(name))
-            with self.writing(), suppress(FileNotFoundError):
-                path.rename(target)
+            with self.writing():
+                try:
+                    path.rename(target)
+                except FileNotFoundError:
+                    continue  # another process was faster
             why = "is damaged" if path == error.path else "is of no use without it"
             print(f"{path} {why}; moved aside to {target.name}", file=sys.stderr)
         self._unreadable.pop(error.path, None)

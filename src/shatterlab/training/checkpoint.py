@@ -99,11 +99,7 @@ def restore(
         raw = metadata if first else json.loads(metadata["notes"])
         layout = 1 if first else int(raw["format"])
         if layout > FORMAT:
-            raise NewerError(
-                path,
-                f"{path} is of format {layout}, of a later version of shatterlab than this one, which reads formats up "
-                f"to {FORMAT}; update shatterlab and run the same command again: the run goes on from there.",
-            )
+            raise NewerError(path, layout, FORMAT)
         notes = _Notes.model_validate(raw)
         if not first and notes.checksum != _checksum(tensors, notes.inside):
             raise ValueError("the numbers do not add up to the checksum")
