@@ -38,7 +38,7 @@ class UnreadableError(ShatterlabError):
         super().__init__(sentence)
         self.path = path
 
-    def __reduce__(self) -> tuple[type, tuple[Path, str]]:  # a worker process sends it to its parent
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:  # a worker process sends it to its parent
         return type(self), (self.path, str(self))
 
 
@@ -65,7 +65,7 @@ class NewerError(UnreadableError):
         )
         self.given = path, found, known, writer
 
-    def __reduce__(self) -> tuple[type, tuple[Path, int, int, object]]:
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
         return type(self), self.given
 
 

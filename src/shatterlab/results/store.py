@@ -17,20 +17,18 @@ aside (to `<name>.aside`), and nothing here is ever deleted.
 
 import errno
 import hashlib
-import json
 import os
-import socket
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from html import escape
 from itertools import count
 from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import DamagedError, ShatterlabError, UnreadableError, listed
@@ -38,6 +36,7 @@ from ..files import path_of, remove_leftovers, write_all, write_whole
 from ..row import Row
 from ..spec import Spec
 from .examples import Examples, packed, unpacked
+from .locks import forget_holder, holder_of, lock_at, note_holder
 from .measurement import Measurement
 from .records import content_of, damaged, read, text_of
 from .remote import address_of, mirror_of, remote_of
@@ -234,19 +233,17 @@ class Store:
         """
         with self.writing():
             path.parent.mkdir(parents=True, exist_ok=True)
-            lock = _lock(path)
+            lock = lock_at(path)
             if self.busy(path):
-                print(f"waiting for {_told(_holder(path))}, which is doing {what}", file=sys.stderr)
+                print(f"waiting for {holder_of(path)}, which is doing {what}", file=sys.stderr)
             lock.acquire()
-        holder = {"host": socket.gethostname(), "process": os.getpid()}
         try:
             with self.writing():
-                write_whole(_holder(path), json.dumps(holder), settled=False)
+                note_holder(path)
             with self.remote.claimed(path, what) if self.remote else nullcontext():
                 yield
         finally:
-            with suppress(OSError):
-                _holder(path).unlink(missing_ok=True)
+            forget_holder(path)
             lock.release()
 
     @contextmanager
@@ -255,7 +252,7 @@ class Store:
         with self.writing():
             try:
                 (self.path / "studies").mkdir(parents=True, exist_ok=True)
-                lock = _lock(self.path / "studies" / "lock")
+                lock = lock_at(self.path / "studies" / "lock")
                 lock.acquire()
             except OSError as error:
                 if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
@@ -275,7 +272,7 @@ class Store:
             return False
         with self.writing():
             try:
-                with _lock(path, timeout=0):
+                with lock_at(path, timeout=0):
                     return False
             except Timeout:
                 return True
@@ -593,11 +590,6 @@ class Store:
             ) from None
 
 
-def _lock(path: Path, timeout: float = -1) -> FileLock:
-    """A lock of the operating system; the library's substitute for it would outlive a killed process."""
-    return FileLock(path, timeout=timeout, fallback_to_soft=False)
-
-
 def _written(path: Path) -> bool:
     """Whether there is a file with content; a power cut may leave an empty one, which does not count."""
     try:
@@ -613,18 +605,3 @@ def _examples_in(path: Path) -> dict[str, Examples]:
         return unpacked(content_of(path))
     except ValueError:
         raise damaged(path, "the predictions in it cannot be read") from None
-
-
-def _holder(lock: Path) -> Path:
-    """The file that says which process holds a lock; it means nothing while nobody does."""
-    return lock.with_name(lock.name.removesuffix("lock") + "holder.lock")
-
-
-def _told(holder: Path) -> str:
-    """Who holds a lock, in words, and how it can be freed."""
-    try:
-        known = json.loads(holder.read_text(encoding="utf-8"))
-        process, host = int(known["process"]), str(known["host"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
-    return f"process {process} on {host} (if it hangs, 'kill -9 {process}' there lets this one go on)"
