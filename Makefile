@@ -41,7 +41,7 @@ wheel-check: $(VENV)-lock/installed  ## the wheel outside of the repository, wit
 	$(VENV)-lock/bin/python requirements/check_wheel.py
 
 test: $(VENV)/installed-dev
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -14,7 +14,7 @@ wrong = rng.choice(len(y), 40, replace=False)
 y[wrong] = (y[wrong] + rng.integers(1, 10, size=40)) % 10  # another digit each
 
 with TemporaryDirectory() as folder:
-    audit = sl.audit(RandomForestClassifier(30), (X, y), budget="15s", store=folder, quiet=True)
+    audit = sl.audit(RandomForestClassifier(30), (X, y), budget="10s", store=folder, quiet=True)
 print(audit.verdict)
 
 scores = audit.scores().sort("suspicion", descending=True)  # training examples alone; the rest are the test set

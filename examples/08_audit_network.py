@@ -21,7 +21,7 @@ with TemporaryDirectory() as folder:
     audit = sl.audit(
         net,
         load_digits(return_X_y=True),
-        budget="15s",
+        budget="10s",
         store=folder,
         quiet=True,
         n=500,  # as many as the budget allows, if it is left out

@@ -17,7 +17,7 @@ def nearest_mean(X: np.ndarray, y: np.ndarray, seed: int) -> Callable[[np.ndarra
 
 
 with TemporaryDirectory() as folder:
-    audit = sl.audit(nearest_mean, load_digits(return_X_y=True), budget="15s", store=folder, quiet=True)
+    audit = sl.audit(nearest_mean, load_digits(return_X_y=True), budget="10s", store=folder, quiet=True)
 print(audit.verdict)
 print(f"\nIn one word, it {audit.answer} memorize.")
 print(audit.findings.capacities)

@@ -22,7 +22,7 @@ labels[wrong] = np.where(labels[wrong] == "sea", "hills", "sea")
 
 with TemporaryDirectory() as folder:
     pipeline = make_pipeline(TfidfVectorizer(), LogisticRegression())
-    audit = sl.audit(pipeline, (texts, labels), budget="15s", store=folder, quiet=True)
+    audit = sl.audit(pipeline, (texts, labels), budget="10s", store=folder, quiet=True)
 print(audit)
 
 print("\nThe most suspect labels:")

@@ -16,7 +16,7 @@ def kills(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 def test_commands_killed_at_random_moments_end_as_undisturbed_ones(kills) -> None:
-    assert kills.soak(6, 0, ["alone", "stack"], lambda line: None).total() == 6
+    assert kills.soak(4, 0, ["alone", "stack"], lambda line: None).total() == 4
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")

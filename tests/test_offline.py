@@ -46,7 +46,7 @@ def test_the_network_is_refused_and_the_try_is_noted(code: str, without_network:
 
 
 def test_a_study_and_its_report_need_no_network(tmp_path: Path, without_network: dict[str, str]) -> None:
-    small = ["run", "learning-curves", "--scale", "demo", "--data", "digits", "--only", "random", "--jobs", "2"]
+    small = ["run", "regularizers", "--scale", "demo", "--data", "digits", "--only", "weight", "--jobs", "2"]
     for words in (small, ["report"]):
         done = python("-m", "shatterlab", *words, env=without_network)
         assert done.returncode == 0, done.stderr

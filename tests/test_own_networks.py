@@ -66,7 +66,7 @@ class Kill(Exception):
 @pytest.mark.parametrize("corruption", ["true-labels", "random-labels"])
 @pytest.mark.parametrize("case", CASES)
 def test_it_trains_and_resumes_to_the_same_bits(tmp_path: Path, monkeypatch, case, corruption, optimizer) -> None:
-    if case == "resnet18" and optimizer == "adamw":
+    if case == "resnet18" and (optimizer == "adamw" or corruption == "true-labels"):
         pytest.skip("once is enough")
     monkeypatch.setattr("shatterlab.spine.CHECKPOINT_SECONDS", -1)
     model, data = CASES[case]

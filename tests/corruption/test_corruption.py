@@ -1,5 +1,7 @@
 """The six conditions: shares, conventions, what is kept and what is not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers import CORRUPTION_NAMES, noise_data
@@ -105,8 +107,9 @@ def test_gaussian_pixels_have_the_mean_and_variance_of_the_data() -> None:
 
 
 def test_gaussian_pixels_of_cifar10_survive_the_rounding(cifar10: str) -> None:
-    train = load(cifar10).train
-    after = corrupt(load(cifar10), "gaussian-pixels", 1.0).train.inputs
+    data = load(cifar10)
+    train = data.train.take(np.arange(5_000))
+    after = corrupt(replace(data, train=train), "gaussian-pixels", 1.0).train.inputs
     assert abs(after.mean() - train.inputs.mean()) < 2
     assert abs(after.std() / train.inputs.std() - 1) < 0.07  # 5 % of the values are clipped
 

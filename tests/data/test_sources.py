@@ -15,8 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shatterlab import ShatterlabError, load
-from shatterlab.data import DATASETS, find, subset
+from shatterlab.data import DATASETS, digits, find, subset
 from shatterlab.data.download import Download, fetch
+
+
+def test_digits_are_read_as_scikit_learn_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels, labels = digits._table()
+    monkeypatch.setattr("shatterlab.data.digits.find_spec", lambda name: None)
+    theirs = digits._table()
+    assert np.array_equal(pixels, theirs[0])
+    assert np.array_equal(labels, theirs[1])
 
 
 def test_digits_need_nothing_and_never_change() -> None:

@@ -189,7 +189,7 @@ class Slow(nn.Module):
 
 def test_a_slow_epoch_that_is_killed_is_not_begun_anew(tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "slow.py").write_text(SLOW)
-    dials = {"data": "digits", "n": 1_000, "n_test": 30, "epochs": 1, "batch_size": 2}
+    dials = {"data": "digits", "n": 500, "n_test": 30, "epochs": 1, "batch_size": 1}
     spec, model = make_spec(**dials), str(tmp_path / "slow.py:Slow")
     script = (
         "import torch; import shatterlab.spine as spine; from shatterlab import make_spec\n"

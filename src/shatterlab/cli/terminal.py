@@ -2,7 +2,7 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -11,7 +11,9 @@ from rich.text import Text
 
 from ..errors import escaped
 from ..results import Asked, Measurement, Result, Store
-from ..studies import Study, command_of, evaluate, tables, without_misfits
+
+if TYPE_CHECKING:
+    from ..studies import Study
 
 MISSING = "—"
 LADDER = 18
@@ -130,7 +132,7 @@ def say(text: str, indent: int = 0, hang: int | None = None) -> None:
 
 
 def print_study(
-    study: Study, store: Store, asked: Asked, runs: Sequence[Result], measured: Sequence[Measurement]
+    study: "Study", store: Store, asked: Asked, runs: Sequence[Result], measured: Sequence[Measurement]
 ) -> list[str]:
     """Prints what a study found: its verdicts, one in each line, the state of its claims, and its table if it has one.
 
@@ -143,6 +145,8 @@ def print_study(
     Returns:
         The states of its claims.
     """
+    from ..studies import command_of, evaluate, tables, without_misfits  # here, as it takes long
+
     whole = len(asked.run_ids) + len(asked.measurement_ids)
     found = without_misfits(
         store,
