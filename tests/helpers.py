@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -94,12 +95,13 @@ HOUSE = {name: study for name, study in STUDIES.items() if study.data is None}
 
 def every_study_small(path: Path) -> Store:
     """Every study at a size that takes seconds, on the digits, two seeds, two processes."""
-    store = Store(path)
+    store, of_studies = Store(path), {}
     for name, study in HOUSE.items():
         dials = {"model": "mlp-1x16"} if name in ("learning-curves", "label-noise") else {}
-        jobs = [small(job, **dials) for job in jobs_so_far(study, "demo", "digits", 2)]
-        for ended in do(jobs, store, device="cpu", workers=2 if name == "label-noise" else 1):
-            assert not ended.error
+        of_studies[name] = [small(job, **dials) for job in jobs_so_far(study, "demo", "digits", 2)]
+    for ended in do([job for jobs in of_studies.values() for job in jobs], store, device="cpu", workers=2):
+        assert not ended.error
+    for name, jobs in of_studies.items():
         ids = [list(dict.fromkeys(job.id for job in jobs if isinstance(job, kind))) for kind in (Training, Computation)]
         store.ask(Asked(study=name, scale="demo", data="digits", seeds=2, run_ids=ids[0], measurement_ids=ids[1]))
     return store
@@ -145,3 +147,12 @@ def killed() -> list[dict]:
     """A computation whose process is killed, as the system does with one that takes too much memory."""
     os.kill(os.getpid(), signal.SIGKILL)
     return []
+
+
+def serious_barriers(page: Any) -> list[str]:
+    """What keeps readers with a handicap from a page that is open in a browser, as axe names it."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    # What passes need not be described, which takes most of the time.
+    violations = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    return [one["id"] for one in violations if one["impact"] in ("serious", "critical")]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers import serious_barriers
 
 from shatterlab.cli import main
 from shatterlab.report import write_explore
@@ -198,12 +199,9 @@ def test_a_descent_that_does_not_end_is_said_and_not_drawn(opened: Any) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_every_explorable_fits_the_screen_and_has_no_serious_barrier(opened: Any, width: int, scheme: str) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
     page = opened("#try-theorem?theorem.step=5", viewport={"width": width, "height": 844}, color_scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     for one in EXPLORABLES:
         assert page.locator(f"#try-{one.name} svg").count() >= 1
         assert page.locator(f"#try-{one.name} input").count() >= 1
-    violations = Axe().run(page).response["violations"]
-    assert [v["id"] for v in violations if v["impact"] in ("serious", "critical")] == []
+    assert serious_barriers(page) == []

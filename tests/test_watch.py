@@ -302,7 +302,7 @@ def test_half_open_connections_beyond_the_limit_of_files_print_nothing_and_lock_
         half_open = []
         for _ in range(300):
             one = socket.socket()
-            one.settimeout(1)
+            one.settimeout(0.1)
             with suppress(OSError):
                 one.connect(("127.0.0.1", port))
             half_open.append(one)
