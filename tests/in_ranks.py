@@ -1,4 +1,4 @@
-"""What tests/test_ranks.py runs under torchrun, in each of several processes."""
+"""What tests/test_ranks.py runs in each of several processes."""
 
 import json
 import os

@@ -106,7 +106,7 @@ def test_a_checkpoint_of_a_later_version_is_refused_with_both_versions_and_left_
     before = path.read_bytes()
     with pytest.raises(
         ShatterlabError,
-        match=r"is of format 4, .* of a later version; this is shatterlab 0.1.0, which reads formats up to 3",
+        match=r"is of format 4, .* of a later version; this is shatterlab \S+, which reads formats up to 3",
     ) as end:
         run(SPEC, Store(tmp_path))
     assert "damaged" not in str(end.value)

@@ -1,13 +1,16 @@
 """What somebody sees who works from Python or a notebook."""
 
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sklearn.tree import DecisionTreeClassifier
 
 import shatterlab as sl
@@ -67,8 +70,12 @@ def audited(**given: Any) -> sl.Audit:
 CALLS: dict[str, tuple[Callable[[Any], Any], tuple[Any, ...]]] = {
     "load": (sl.load, NO_NAME),
     "build, name": (lambda v: sl.build(v, (8, 8, 1), 10), NO_NAME),
-    "build, shape": (lambda v: sl.build("mlp-1x8", v, 10), (*NO_COUNT, (8, 8), (8, 8, 0), (8, 8, 1.5), "abc")),
-    "build, classes": (lambda v: sl.build("mlp-1x8", (8, 8, 1), v), NO_COUNT),
+    "build, shape": (
+        lambda v: sl.build("mlp-1x8", v, 10),
+        (*NO_COUNT, (8, 8), (8, 8, 0), (8, 8, 1.5), "abc", np.zeros((2, 2))),
+    ),
+    "build, classes": (lambda v: sl.build("mlp-1x8", (8, 8, 1), v), (*NO_COUNT, np.zeros((3, 3)))),
+    "build, seed": (lambda v: sl.build("mlp-1x8", (8, 8, 1), 10, v), (None, "x", -1, 1.5, True, 2**70)),
     "build, start": (lambda v: sl.build("mlp-1x8", (8, 8, 1), 10, initialization=v), NO_NAME[1:]),
     "build, dropout": (lambda v: sl.build("mlp-1x8", (8, 8, 1), 10, dropout=v), (None, "x", -1, 1, np.nan, True)),
     "corrupt, data": (lambda v: sl.corrupt(v, "random-labels"), (*NO_NAME, "digits")),
@@ -95,14 +102,36 @@ CALLS: dict[str, tuple[Callable[[Any], Any], tuple[Any, ...]]] = {
 }
 
 
+WORDS = {
+    "load": "unknown data set", "build, name": "unknown model", "build, start": "unknown initialization",
+    "corrupt, data": "corrupt takes the Data", "corrupt, name": "unknown corruption", "corrupt, convention": "label_noise",
+    "run, spec": "spec|Spec", "Store": "store", "write_report": "store", "audit, learner": "learner|model",
+}  # fmt: skip
+"""What a sentence says of the argument where it is not its name."""
+
+
 @pytest.mark.parametrize("call", CALLS)
 def test_a_wrong_argument_is_told_in_one_sentence_and_nothing_is_done(call: str, tmp_path: Path) -> None:
     use, wrong = CALLS[call]
     for value in wrong:
         with pytest.raises(sl.ShatterlabError) as caught:
             use(value)
-        assert len(str(caught.value).splitlines()) == 1
-    assert not list(tmp_path.rglob("result.json"))
+        sentence = str(caught.value)
+        assert len(sentence.splitlines()) == 1
+        assert re.search(WORDS.get(call, call.rpartition(", ")[2]), sentence)
+    assert not list(tmp_path.rglob("*.json")), "neither a run nor a fit was begun"
+
+
+def test_numbers_of_numpy_do_as_those_of_python(tmp_path: Path) -> None:
+    ours, theirs = (
+        sl.build("mlp-1x8", (8, 8, 1), 10, 3),
+        sl.build("mlp-1x8", np.array([8, 8, 1]).tolist(), np.int64(10), np.int64(3)),
+    )
+    assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))
+    found = audited(
+        store=tmp_path, n=np.int64(20), seed=np.int64(0), jobs=np.int64(1), clock=lambda: 6 * time.process_time()
+    )
+    assert found.record["n"] == 20
 
 
 def test_the_bare_name_says_what_to_do_next() -> None:

@@ -19,7 +19,7 @@ DIALS = {"model": "inception", "n": 101, "n_test": 33, "epochs": 4, "batch_size"
          "evaluate_every": 1, "flip": 0.5, "dropout": 0.2}  # fmt: skip
 
 
-def in_two(*arguments: str) -> tuple[bool, str]:
+def in_two(folder: Path, *arguments: str) -> tuple[bool, str]:
     """Whether `in_ranks` ends well in each of two processes, and what they said.
 
     They are started as torchrun starts them, which itself takes seconds; the last test uses it.
@@ -28,22 +28,22 @@ def in_two(*arguments: str) -> tuple[bool, str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "none"}
-    started = [
-        subprocess.Popen(
-            [sys.executable, SCRIPT, *arguments],
-            env=os.environ | shared | {"OMP_NUM_THREADS": "1", "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    while all(process.poll() is None for process in started):
-        time.sleep(0.05)
-    if any(process.returncode for process in started):  # one that dies takes the other with it
-        for process in started:
-            process.kill()
-    said = [process.communicate(timeout=300)[1] for process in started]
-    return not any(process.returncode for process in started), "".join(said)[-3000:]
+    began, started = time.monotonic(), []
+    with (folder / "said.txt").open("w+", encoding="utf-8") as said:
+        try:
+            for rank in ("0", "1"):
+                its_own = {"RANK": rank, "LOCAL_RANK": rank, "OMP_NUM_THREADS": "1"}
+                command = [sys.executable, str(SCRIPT), *arguments]
+                started.append(subprocess.Popen(command, env=os.environ | shared | its_own, stderr=said))
+            while any(process.poll() is None for process in started) and not any(one.returncode for one in started):
+                assert time.monotonic() - began < 300, "the processes wait for each other"
+                time.sleep(0.05)
+        finally:
+            for process in started:  # one that dies takes the other with it
+                process.kill()
+                process.wait()
+        said.seek(0)
+        return not any(process.returncode for process in started), said.read()[-3000:]
 
 
 def test_without_torchrun_there_is_one_process_that_has_everything() -> None:
@@ -51,16 +51,16 @@ def test_without_torchrun_there_is_one_process_that_has_everything() -> None:
     assert shares([slice(3, 9)]) == [slice(3, 9)]
 
 
-def test_several_processes_do_as_one_does_with_the_whole() -> None:
+def test_several_processes_do_as_one_does_with_the_whole(tmp_path: Path) -> None:
     """Gradients, batch normalization, dropout, unreached weights and parts without an example: see `in_ranks`."""
-    well, said = in_two("numbers")
+    well, said = in_two(tmp_path, "numbers")
     assert well, said
 
 
 def test_a_run_of_two_processes_is_killed_and_taken_up_by_one_with_the_numbers_of_one(tmp_path: Path) -> None:
     spec = make_spec(data="digits", **DIALS)
     alone = run(spec, tmp_path / "alone", on_row=lambda row: None)
-    well, _ = in_two("train", str(tmp_path / "shared"), json.dumps(DIALS | {"kill": 3}))
+    well, _ = in_two(tmp_path, "train", str(tmp_path / "shared"), json.dumps(DIALS | {"kill": 3}))
     assert not well
     shared = Store(tmp_path / "shared")
     assert shared.result(spec) is None
@@ -79,7 +79,7 @@ def test_a_run_of_two_processes_is_killed_and_taken_up_by_one_with_the_numbers_o
 def test_two_processes_killed_inside_an_epoch_go_on_there_with_the_same_bits(tmp_path: Path) -> None:
     dials = DIALS | {"epochs": 2, "own": True}
     for store, more in (("whole", {}), ("broken", {"saves": 6}), ("broken", {})):
-        well, said = in_two("train", str(tmp_path / store), json.dumps(dials | more))
+        well, said = in_two(tmp_path, "train", str(tmp_path / store), json.dumps(dials | more))
         assert well == (not more), said
         if more:
             (rows,) = (tmp_path / store).glob("*/rows.jsonl")

@@ -22,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 import shatterlab
-from shatterlab import ShatterlabError, Store, make_spec
+from shatterlab import ShatterlabError, Store, make_spec, spine
 from shatterlab.auditing import driver
 from shatterlab.auditing.fits import Asked, Subject, computation
 from shatterlab.auditing.pool import pool_of
@@ -47,6 +47,12 @@ def net(classes):
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, classes))
 """
 TASK = "ray::_do_unit"
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Puts back what the network of these tests changes when its file is read."""
+    monkeypatch.setattr(spine, "CHECKPOINT_SECONDS", spine.CHECKPOINT_SECONDS)
 
 
 @pytest.fixture(scope="module")

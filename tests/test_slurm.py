@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from helpers import noise_data, square
 
-from shatterlab import ShatterlabError, Store, make_spec
+from shatterlab import ShatterlabError, Store, make_spec, spine
 from shatterlab.cli import main
 from shatterlab.engines import do as do_here
 from shatterlab.engines import slurm as engine
@@ -55,6 +55,9 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Short pauses, and tasks that find these tests' own functions."""
     monkeypatch.setattr(engine, "PAUSE", 0.1)
     monkeypatch.setattr(engine, "GRACE", 1.0)
+    monkeypatch.setattr(
+        spine, "CHECKPOINT_SECONDS", spine.CHECKPOINT_SECONDS
+    )  # to be put back, as a network below changes it
     folders = [str(Path(__file__).parent), *sys.path]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(folder for folder in folders if folder))
 

@@ -1,4 +1,4 @@
-"""The numbers that callers hand over: what is none, or lies outside its range, is refused before it is used."""
+"""Checks of what callers hand over: a value that is no number, or outside its range, is refused before it is used."""
 
 from math import inf, isfinite
 from numbers import Real
@@ -7,11 +7,19 @@ from typing import TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import shown
+
 
 def number(
     name: str, value: object, *, least: float = 0.0, most: float = inf, above: bool = False, below: bool = False
 ) -> float:
-    """Returns a finite number from `least` to `most`, without these ends where it has to be `above` or `below` them.
+    """Returns a finite number in the interval from `least` to `most`.
+
+    Args:
+        name: the name of the argument, for the message.
+        value: what the caller gave.
+        least, most: the ends of the interval.
+        above, below: whether the lower and the upper end are left out.
 
     Raises:
         ValueError: the value is text, NaN, infinite, a truth value, an array, or outside the range.
@@ -27,11 +35,11 @@ def number(
             return given
     if most == inf:
         raise ValueError(
-            f"{name} must be a finite number {'above' if above else 'of at least'} {least:g}, got {value!r}."
+            f"{name} must be a finite number {'above' if above else 'of at least'} {least:g}, got {shown(repr(value))}."
         )
     interval = f"{'(' if above else '['}{least:g}, {most:g}{')' if below else ']'}"
     advice = "; for ten percent write 0.1" if most == 1 else ""
-    raise ValueError(f"{name} must lie in {interval}, got {value!r}{advice}.")
+    raise ValueError(f"{name} must lie in {interval}, got {shown(repr(value))}{advice}.")
 
 
 def fraction(name: str, value: object) -> float:
@@ -56,7 +64,7 @@ def whole(name: str, value: object, *, least: int = 1) -> int:
     """
     if is_whole(value, least=least):
         return int(value)
-    raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}.")
+    raise ValueError(f"{name} must be a whole number of at least {least}, got {shown(repr(value))}.")
 
 
 def scale_of_pixels(images: NDArray) -> float:

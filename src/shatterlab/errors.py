@@ -122,7 +122,7 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> ShatterlabError:
     names = list(known)
     near = near_to(str(name), names)
     question = f"; did you mean '{near}'?" if near else "."
-    return ShatterlabError(f"unknown {kind} '{name}'{question} Known: {', '.join(names)}")
+    return ShatterlabError(f"unknown {kind} '{shown(escaped(str(name)))}'{question} Known: {', '.join(names)}")
 
 
 @contextmanager

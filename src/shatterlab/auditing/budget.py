@@ -17,8 +17,10 @@ SHARES = {
     "subsets": 0.40,
 }
 """The share of the budget that each part may take; what a part leaves goes to the subsets, which come last."""
-LEAST, MOST = 10.0, 365 * 86_400.0
-"""A budget is at least and at most these seconds."""
+LEAST = 10.0
+"""The seconds of the smallest budget."""
+MOST = 365 * 86_400.0
+"""The seconds of the largest budget, a year."""
 RESERVE = 0.02
 """This share is kept for what follows the last fit: bootstraps and tables."""
 UNITS = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}

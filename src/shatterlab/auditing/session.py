@@ -104,7 +104,7 @@ def audit(
     'memorizes'
     """
     seconds = seconds_of(budget)
-    _check(engine, surrogate, jobs, n, seed)
+    jobs, n, seed = _checked(engine, surrogate, jobs, n, seed)
     if address and engine == "local":
         raise ShatterlabError("address is that of a Ray cluster; write engine='ray' beside it.")
     if jobs != 1 and engine == "ray":
@@ -123,18 +123,17 @@ def audit(
         return _audited(session, given, data, data_dir, seed, n, unlabelled, surrogate, device, dials)
 
 
-def _check(engine: Any, surrogate: Any, jobs: Any, n: Any, seed: Any) -> None:
+def _checked(engine: Any, surrogate: Any, jobs: Any, n: Any, seed: Any) -> tuple[int, int | None, int]:
+    """Jobs, n and seed as integers of Python, once all five are sound."""
     if not isinstance(engine, str) or engine not in ENGINES:
         raise unknown("engine", engine, ENGINES)
     if surrogate is not None and (not isinstance(surrogate, str) or surrogate != "kernel"):
         raise ShatterlabError(f"surrogate is 'kernel' or left out, got {surrogate!r}.")
     try:
-        whole("jobs", jobs)
-        whole("seed", seed, least=0)
-        if n is not None:
-            whole("n", n, least=4)
+        counted = whole("jobs", jobs), None if n is None else whole("n", n, least=4), whole("seed", seed, least=0)
     except ValueError as error:
         raise ShatterlabError(str(error)) from None
+    return counted
 
 
 @contextlib.contextmanager
@@ -242,8 +241,8 @@ def _with_unlabelled(subject: Subject, unlabelled: Any) -> Subject:
     pool = subject.pool
     inputs = unlabelled
     if isinstance(pool.X, np.ndarray):
-        inputs = as_array(unlabelled)
-        if inputs.ndim == 0 or inputs.dtype.kind not in "biuf":
+        inputs = np.asarray(as_array(unlabelled))  # of images on disk, too
+        if inputs.ndim == 0 or (pool.X.dtype.kind in "biuf" and inputs.dtype.kind not in "biuf"):
             raise ShatterlabError(
                 f"unlabelled must be inputs like those of the data, {pool.X.shape}, got {type(unlabelled).__name__}."
             )

@@ -26,16 +26,16 @@ CHANNELS = (1, 3, 4)
 """An axis of so many entries can be the channels of an image."""
 
 
-def checked(name: str, inputs: Any, labels: np.ndarray, classes: int) -> Dataset:
+def checked(name: str, inputs: Any, labels: np.ndarray, classes: int, *, ordered: bool = False) -> Dataset:
     """A `Dataset` whose labels are integers in 0..classes-1.
 
     Args:
         name: the name of the file or array, for messages.
-        inputs: see `checked_inputs`.
+        inputs, ordered: see `checked_inputs`.
         labels: (n,) or (n, 1).
         classes: number of classes.
     """
-    inputs, labels = checked_inputs(name, inputs), labels.ravel()
+    inputs, labels = checked_inputs(name, inputs, ordered=ordered), labels.ravel()
     _one_label_each(name, inputs, labels)
     wrong = np.flatnonzero((labels < 0) | (labels >= classes)) if labels.dtype.kind in "iu" else [0]
     if len(wrong):
@@ -62,7 +62,8 @@ def assembled(
     for what, given, labels in zip(("x_train", "x_test"), x, y, strict=False):
         part = checked_inputs(f"{name}: {what}", given)
         if part.ndim == 4 and channels_axis(*part.shape[1:]) is None:
-            part = np.moveaxis(part, 1, 3)  # as torch has them
+            _, first, second, third = part.shape
+            part = part if first == second != third else np.moveaxis(part, 1, 3)
         inputs.append(part)
         _one_label_each(f"{name}: {what}", inputs[-1], labels)
     mapped = map_labels(name, *y, are_classes=are_classes)
@@ -70,11 +71,12 @@ def assembled(
     notes += mapped.notes
     if train.are_tokens:
         notes += ("rows of integers are taken for token ids; make them floats if they are measurements.",)
-    if train.inputs.ndim == 4 and train.shape[2] not in CHANNELS:
+    if train.inputs.ndim == 4 and _may_be_read_otherwise(*train.shape):
         height, width, channels = train.shape
         notes += (
-            f"each image of shape {x[0].shape[1:]} was read as {height} x {width} pixels of {channels} channels; if "
-            "that is wrong, store them as (n, channels, height, width).",
+            f"each image of shape {x[0].shape[1:]} was read as {height} x {width} pixels with {channels} "
+            f"channel{'s' * (channels > 1)}; if that is wrong, hand over a shatterlab.data.Data, whose images are "
+            "(n, height, width, channels).",
         )
     if test:
         data = pair(name, train, *test)
@@ -111,7 +113,8 @@ def checked_again(data: Data) -> Data:
     """Data that a user may have made or changed, with inputs and labels looked at and the version of their content."""
     parts = []
     for name, part in (("train", data.train), ("test", data.test)):
-        sound = checked(f"{name} set", as_array(part.inputs), as_array(part.labels), part.classes)
+        inputs, labels = as_array(part.inputs), as_array(part.labels)
+        sound = checked(f"{name} set", inputs, labels, part.classes, ordered=data.version is not None)
         others = {each: as_array(value) for each in BESIDE if (value := getattr(part, each)) is not part.labels}
         for each, values in others.items():
             if values.shape != sound.labels.shape:
@@ -140,13 +143,14 @@ def as_array(values: Any) -> Any:
         raise ShatterlabError(f"{type(values).__name__} is no array ({error}); {ACCEPTED}.") from None
 
 
-def checked_inputs(name: str, inputs: Any) -> Inputs:
+def checked_inputs(name: str, inputs: Any, *, ordered: bool = False) -> Inputs:
     """Inputs in one of the types of `Dataset`, images with channels last, without a copy where that is possible.
 
     Args:
         name: the name of the file or array, for messages.
         inputs: numbers or booleans, one row an example. Integers (n, length) that are not uint8 are token ids, other
             integers are pixels in 0..255. Images whose channels are first, see `channels_axis`, get them last.
+        ordered: whether the channels of images have been put last already.
     """
     if isinstance(inputs, Stored):
         return inputs  # type: ignore[return-value]  # see `Dataset`
@@ -173,7 +177,7 @@ def checked_inputs(name: str, inputs: Any) -> Inputs:
             )
     elif inputs.dtype != np.uint8:
         raise ShatterlabError(f"{name} has entries of type {inputs.dtype}; store them as uint8 or float32.")
-    first = inputs.ndim == 4 and channels_axis(*inputs.shape[1:]) == 1
+    first = not ordered and inputs.ndim == 4 and channels_axis(*inputs.shape[1:]) == 1
     return np.moveaxis(inputs, 1, 3) if first else inputs
 
 
@@ -187,10 +191,14 @@ def _one_label_each(name: str, inputs: Inputs, labels: Any) -> None:
 def channels_axis(first: int, second: int, third: int) -> int | None:
     """The axis of images (n, first, second, third) that holds their channels: 1, 3, or None if the shape cannot tell.
 
-    An axis of 1, 3 or 4 entries is the channels, and two equal axes side by side are height and width.
+    An axis of 1, 3 or 4 entries is the channels; if both ends are of this kind, it is the first one where the two
+    others are equal, and else the last.
     """
-    if second == third != first and (first in CHANNELS or third not in CHANNELS):
+    if first in CHANNELS and (second == third != first or third not in CHANNELS):
         return 1
-    if third in CHANNELS or (first == second and first not in CHANNELS and second != third):
-        return 3
-    return 1 if first in CHANNELS else None
+    return 3 if third in CHANNELS else None
+
+
+def _may_be_read_otherwise(height: int, width: int, channels: int) -> bool:
+    """Whether images of this shape could as well have other channels than those which were found."""
+    return channels not in CHANNELS or height in CHANNELS or (channels == width != height)

@@ -28,7 +28,7 @@ def load() -> Data:
 def _table() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """The pixels, (1797, 64) in 0..16, and the labels.
 
-    The file is read without scikit-learn, whose import takes a hundred times as long.
+    The file is read without scikit-learn, whose import takes much longer.
     """
     package = find_spec("sklearn")
     for folder in (package and package.submodule_search_locations) or []:

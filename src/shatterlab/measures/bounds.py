@@ -71,7 +71,7 @@ def without_deviation(clean_error: float, random_error: float, k: int) -> float:
 
     Args and errors are those of `published`.
     """
-    _check(clean_error, random_error, k)
+    clean_error, random_error, k = _errors(clean_error, random_error, k)
     return clean_error + (k - 1) - k * random_error
 
 
@@ -94,7 +94,8 @@ def published(clean_error: float, random_error: float, n: float, m: int, k: int,
     Raises:
         ValueError: a number is out of its range.
     """
-    _check(clean_error, random_error, k, n=n, m=m, delta=delta)
+    clean_error, random_error, k = _errors(clean_error, random_error, k)
+    n, m, delta = _points(n, m, delta)
     L = log(4 / delta)
     if k == 2:
         deviation = (sqrt(2) * random_error + 2 + m / (2 * n)) * sqrt(L / m)
@@ -109,7 +110,8 @@ def rigorous(clean_error: float, random_error: float, n: float, m: int, k: int, 
     Args, returns and errors are those of `published`. The maximum is over the integers m2 that step 3 allows; the bound
     is infinite where these include 0.
     """
-    _check(clean_error, random_error, k, n=n, m=m, delta=delta)
+    clean_error, random_error, k = _errors(clean_error, random_error, k)
+    n, m, delta = _points(n, m, delta)
     L = log(4 / delta)
     middle, width = m * (k - 1) / k, sqrt(L * m / 2)
     least, most = max(0, ceil(middle - width)), min(m, floor(middle + width))
@@ -123,13 +125,16 @@ def rigorous(clean_error: float, random_error: float, n: float, m: int, k: int, 
     return float(((k - 1) * (1 - wrong_error + np.sqrt(L / (2 * wrong)))).max())
 
 
-def _check(clean_error: float, random_error: float, k: int, *, n: float = 1, m: int = 1, delta: float = 0.5) -> None:
-    number("clean_error", clean_error, most=1)
-    number("random_error", random_error, most=1)
-    whole("k", k, least=2)
-    number("n", n, above=True)
-    whole("m", m)
-    fraction("delta", delta)
+def _errors(clean_error: float, random_error: float, k: int) -> tuple[float, float, int]:
+    return (
+        number("clean_error", clean_error, most=1),
+        number("random_error", random_error, most=1),
+        whole("k", k, least=2),
+    )
+
+
+def _points(n: float, m: int, delta: float) -> tuple[float, int, float]:
+    return number("n", n, above=True), whole("m", m), fraction("delta", delta)
 
 
 def known_wrong_labels(fitted: float, m_wrong: int, k: int, *, delta: float = 0.05) -> float:

@@ -238,11 +238,12 @@ def request(
     Raises:
         ValueError: the shares leave no example in some part, or there are fewer than two classes.
     """
-    relabelled = fraction("relabelled", relabelled)
     held, seed = number("held", held, most=1, below=True), whole("seed", seed, least=0)
     y = np.asarray(y, dtype=np.int64)
     known, unknown = np.flatnonzero(y >= 0), np.flatnonzero(y < 0)
-    classes = k if k is not None else int(y.max(initial=-1)) + 1
+    if not len(unknown):
+        relabelled = fraction("relabelled", relabelled)
+    classes = int(y.max(initial=-1)) + 1 if k is None else whole("k", k, least=2)
     if classes < 2:
         raise ValueError(f"a certificate needs at least two classes, got {classes}.")
     order = generator(seed, "split", 0).permutation(known)

@@ -35,6 +35,7 @@ def separable_share(n: int, d: int) -> float:
     Raises:
         ValueError: n or d is no whole number of at least 1.
     """
+    n = whole("n", n)  # of numpy it might overflow
     return dichotomies(n, d) / 2**n
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..arguments import is_whole, number, whole
-from ..errors import ShatterlabError, unknown
-from ..spec import STARTS
+from ..errors import ShatterlabError, shown, unknown
+from ..spec import LARGEST_SEED, STARTS
 from .layouts import (
     INCEPTION_V3_SMALLEST,
     Shape,
@@ -137,14 +137,16 @@ def build(
     entry = lookup(name)
     if not isinstance(shape, Sequence) or len(shape) != 3 or not all(map(is_whole, shape)):
         raise ShatterlabError(
-            f"shape must be the height, width and channels of an image, as (32, 32, 3), got {shape!r}."
+            f"shape must be a tuple of height, width and channels, as (32, 32, 3), got {shown(repr(shape))}."
         )
+    shape = (int(shape[0]), int(shape[1]), int(shape[2]))
     try:
-        whole("classes", classes)
-        whole("seed", seed, least=0)
-        number("dropout", dropout, most=1, below=True)
+        classes, seed = whole("classes", classes), whole("seed", seed, least=0)
+        dropout = number("dropout", dropout, most=1, below=True)
     except ValueError as error:
         raise ShatterlabError(str(error)) from None
+    if seed > LARGEST_SEED:
+        raise ShatterlabError(f"seed must be at most {LARGEST_SEED:,}, got {seed}; write a smaller one.")
     if min(shape[:2]) < entry.smallest:
         raise ShatterlabError(
             f"{name} needs images of at least {entry.smallest} x {entry.smallest} pixels, got {shape[0]} x {shape[1]}; "
