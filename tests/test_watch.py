@@ -206,6 +206,14 @@ def test_everybody_who_asks_at_once_waits_for_one_look(going: Store, monkeypatch
     assert len(looks) == 1
 
 
+def test_a_version_that_is_none_of_ours_gets_everything(going: Store) -> None:
+    browser = client(going)
+    whole = browser.get("/content?since=").json()
+    name = whole["version"].rpartition("-")[0]
+    for odd in ("x", f"{name}-²", f"{name}-", f"{name}--1", f"{name}-{10**30}"):
+        assert browser.get("/content", params={"since": odd}).json()["parts"] == whole["parts"]
+
+
 def test_only_the_parts_that_changed_are_sent_again(going: Store) -> None:
     browser = client(going)
     whole = browser.get("/content").json()

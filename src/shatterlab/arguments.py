@@ -19,7 +19,7 @@ def number(
         name: the name of the argument, for the message.
         value: what the caller gave.
         least, most: the ends of the interval.
-        above, below: whether the lower and the upper end are left out.
+        above, below: whether the number has to be strictly above `least`, and strictly below `most`.
 
     Raises:
         ValueError: the value is text, NaN, infinite, a truth value, an array, or outside the range.
@@ -29,9 +29,11 @@ def number(
             given = float(value)
         except OverflowError:
             given = inf
-        high = given > least or (given == least and not above)
-        low = given < most or (given == most and not below)
-        if isfinite(given) and high and low:
+        if (
+            isfinite(given)
+            and (given > least if above else given >= least)
+            and (given < most if below else given <= most)
+        ):
             return given
     if most == inf:
         raise ValueError(

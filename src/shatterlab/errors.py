@@ -84,7 +84,7 @@ class DivergedError(ShatterlabError):
 
     Args:
         title: which training it was.
-        epoch: the epoch in which the loss became infinite, from 1.
+        epoch: the epoch in which the loss was no longer finite, from 1.
         learning_rate: that of the training.
     """
 
@@ -101,8 +101,9 @@ class DivergedError(ShatterlabError):
 def listed(errors: Sequence[ShatterlabError], most: int = 5) -> str:
     """Several sentences as one text, a line for each; of many the first ones and how many there are."""
     lines = [str(error) for error in errors[:most]]
-    more = len(errors) - len(lines)
-    return "\n".join([*lines, *([f"... and {more:,} more files ({len(errors):,} in all)."] if more else [])])
+    if more := len(errors) - len(lines):
+        lines.append(f"... and {more:,} more files ({len(errors):,} in all).")
+    return "\n".join(lines)
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -58,7 +58,7 @@ class Training:
 
     def kept(self, store: Store) -> Result | None:
         """Returns what the store holds of the job, None while it is unfinished or where that cannot be read."""
-        return store.readable(lambda: store.checked_result(self.spec))
+        return store.readable(store.checked_result, self.spec)
 
     def lock(self, store: Store) -> Path:
         """Returns the file whose lock is held while the job is done."""
@@ -117,7 +117,7 @@ class Computation:
 
     def kept(self, store: Store) -> Measurement | None:
         """Returns what the store holds of the job, None while it is unfinished or where that cannot be read."""
-        return store.readable(lambda: store.measured(self.id))
+        return store.readable(store.measured, self.id)
 
     def lock(self, store: Store) -> Path:
         """Returns the file whose lock is held while the job is done."""

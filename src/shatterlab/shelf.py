@@ -45,7 +45,7 @@ class Store(Kept):
         from .studies import STUDIES, asked_of, chosen, found_of, without_misfits
 
         names = STUDIES if study is None else chosen(study)
-        results = self._readable()
+        results = self._results_or_warn()
         found = Charts()
         for asked in asked_of(self):
             runs, measured = found_of(self, asked, results)

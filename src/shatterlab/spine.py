@@ -77,7 +77,7 @@ def run(
     """
     spec, network, given = on_own(spec, model, data, data_dir)
     kept = _opened(store)
-    if on_row is None and started_rank() == 0 and kept.readable(lambda: kept.checked_result(spec)) is not None:
+    if on_row is None and started_rank() == 0 and kept.readable(kept.checked_result, spec) is not None:
         print(f"{spec.title} is already done, run {spec.id}", file=sys.stderr)
     told = on_row or shown(spec)
     (done,) = run_together(
@@ -154,9 +154,9 @@ def _ends(specs: Sequence[Spec], store: Store) -> tuple[list[bool], dict[str, Sh
     """Whether each run is still to be done, and the errors of those that have diverged; rank 0 alone looks."""
     if rank() != 0:
         return [], {}
-    found = {spec.id: store.readable(lambda: store.diverged(spec)) for spec in specs}  # noqa: B023
+    found = {spec.id: store.readable(store.diverged, spec) for spec in specs}
     errors: dict[str, ShatterlabError] = {id: one.error for id, one in found.items() if one}
-    finished = [store.readable(lambda: store.checked_result(spec)) for spec in specs]  # noqa: B023
+    finished = [store.readable(store.checked_result, spec) for spec in specs]
     return [end is None and spec.id not in errors for spec, end in zip(specs, finished, strict=True)], errors
 
 

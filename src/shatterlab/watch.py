@@ -36,15 +36,15 @@ from .results import Reader, Store
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PAUSE = 0.5
-"""Seconds between two looks at the store, at the least, and between two questions of a page."""
+"""Seconds between two looks at the store, at the least, and between two requests of a page."""
 SHARE = 0.05
 """Looks may take this share of a core: after one that cost much time the next comes later."""
 ANSWERS = 40
-"""Pages together ask about so often in a second; the more there are, the less often each is told to ask."""
+"""The requests a second that all pages together may send; with more pages each is told to ask less often."""
 LONGEST = 30.0
-"""Seconds after which a page asks again, however many there are, and after which the store is looked at again."""
+"""The most seconds that a page is told to wait before it asks again, and that pass between two looks at the store."""
 REFRESH = 10.0
-"""Seconds after which the words about a run's last sign of life are made anew."""
+"""While runs are unfinished, the page is made anew after so many seconds, as it says when each last wrote."""
 THOROUGH = 60.0
 """Seconds after which every file is looked at, also those that somebody may have changed without replacing them."""
 SILENT = 10.0
@@ -77,19 +77,19 @@ class Watched:
         self.parts: list[Section] = []
         self.error = ""
         self._kept: dict[str, Any] = {}
-        self._name = token_hex(8)  # no number alone: a page may outlive the server that counted
+        self._name = token_hex(8)  # random, as a page may stay open while another server starts to count from 0
         self._turn = 0
         self._changed: dict[str, int] = {}
         self._state: object = None
         self._open: list[Path] = []
         self._exists = False
         self._seen = self._next = float("-inf")
-        self._answers: dict[str, tuple[bytes, bytes]] = {}
+        self._answers: dict[int | None, tuple[bytes, bytes]] = {}  # by what a page has; None for the whole page
         self._looking: asyncio.Task[None] | None = None
 
     @property
     def version(self) -> str:
-        """It changes when a part does."""
+        """The version of the page, which changes whenever one of its parts does."""
         return f"{self._name}-{self._turn}"
 
     async def refresh(self) -> None:
@@ -135,7 +135,7 @@ class Watched:
         self._answers.clear()
 
     def _now(self) -> object:
-        """What tells cheaply whether anything has changed: a finished run writes no more into its folder.
+        """A cheap fingerprint of the store: of a finished run the folder's time alone, as nothing is written there.
 
         Raises:
             ShatterlabError: the folder has been taken away, or may not be read.
@@ -167,21 +167,18 @@ class Watched:
         if since == self.version:
             return None
         name, _, turn = since.rpartition("-")
-        known = int(turn) if name == self._name and turn.isdigit() else -1
-        key = str(known)
-        if key not in self._answers:
+        known = min(int(turn), self._turn) if name == self._name and turn.isdecimal() and len(turn) < 20 else -1
+        if known not in self._answers:
             lacking = [vars(part) for part in self.parts if self._changed[part.id] > known]
             whole = {"version": self.version, "order": [part.id for part in self.parts], "parts": lacking}
-            plain = json.dumps(whole, separators=(",", ":")).encode()
-            self._answers[key] = plain, gzip.compress(plain, 3)
-        return self._answers[key]
+            self._answers[known] = _compressed(json.dumps(whole, separators=(",", ":")))
+        return self._answers[known]
 
     def whole(self) -> tuple[bytes, bytes]:
         """The whole page, plain and compressed."""
-        if "page" not in self._answers:
-            plain = page(self.parts, live=True).encode()
-            self._answers["page"] = plain, gzip.compress(plain, 3)
-        return self._answers["page"]
+        if None not in self._answers:
+            self._answers[None] = _compressed(page(self.parts, live=True))
+        return self._answers[None]
 
 
 def _marks(file: "os.DirEntry[str] | Path") -> tuple[int, int]:
@@ -199,14 +196,20 @@ class Pace:
         self._asked: deque[float] = deque()
 
     def asked(self) -> float:
-        """Notes a question; returns the seconds until the page that asked shall ask again."""
+        """Notes a request; returns the seconds after which the page that sent it shall ask again."""
         now = monotonic()
         self._asked.append(now)
         while self._asked[0] < now - self.seconds:
             self._asked.popleft()
-        # Each page asks about once in so many seconds, so that these are the pages.
+        # Each page asks about once in self.seconds, so the times kept here are about as many as there are open pages.
         self.seconds = min(LONGEST, max(PAUSE, len(self._asked) / ANSWERS))
         return self.seconds
+
+
+def _compressed(text: str) -> tuple[bytes, bytes]:
+    """A text as bytes, plain and compressed."""
+    plain = text.encode()
+    return plain, gzip.compress(plain, 3)
 
 
 def application(store: Store, hosts: tuple[str, ...] = LOOPBACK, pause: float = PAUSE) -> Starlette:

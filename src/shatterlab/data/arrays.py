@@ -62,10 +62,12 @@ def assembled(
     for what, given, labels in zip(("x_train", "x_test"), x, y, strict=False):
         part = checked_inputs(f"{name}: {what}", given)
         if part.ndim == 4 and channels_axis(*part.shape[1:]) is None:
+            # No axis looks like channels: they are last if the two others alone are equal, and else first, as in torch.
             _, first, second, third = part.shape
-            part = part if first == second != third else np.moveaxis(part, 1, 3)
+            if not first == second != third:
+                part = np.moveaxis(part, 1, 3)
+        _one_label_each(f"{name}: {what}", part, labels)
         inputs.append(part)
-        _one_label_each(f"{name}: {what}", inputs[-1], labels)
     mapped = map_labels(name, *y, are_classes=are_classes)
     train, *test = (Dataset(part, labels, mapped.classes) for part, labels in zip(inputs, mapped.labels, strict=True))
     notes += mapped.notes
@@ -115,6 +117,7 @@ def checked_again(data: Data) -> Data:
     for name, part in (("train", data.train), ("test", data.test)):
         inputs, labels = as_array(part.inputs), as_array(part.labels)
         sound = checked(f"{name} set", inputs, labels, part.classes, ordered=data.version is not None)
+        # What was not given is the array of the labels itself, and remains so where that is converted.
         others = {each: as_array(value) for each in BESIDE if (value := getattr(part, each)) is not part.labels}
         for each, values in others.items():
             if values.shape != sound.labels.shape:
@@ -200,5 +203,5 @@ def channels_axis(first: int, second: int, third: int) -> int | None:
 
 
 def _may_be_read_otherwise(height: int, width: int, channels: int) -> bool:
-    """Whether images of this shape could as well have other channels than those which were found."""
+    """Whether another axis could as well be the channels, so that the user is told how the shape was read."""
     return channels not in CHANNELS or height in CHANNELS or (channels == width != height)

@@ -1,9 +1,9 @@
-"""Decodes a parquet file and leaves, in a process of its own: a damaged one may end the process that decodes it.
+"""Tries in a process of its own whether a parquet file can be decoded: a damaged file may crash its decoder.
 
     python decode.py FILE BYTES
 
 Polars takes memory for counts that it finds in a file, and when the system refuses it, the process ends. BYTES is how
-much it may take, where the system keeps count of that.
+much it may take, which is limited on Linux alone.
 """
 
 import sys

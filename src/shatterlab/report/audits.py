@@ -19,7 +19,7 @@ CHAPTER = "your-audits"
 def audits_of(store: Store) -> list[Mapping[str, Any]]:
     """The records of the finished audits of a store, by title; files that cannot be read are then `unreadable`."""
     paths = sorted(path for path in (store.path / "audits").glob("*.json") if not path.name.endswith(".plan.json"))
-    records = [found for path in paths if (found := store.readable(lambda: _read(path)))]  # noqa: B023
+    records = [found for path in paths if (found := store.readable(_read, path))]
     return sorted(records, key=lambda record: str(record["title"]))
 
 

@@ -12,7 +12,9 @@ from ..files import write_whole
 
 
 def lock_at(path: Path, timeout: float = -1) -> FileLock:
-    """The lock of a file; the library's substitute where there are no locks would outlive a killed process.
+    """The operating system's lock at a path.
+
+    The substitute that filelock has where there are no locks is not wanted: it would outlive a killed process.
 
     Args:
         path: the file.
@@ -44,4 +46,5 @@ def holder_of(lock: Path) -> str:
 
 
 def _note(lock: Path) -> Path:
+    """The file of the note. Its name ends in `lock`, as what does so is not uploaded to object storage."""
     return lock.with_name(lock.name.removesuffix("lock") + "holder.lock")

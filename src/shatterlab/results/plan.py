@@ -1,6 +1,7 @@
 """The plan of a command: which runs it trains at once and with how many threads, so that it can do the same again.
 
-The last bits of a run depend on both. How large a stack is best is timed, and a timing is never the same twice.
+The last bits of a run's numbers depend on both. How many runs are best trained together is found by timing, which comes
+out differently each time, so that the choice is kept.
 """
 
 import hashlib

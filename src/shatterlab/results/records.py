@@ -21,7 +21,7 @@ FORMAT = 2
 LARGEST = 256 * 2**20
 """A record of more bytes than this is none of ours: the largest that any study writes is a hundred times smaller."""
 HEAD = ("format", "shatterlab", "checksum")
-"""The entries that a file has beside those of the record."""
+"""The entries that every file has from format 2 on, beside those of the record and the notes."""
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -31,7 +31,7 @@ def text_of(record: BaseModel | Mapping[str, Any], **notes: str) -> str:
 
     Args:
         record: the record; numbers in it that are not finite become null.
-        notes: further entries of the head, which belong to the file and not to the record.
+        notes: further entries, such as the hash of another file, which belong to the file and not to the record.
     """
     body = json.loads(record.model_dump_json()) if isinstance(record, BaseModel) else dict(record)
     body = {"format": FORMAT, "shatterlab": our_version()} | notes | body
@@ -59,7 +59,7 @@ def read(path: Path, kind: type[Record], notes: tuple[str, ...] = ()) -> tuple[R
     try:
         # Numbers, tuples and defaults of earlier formats are read in pydantic's own mode for JSON.
         return kind.model_validate_json(json.dumps(body)), found
-    except Exception as error:  # what fills in the entries of earlier formats meets anything in a damaged file
+    except Exception as error:  # what converts earlier formats may raise anything over a damaged file
         raise damaged(path, _said(error)) from None
 
 

@@ -5,7 +5,7 @@
                  checkpoint.safetensors   the last checkpoint, replaced as a whole
                  examples.npz    labels and predictions of each example, see `examples`
                  result.json     the result, written last
-                 diverged.json   in its place where the loss became infinite
+                 diverged.json   in place of result.json where the loss was no longer finite
 <store>/measured/<id>.json       the result of a computation that a study makes beside training
 <store>/studies/<name>.<scale>.<data>.json   the runs and computations that a study asked for
 <store>/plans/<name>.<scale>.<command>.json  the runs that a command trains at once, see `plan`
@@ -26,7 +26,7 @@ from html import escape
 from itertools import count
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 
 from filelock import Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 DEFAULT_STORE = Path("shatterlab-runs")
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 LEFT_SECONDS = 3_600
 """No file takes so long to be written, so that a temporary one of this age belongs to a process that was killed."""
@@ -75,7 +76,7 @@ class Asked(BaseModel):
 
     @property
     def setting(self) -> str:
-        """A hash of what sets this request apart from others to the study at its scale; data and model may be paths."""
+        """A hash of data, model and precision for the name of the file, which could not hold the paths among them."""
         text = self.data + (self.model or "") + (self.precision or "")
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -122,10 +123,10 @@ class Store:
         """Begins the list `unreadable` anew, before everything is read once more."""
         self._unreadable.clear()
 
-    def readable(self, read: Callable[[], T]) -> T | None:
+    def readable(self, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
         """What `read` returns, or None where it meets a file that cannot be read; that file is then `unreadable`."""
         try:
-            return read()
+            return read(*args, **kwargs)
         except UnreadableError as error:
             self._unreadable[error.path] = error
             return None
@@ -190,7 +191,7 @@ class Store:
             self._mend(spec)
             with self.writing():
                 remove_leftovers(folder)
-                # The first checkpoint forces the spec onto the disk; a spec that is cut short by then is written anew.
+                # The first checkpoint forces the spec onto the disk; until then it can be written anew.
                 write_whole(folder / "spec.json", text_of(spec), settled=False)
             yield folder
 
@@ -206,6 +207,7 @@ class Store:
             self.diverged(spec)
         except DamagedError as error:
             self.set_aside(error)
+        # With object storage there are two turns: what is damaged here may be intact in the copy fetched from there.
         for copy in (self.remote, None):
             try:
                 self.checked_result(spec)
@@ -215,7 +217,7 @@ class Store:
                     self.start_anew(error, spec)
                 else:
                     self.set_aside(error, folder / "result.json")
-            if copy:  # what is damaged here may be intact there
+            if copy:
                 copy.fetch(f"{folder.name}/{name}" for name in ("rows.jsonl", "examples.npz", "result.json"))
         if self.remote:
             self.remote.set_aside(folder.name, ("result.json", "examples.npz"))
@@ -363,11 +365,11 @@ class Store:
         return result
 
     def _check_examples(self, path: Path) -> bool:
-        """Whether the predictions can be read, which they can where nothing is raised."""
+        """Raises `DamagedError` if the predictions cannot be read, which `Reader` remembers of each file."""
         return bool(_examples_in(path))
 
     def diverge(self, diverged: Diverged) -> None:
-        """Notes that a run has ended because its loss became infinite."""
+        """Notes that a run has ended because its loss was no longer finite."""
         self._write(self.folder(diverged.spec) / "diverged.json", diverged)
 
     def diverged(self, spec: Spec) -> Diverged | None:
@@ -382,7 +384,7 @@ class Store:
     def diverged_runs(self) -> list[Diverged]:
         """All runs that have diverged."""
         paths = self._each("diverged.json")
-        return [found[0] for path in paths if (found := self.readable(lambda: read(path, Diverged)))]  # noqa: B023
+        return [found[0] for path in paths if (found := self.readable(read, path, Diverged))]
 
     def examples(self, spec: Spec | Result) -> dict[str, Examples]:
         """What became of each example of a finished run, by the name of the set: train, test and perhaps validation.
@@ -419,7 +421,7 @@ class Store:
         """The runs that have begun and not ended: spec, epochs so far, and seconds since the last one was written."""
         unfinished = []
         for path in self.begun():
-            spec, rows = self.readable(lambda: self._read_spec(path)), path.parent / "rows.jsonl"  # noqa: B023
+            spec, rows = self.readable(self._read_spec, path), path.parent / "rows.jsonl"
             try:
                 seen = (rows if rows.exists() else path).stat().st_mtime
             except OSError:
@@ -437,7 +439,7 @@ class Store:
     def results(self) -> list[Result]:
         """All finished runs; those whose files cannot be read are left out and are `unreadable` from then on."""
         paths = self._each("result.json")
-        return [found for path in paths if (found := self.readable(lambda: self._read_result(path)))]  # noqa: B023
+        return [found for path in paths if (found := self.readable(self._read_result, path))]
 
     def _read_result(self, path: Path) -> Result:
         """Reads a result and holds it against the rows of its run."""
@@ -471,22 +473,22 @@ class Store:
         """
         from .table import run_table  # here, as polars takes a while to import
 
-        return run_table(self._readable())
+        return run_table(self._results_or_warn())
 
     def epochs(self) -> "pl.DataFrame":
         """A table with a line for each epoch of each finished run: losses, accuracies, seconds and the condition."""
         from .table import epoch_table
 
-        return epoch_table(self, self._readable())
+        return epoch_table(self, self._results_or_warn())
 
-    def _readable(self) -> list[Result]:
+    def _results_or_warn(self) -> list[Result]:
         results = self.results()
         if self.unreadable:
             warnings.warn(listed(self.unreadable), stacklevel=3)
         return results
 
     def _repr_html_(self) -> str:
-        results = self._readable()
+        results = self._results_or_warn()
         head = f"<p>{len(results)} finished runs in <code>{escape(str(self.path))}</code></p>"
         return head + (html_table(results) if results else "")
 
@@ -506,7 +508,7 @@ class Store:
 
     def measurements(self, ids: Sequence[str]) -> list[Measurement]:
         """Those of some measurements that are finished and can be read, see `results`."""
-        return [found for id in ids if (found := self.readable(lambda: self.measured(id)))]  # noqa: B023
+        return [found for id in ids if (found := self.readable(self.measured, id))]
 
     def measured_path(self, id: str) -> Path:
         """The file of a measurement."""
@@ -518,13 +520,14 @@ class Store:
         Raises:
             UnreadableError: a later version wrote it, or the system does not let us read it.
         """
+        # With object storage there are two turns: what is damaged here may be intact in the copy fetched from there.
         for copy in (self.remote, None):
             try:
                 self.measured(id)
                 return
             except DamagedError as error:
                 self.set_aside(error)
-            if copy:  # what is damaged here may be intact there
+            if copy:
                 copy.fetch([f"measured/{id}.json"])
         if self.remote:
             self.remote.set_aside("measured", (f"{id}.json",))
@@ -546,7 +549,10 @@ class Store:
         self._write(path, asked)
 
     def tidy(self) -> None:
-        """Removes what killed processes left where no lock keeps other writers out, as that of a run's folder does."""
+        """Removes the temporary files of killed processes from folders that, unlike that of a run, have no lock.
+
+        A young one may belong to a process that is writing it right now, so that only old ones are removed.
+        """
         for folder in (self.path, *(self.path / name for name in ("measured", "studies", "audits"))):
             remove_leftovers(folder, older=LEFT_SECONDS)
 
@@ -563,7 +569,7 @@ class Store:
     def asked(self) -> list[Asked]:
         """What studies have asked for, in the order of the file names; see `results` for those that are left out."""
         paths = sorted(filter(_written, self.path.glob("studies/*.json")))
-        return [found for path in paths if (found := self.readable(lambda: self._read_asked(path)))]  # noqa: B023
+        return [found for path in paths if (found := self.readable(self._read_asked, path))]
 
     def _read_asked(self, path: Path) -> Asked:
         return read(path, Asked)[0]
@@ -597,7 +603,7 @@ def _written(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError:
-        return True  # whoever reads it says why that cannot be
+        return True  # it may be there; whoever reads it reports the error in full
 
 
 def _examples_in(path: Path) -> dict[str, Examples]:

@@ -212,7 +212,7 @@ def tables(store: Store, results: Sequence[Result], measured: Sequence[Measureme
 
     def examples(id: str) -> Mapping[str, Examples] | None:
         try:
-            return store.readable(lambda: store.examples(by_id[id]))
+            return store.readable(store.examples, by_id[id])
         except (KeyError, ShatterlabError):  # runs of earlier versions have not kept them
             return None
 

@@ -11,8 +11,9 @@ from ..ranks import agreed, gathered, processes
 from .marks import Marks
 
 LOOK_SECONDS = 0.1
-"""The clock is looked at about so often; several processes, which then have to talk, look `TALK` times less often."""
-TALK = 10
+"""The clock is looked at about so often."""
+LOOKS_APART = 10
+"""Several processes have to agree at each look, so that they look so many times less often."""
 
 
 class Inside(NamedTuple):
@@ -37,11 +38,11 @@ Save = Callable[[Sequence[Inside]], None]
 class Saving:
     """Decides when what has been done is saved.
 
-    A GPU's host hands over steps long before they are done, so that its clock alone would tell nothing. At each look it
-    therefore waits for the steps before the last look, while the device has those since then to do and is never idle.
+    Steps are queued on a GPU long before they are done, so that the time of queueing tells nothing. Each look at the
+    clock therefore waits until the GPU has done the steps queued before the last look; the later ones keep it busy.
 
     Args:
-        every: seconds between two times, at the most.
+        every: seconds since the last time after which it is time again.
         save: called inside an epoch with what each run that is still going has to remember; in all processes.
     """
 
@@ -70,14 +71,14 @@ class Saving:
             self.before = torch.cuda.Event()
             self.before.record()
         seconds = monotonic() - self.looked
-        wanted = LOOK_SECONDS * (TALK if processes() > 1 else 1)
+        wanted = LOOK_SECONDS * (LOOKS_APART if processes() > 1 else 1)
         # At most twice as many steps as last time, since the first ones of a run are slow.
         steps = max(1, min(2 * self.steps, int(self.steps * wanted / max(seconds, 1e-9))))
         due, self.steps = agreed((self.due(), steps))
         self.left, self.looked = self.steps, monotonic()
         return due
 
-    def interrupt(self, step: int, seconds: float, marks: Marks) -> float:
+    def save_inside(self, step: int, seconds: float, marks: Marks) -> float:
         """Saves what the runs of a stack have to remember after a step; returns the seconds that this took.
 
         Args:

@@ -175,7 +175,7 @@ def _epoch(
         nonlocal saved
         if saving and step < len(rates) and saving.due_inside(stack.device):
             marks = so_far().to("cpu")  # the device has then done these steps
-            saved += saving.interrupt(step, spent(), marks)
+            saved += saving.save_inside(step, spent(), marks)
 
     marks = _steps(specs, sets, stack, epoch, torch.tensor(rates), inside, look)
     online = marks.shares("online")
