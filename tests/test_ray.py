@@ -110,7 +110,7 @@ def test_a_job_that_fails_says_why_and_the_others_are_done(cluster, tmp_path: Pa
 def long_run(folder: Path) -> Training:
     """A run of some seconds with a checkpoint every fifth of one."""
     (folder / "mine.py").write_text(SAVES_OFTEN)
-    spec = make_spec(data="digits", model="net", n=400, epochs=400, batch_size=10, evaluate_every=100)
+    spec = make_spec(data="digits", model="net", n=400, epochs=250, batch_size=10, evaluate_every=50)
     return Training(spec, own_model(f"{folder / 'mine.py'}:net")).pinned()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from moto.server import ThreadedMotoServer
+from sklearn.naive_bayes import GaussianNB
 
 import shatterlab as sl
 from shatterlab import ShatterlabError, Store, make_spec
@@ -245,3 +246,23 @@ def test_an_absent_bucket_and_a_missing_extra_are_one_sentence(
         main(["show", "--store", bucket])
     assert stop.value.code == 2
     assert "pip install 'shatterlab[cloud]'" in capsys.readouterr().err
+
+
+def test_another_machine_reports_runs_and_audits_and_goes_on_with_their_fits(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = sl.run(SPEC, bucket).id
+    ticks = iter(range(10**6)).__next__  # a clock that is looked at a few hundred times in ten seconds
+    audited = sl.audit(GaussianNB(), "digits", 60, n=20, store=bucket, quiet=True, clock=ticks)
+    fits = {path.name: path.read_bytes() for path in (mirror_of(bucket) / "measured").glob("*.json")}
+    assert fits
+    on_machine(monkeypatch, tmp_path / "second")
+    main(["report", "--store", bucket, "--out", str(tmp_path / "page.html")])
+    page = (tmp_path / "page.html").read_text()
+    assert run_id in page
+    assert audited.record["title"] in page
+    sl.audit(GaussianNB(), "digits", 60, n=20, store=bucket, quiet=True, clock=ticks)
+    assert (
+        fits.items()
+        <= {path.name: path.read_bytes() for path in (mirror_of(bucket) / "measured").glob("*.json")}.items()
+    )

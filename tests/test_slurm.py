@@ -135,7 +135,7 @@ def test_a_run_goes_on_from_its_checkpoint_when_its_task_is_preempted_and_when_i
         "    return nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, classes))\n"
     )
     job = Training(
-        make_spec(data="digits", model="net", n=400, epochs=300, batch_size=10),
+        make_spec(data="digits", model="net", n=400, epochs=200, batch_size=10),
         own_model(f"{tmp_path / 'mine.py'}:net"),
     ).pinned()
     store, spec = Store(tmp_path / "store"), job.spec
@@ -245,7 +245,7 @@ def test_a_command_that_is_stopped_cancels_its_arrays_and_a_refusal_says_what_to
 
 
 def test_the_tasks_of_a_killed_command_go_on_and_are_not_done_twice(played: Path, tmp_path: Path) -> None:
-    spec, store = LONG.model_copy(update={"epochs": 400}), Store(tmp_path / "store")
+    spec, store = LONG.model_copy(update={"epochs": 200}), Store(tmp_path / "store")
     code = (
         "import sys; from pathlib import Path; from shatterlab import Store; from shatterlab.spec import Spec\n"
         "from shatterlab.engines import slurm; from shatterlab.jobs import Training\n"

@@ -24,11 +24,11 @@ from shatterlab.learners import given_learner
 
 
 def fast() -> float:
-    """A clock on which real seconds count three times."""
-    return 3 * time.monotonic()
+    """A clock on which each second of work counts four times, however busy the machine is."""
+    return 4 * time.process_time()
 
 
-@pytest.mark.parametrize(("budget", "a_fit"), [(30, 0.1), (30, 1.5), (300, 1.0), (300, 12.0), (7_200, 30.0)])
+@pytest.mark.parametrize(("budget", "a_fit"), [(30, 0.3), (30, 1.5), (300, 1.0), (300, 12.0), (7_200, 30.0)])
 def test_the_budget_is_kept_within_a_fifth(tmp_path: Path, budget: float, a_fit: float) -> None:
     clock = Clock()
     learner = nearest(clock, lambda n: a_fit * n / 72)
@@ -134,9 +134,7 @@ def test_a_killed_audit_goes_on_with_the_fits_that_it_has(tmp_path: Path) -> Non
     process.wait()
     before = {path.name: path.read_bytes() for path in (tmp_path / "measured").glob("*.json")}
     assert len(before) >= 20
-    found = sl.audit(
-        KNeighborsClassifier(1), blobs(n=300), "12s", store=tmp_path, quiet=True, clock=lambda: 4 * time.process_time()
-    )
+    found = sl.audit(KNeighborsClassifier(1), blobs(n=300), "12s", store=tmp_path, quiet=True, clock=fast)
     assert found.answer == "memorizes"
     for name, content in before.items():
         assert (tmp_path / "measured" / name).read_bytes() == content

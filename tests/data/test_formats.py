@@ -5,6 +5,7 @@ import io
 import pickle
 import struct
 import tarfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ PIXELS = RNG.integers(256, size=(10_000, 3072), dtype=np.uint8)
 LABELS = RNG.integers(10, size=10_000)
 
 
+@cache
 def cifar_binary() -> bytes:
     return np.hstack([LABELS[:, None].astype(np.uint8), PIXELS]).tobytes()
 
@@ -31,6 +33,9 @@ def cifar_pickle(**changes: object) -> bytes:
     return pickle.dumps(batch, protocol=2)
 
 
+plain_pickle = cache(cifar_pickle)
+
+
 def cifar_folder(root: Path, layout: str) -> Path:
     folder = root / f"cifar-10-batches-{layout}"
     folder.mkdir(parents=True)
@@ -38,7 +43,7 @@ def cifar_folder(root: Path, layout: str) -> Path:
         if layout == "bin":
             (folder / f"{name}.bin").write_bytes(cifar_binary())
         else:
-            (folder / name).write_bytes(cifar_pickle())
+            (folder / name).write_bytes(plain_pickle())
     return folder
 
 
