@@ -1,7 +1,7 @@
 """The one exception that users meet: a sentence that says what is wrong and what to do."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -124,6 +124,17 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> ShatterlabError:
     near = near_to(str(name), names)
     question = f"; did you mean '{near}'?" if near else "."
     return ShatterlabError(f"unknown {kind} '{shown(escaped(str(name)))}'{question} Known: {', '.join(names)}")
+
+
+def one_of(kind: str, name: object, known: Collection[str]) -> str:
+    """The name, which has to be a text that is known.
+
+    Raises:
+        ShatterlabError: it is anything else, see `unknown`.
+    """
+    if not isinstance(name, str) or name not in known:
+        raise unknown(kind, name, known)
+    return name
 
 
 @contextmanager

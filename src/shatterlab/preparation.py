@@ -6,7 +6,7 @@ import torch
 
 from .corruption import corrupt
 from .data import Data, hold_out, image_shape, load, standardized, subset
-from .errors import ShatterlabError, unknown
+from .errors import ShatterlabError, one_of
 from .models import build
 from .models.dropout import with_dropout
 from .models.initialization import INITIALIZATIONS
@@ -78,8 +78,7 @@ def version_of(spec: Spec, data: Data, network: OwnModel) -> str:
 
 def pick_device(name: str) -> torch.device:
     """Returns the device of a name; `auto` is CUDA where there is a GPU, else the CPU."""
-    if not isinstance(name, str) or name not in ("auto", "cpu", "cuda"):
-        raise unknown("device", name, ("auto", "cpu", "cuda"))
+    one_of("device", name, ("auto", "cpu", "cuda"))
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ..errors import ShatterlabError, unknown
+from ..errors import ShatterlabError, one_of
 from ..figures.lines import lines
 from ..figures.pictures import png
 from ..files import path_of
@@ -69,9 +69,7 @@ class Audit:
             ShatterlabError: there is no such part.
         """
         parts = {part["id"]: part for part in self.record["parts"]}
-        if name not in parts:
-            raise unknown("part", name, parts)
-        return parts[name]
+        return parts[one_of("part", name, parts)]
 
     def scores(self) -> pl.DataFrame:
         """A line for each audited training example, in the order in which the data were handed over.

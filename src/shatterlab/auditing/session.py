@@ -19,7 +19,7 @@ from ..data import DATASETS, Data
 from ..data.arrays import as_array
 from ..data.splitting import standardized
 from ..engines import Ended, local
-from ..errors import DamagedError, ShatterlabError, unknown
+from ..errors import DamagedError, ShatterlabError, one_of
 from ..files import write_all, write_whole
 from ..jobs import Computation
 from ..learners import Given, fit_of, given_learner, version_of
@@ -125,8 +125,7 @@ def audit(
 
 def _checked(engine: Any, surrogate: Any, jobs: Any, n: Any, seed: Any) -> tuple[int, int | None, int]:
     """Jobs, n and seed as integers of Python, once all five are sound."""
-    if not isinstance(engine, str) or engine not in ENGINES:
-        raise unknown("engine", engine, ENGINES)
+    one_of("engine", engine, ENGINES)
     if surrogate is not None and (not isinstance(surrogate, str) or surrogate != "kernel"):
         raise ShatterlabError(f"surrogate is 'kernel' or left out, got {surrogate!r}.")
     try:

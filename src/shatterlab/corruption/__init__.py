@@ -13,7 +13,7 @@ import numpy as np
 
 from ..arguments import is_whole
 from ..data.dataset import Data, Dataset
-from ..errors import ShatterlabError, unknown
+from ..errors import ShatterlabError, one_of
 from ..seeds import stream
 from ..spec import AMOUNTS
 from .labels import LabelNoise, corrupt_labels
@@ -120,8 +120,7 @@ def corrupt(
     """
     if not isinstance(data, Data):
         raise ShatterlabError(f"corrupt takes the Data that shatterlab.load returns, got {type(data).__name__}.")
-    if not isinstance(name, str) or name not in CORRUPTIONS:
-        raise unknown("corruption", name, CORRUPTIONS)
+    one_of("corruption", name, CORRUPTIONS)
     if data.validation is not None:
         raise ShatterlabError("corrupt the data first and hold out validation examples then; they share it.")
     if amount is None:

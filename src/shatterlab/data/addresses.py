@@ -36,6 +36,8 @@ def parse(name: str) -> Address | None:
     Raises:
         ShatterlabError: the name is that of a file without its kind, lacks a path or has an unknown option.
     """
+    if not isinstance(name, str):
+        return None  # which `registry.source` refuses
     name = of_system(name)
     form = re.fullmatch(r"(npz|csv|parquet|folder):(.*?)(?:\?(\w+)=(.*))?", name, re.DOTALL)
     if form is None:

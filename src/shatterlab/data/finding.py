@@ -31,7 +31,7 @@ def find(name: str, data_dir: str | Path | None = None) -> Path | None:
         ShatterlabError: no such data set; the message names the nearest.
     """
     with reading(name, "data in the folders named", "let this user open them, or name others"):
-        if isinstance(name, str) and (address := addresses.parse(name)):
+        if address := addresses.parse(name):
             return address.path if address.path.exists() else None
         entry = source(name)
         if data_dir is not None and not data_folders(data_dir)[0].is_dir():
@@ -52,7 +52,7 @@ def load(name: str, data_dir: str | Path | None = None) -> Data:
     Raises:
         ShatterlabError: unknown, not found, or damaged; the message says what to do.
     """
-    if isinstance(name, str) and (address := addresses.parse(name)):
+    if address := addresses.parse(name):
         return addresses.read(address)
     place = find(name, data_dir)
     if place is None:

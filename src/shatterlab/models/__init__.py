@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..arguments import is_whole, number, whole
-from ..errors import ShatterlabError, shown, unknown
+from ..errors import ShatterlabError, one_of, shown, unknown
 from ..spec import LARGEST_SEED, STARTS
 from .layouts import (
     INCEPTION_V3_SMALLEST,
@@ -154,7 +154,5 @@ def build(
         )
     model = entry.module(shape, classes)
     start = STARTS.get(name, "he") if initialization is None else initialization
-    if not isinstance(start, str) or start not in INITIALIZATIONS:
-        raise unknown("initialization", start, INITIALIZATIONS)
-    INITIALIZATIONS[start](model, seed)
+    INITIALIZATIONS[one_of("initialization", start, INITIALIZATIONS)](model, seed)
     return with_dropout(model, dropout)
