@@ -66,9 +66,12 @@ def test_no_fits_and_subsets_that_are_all_alike_are_refused() -> None:
         estimate(table([[1, 0], [1, 0]], [[1, 1], [1, 1]]))
 
 
-@pytest.mark.parametrize("options", [{"draws": 1}, {"share": 70}, {"share": 0.01}])
-def test_subsets_that_cannot_be_drawn_are_refused(options: dict) -> None:
-    with pytest.raises(ValueError, match=r"draws must be|share must lie in|a subset must have"):
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"draws": 1}, "draws must be"), ({"share": 70}, "share must lie in"), ({"share": 0.01}, "a subset must have")],
+)
+def test_subsets_that_cannot_be_drawn_are_refused(options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         requests(10, **options)
 
 
